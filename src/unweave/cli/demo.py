@@ -1,0 +1,58 @@
+"""Train on dSprites for a few minutes, score, draw, and write one page about it."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from unweave import checks
+
+RECIPE = "factor-vae-dsprites-short"
+
+
+def demo(
+    *,
+    out: Annotated[str, Parameter(help="folder for the run and its page")] = "demo",
+    minutes: Annotated[float, Parameter(help="how long to train; scoring and drawing come on top")] = 2.0,
+    seed: Annotated[int, Parameter(help="feeds every random generator")] = 0,
+    overwrite: Annotated[bool, Parameter(help="train again where a demo was made before", negative=())] = False,
+) -> None:
+    """Train on dSprites for a few minutes, score, draw, and write one page about it."""
+    checks.positive(minutes=minutes)
+    from unweave.engine import folder, train  # noqa: PLC0415  imports torch
+    from unweave.engine.callbacks.progress import ProgressBar  # noqa: PLC0415
+    from unweave.engine.train import steps_in  # noqa: PLC0415
+    from unweave.recipes import load  # noqa: PLC0415
+    from unweave.reports import write  # noqa: PLC0415
+    from unweave.run import Run, resolve  # noqa: PLC0415
+
+    place, page = Path(out) / "run", Path(out) / "report.html"
+    going_on = folder.is_run(place) and not overwrite
+    if going_on:
+        spec, _ = folder.read_spec(place)
+        print(f"{place} is there already and is used; --overwrite trains again", file=sys.stderr)
+    else:
+        print("dSprites is rendered once (some seconds), then this machine's speed is measured ...", file=sys.stderr)
+        whole = resolve(load(RECIPE).method, recipe=RECIPE, seed=seed)
+        steps = min(whole.training.steps, steps_in(whole, 60 * minutes))
+        shorter = dataclasses.replace(whole.training, steps=steps, lr_warmup=min(whole.training.lr_warmup, steps // 5))
+        spec = dataclasses.replace(whole, training=shorter)
+    train(spec, place, resume=going_on, overwrite=overwrite, watchers=[ProgressBar()])
+    run = Run(place)
+    for name in run.metrics()[0]:
+        print(f"{name} ...", file=sys.stderr)
+        run.evaluate([name])
+    run.traverse().save(place / "figures" / "traversal.png")
+    write([run], page)
+    score = run.scores["factor-vae-score"]
+    print(
+        f"\nThe page is {page}: open it in a browser.\n"
+        f"factor-vae-score {score.value:.2f} after {run.done['images']:,} images; longer training finds more factors.\n"
+        f"Next: unweave demo --minutes 12 --out demo-long\n"
+        f"      unweave traverse {place} --out traversal.gif\n"
+        f"      unweave train beta-tcvae --data dsprites --steps 2000 --lr 0.001"
+    )

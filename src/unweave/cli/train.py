@@ -1,0 +1,62 @@
+"""Train a method on a data set into a run folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from unweave import checks, registry
+from unweave.cli.options import Options, argument, first_word, option, options_of, value_of
+from unweave.cli.options import signed as with_options
+from unweave.recipes import load, names
+from unweave.registry import load_file
+
+PARTS = {
+    "data": registry.datasets,
+    "net": registry.nets,
+    "prior": registry.priors,
+    "likelihood": registry.likelihoods,
+}
+
+
+def signed(tokens: list[str]) -> Callable[..., Any]:
+    """The command with the options of the method, data set, net, prior and likelihood that `tokens` name."""
+    if plugin := value_of("--plugin", tokens):
+        load_file(plugin)
+    method, recipe = first_word(tokens), value_of("--recipe", tokens)
+    given = load(recipe).settings if recipe else {}
+    named = {part: value_of(f"--{part}", tokens) or given.get(part) for part in PARTS}
+    for table, name in [(registry.methods, method), *((PARTS[part], name) for part, name in named.items())]:
+        if name is not None:
+            checks.known(table.kind, name, table.names())  # before anything heavy is imported
+    from unweave.engine.spec import DEFAULTS, Training  # noqa: PLC0415  imports torch
+
+    classes = [(registry.methods.get(method), f"Settings of {method}", "")] if method else []
+    suits = registry.datasets.get(named["data"]).likelihood if named["data"] else None
+    for part, default in {"data": None, **DEFAULTS, "likelihood": suits}.items():
+        if (name := named[part] or default) is not None:
+            classes.append((PARTS[part].get(name), f"Settings of {name}", f"{part}."))
+    options: Options = [argument("method", "What to train: " + ", ".join(registry.methods.names()))]
+    choices = {part: f"{table.kind}: {', '.join(table.names())}" for part, table in PARTS.items()}
+    options += [option(part, text, "Run") for part, text in choices.items()]
+    options += [
+        option("recipe", f"named settings to start from: {', '.join(names())}", "Run"),
+        option("out", "folder of the run [runs/METHOD-DATA-HASH]", "Run"),
+        option("resume", "go on with the run in --out, with its settings", "Run", kind=bool),
+        option("overwrite", "replace the run in --out", "Run", kind=bool),
+        option("plugin", "a Python file that registers more methods, nets or data sets", "Run"),
+    ]
+    options += options_of(Training, "Training")
+    for cls, group, prefix in classes:
+        options += options_of(cls, group, prefix)
+    return with_options(_run, options)
+
+
+def _run(words: tuple[str, ...], given: dict[str, Any]) -> None:
+    from unweave.run import train as run_training  # noqa: PLC0415  imports torch
+
+    given.pop("plugin", None)
+    run = run_training(words[0], **given)
+    place = Path(given["out"]) if "out" in given else run.path
+    print(f"{run.title}: done in {place}; next: unweave evaluate {place}, unweave traverse {place}, unweave report {place}")

@@ -1,0 +1,24 @@
+"""Data sets by name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from unweave.data.base import ImageData
+
+
+def load(name: str, **settings: object) -> ImageData:
+    """The data set called `name` with the given settings, as on the command line.
+
+    An unknown name or setting, or a value that the data set refuses, raises InputError.
+
+    >>> data = load("dsprites", hold="lazy")
+    >>> len(data), data.image_shape
+    (737280, (1, 64, 64))
+    """
+    # late, so that `import unweave.data` alone costs nothing
+    from unweave.registry import datasets
+    from unweave.settings import build
+
+    return build(datasets.get(name), settings, of=name)

@@ -1,0 +1,149 @@
+"""What a data set is: images by number, and, where the truth is known, by their factors."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar
+
+import numpy as np
+from torch import Tensor
+
+from unweave.errors import InputError
+
+
+@dataclass(frozen=True)
+class Factor:
+    """One thing that varies: `size` values, numbered 0 to size - 1, standing for the numbers in `values`.
+
+    `cyclic` says that the last value is followed by the first one.
+    """
+
+    name: str
+    size: int
+    values: tuple[float, ...]
+    cyclic: bool = False
+
+    @classmethod
+    def spaced(cls, name: str, size: int, first: float, last: float, *, cyclic: bool = False) -> Factor:
+        """A factor whose values lie evenly from `first` to `last`, both included.
+
+        >>> Factor.spaced("scale", 3, 0.5, 1.0).values
+        (0.5, 0.75, 1.0)
+        """
+        return cls(name, size, tuple(np.linspace(first, last, size).tolist()), cyclic)
+
+
+@dataclass(frozen=True)
+class Symmetry:
+    """Two values of one factor that give the same image whatever the other factors are.
+
+    `where` restricts it to given values of other factors, by name.
+    """
+
+    factor: str
+    value: int
+    same_as: int
+    where: tuple[tuple[str, int], ...] = ()
+
+
+class ImageData(ABC):
+    """Images by number. `image_shape` is (channels, height, width); pixels lie in [0, 1]."""
+
+    image_shape: tuple[int, int, int]
+    likelihood: ClassVar[str] = "bernoulli"  # what suits these pixels; --likelihood overrides
+    reference: ClassVar[tuple[int, ...]] = ()  # numbers of images that pictures show first
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def images(self, indices: np.ndarray) -> Tensor:
+        """The images with these numbers, float32 (n, channels, height, width)."""
+
+
+class FactorData(ImageData):
+    """Images made from known factors: every combination once, the last factor varying fastest."""
+
+    factors: tuple[Factor, ...]
+    symmetries: tuple[Symmetry, ...] = ()
+
+    @abstractmethod
+    def render(self, factors: np.ndarray) -> Tensor:
+        """Images of these factor values, (n, K) integers -> float32 (n, C, H, W) in [0, 1]."""
+
+    def __len__(self) -> int:
+        return int(np.prod(self.sizes))
+
+    def images(self, indices: np.ndarray) -> Tensor:
+        """The images with these numbers, by way of their factors, float32 (n, C, H, W)."""
+        return self.render(self.factors_at(indices))
+
+    @cached_property
+    def sizes(self) -> tuple[int, ...]:
+        """How many values each factor has."""
+        return tuple(factor.size for factor in self.factors)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The factors' names in order."""
+        return tuple(factor.name for factor in self.factors)
+
+    @cached_property
+    def strides(self) -> np.ndarray:
+        """By how much the image number grows when a factor grows by one."""
+        return np.concatenate([np.cumprod(self.sizes[::-1])[::-1][1:], [1]]).astype(np.int64)
+
+    def index(self, factors: np.ndarray) -> np.ndarray:
+        """Factor values (n, K) -> image numbers (n,); a value out of range raises InputError."""
+        values = self.checked(factors)
+        return values @ self.strides
+
+    def factors_at(self, indices: np.ndarray) -> np.ndarray:
+        """Image numbers (n,) -> factor values (n, K)."""
+        numbers = np.asarray(indices)
+        if numbers.ndim != 1 or (numbers.size and not np.issubdtype(numbers.dtype, np.integer)):
+            raise InputError(f"indices must be integers of shape (n,), got {numbers.dtype} {numbers.shape}")
+        if numbers.size and (numbers.min() < 0 or numbers.max() >= len(self)):
+            found = f"{numbers.min()} to {numbers.max()}"
+            raise InputError(f"indices must lie between 0 and {len(self) - 1}, got {found}")
+        return (numbers.astype(np.int64)[:, None] // self.strides) % np.asarray(self.sizes)
+
+    def checked(self, factors: np.ndarray) -> np.ndarray:
+        """`factors` as an (n, K) integer array whose values are all in range, or InputError."""
+        values = np.asarray(factors)
+        if values.ndim != 2 or values.shape[1] != len(self.factors):
+            raise InputError(f"factors must have shape (n, {len(self.factors)}), got {values.shape}")
+        if not np.issubdtype(values.dtype, np.integer):
+            raise InputError(f"factors must be integers, got {values.dtype}")
+        for column, factor in zip(values.T, self.factors, strict=True):
+            if column.size and (column.min() < 0 or column.max() >= factor.size):
+                raise InputError(
+                    f"factor {factor.name} must lie between 0 and {factor.size - 1}, "
+                    f"got {column.min()} to {column.max()}"
+                )
+        return values.astype(np.int64)
+
+    def sample_factors(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        """`n` uniform draws of all factors, (n, K)."""
+        return np.stack([rng.integers(size, size=n) for size in self.sizes], axis=1)
+
+    def sample_fixed(self, k: int, n: int, rng: np.random.Generator, value: int | None = None) -> np.ndarray:
+        """`n` draws that share one value of factor `k` (a random one, or `value`), (n, K)."""
+        if not 0 <= k < len(self.factors):
+            raise InputError(f"k must lie between 0 and {len(self.factors) - 1}, got {k}")
+        drawn = self.sample_factors(n, rng)
+        drawn[:, k] = rng.integers(self.sizes[k]) if value is None else value
+        return self.checked(drawn)
+
+    def canonical(self, factors: np.ndarray) -> np.ndarray:
+        """Factor values with each symmetric value replaced by the one it equals, (n, K)."""
+        values = self.checked(factors).copy()
+        for symmetry in self.symmetries:
+            k = self.names.index(symmetry.factor)
+            rows = values[:, k] == symmetry.value
+            for name, needed in symmetry.where:
+                rows &= values[:, self.names.index(name)] == needed
+            values[rows, k] = symmetry.same_as
+        return values

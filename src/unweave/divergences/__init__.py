@@ -1,0 +1,1 @@
+"""Distances between posteriors, aggregate posterior and prior, and their estimators."""

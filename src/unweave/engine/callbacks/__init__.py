@@ -1,0 +1,3 @@
+"""What may watch a run while it trains."""
+
+from unweave.engine.callbacks.base import Watcher as Watcher

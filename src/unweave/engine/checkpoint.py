@@ -1,0 +1,69 @@
+"""Checkpoints: one safetensors file each, with the counters as JSON in its header, written atomically."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+
+from unweave.data.cache import write_atomic
+from unweave.engine.folder import FORMAT
+from unweave.engine.state import State
+from unweave.errors import InputError
+
+FOLDER, PATTERN = "checkpoints", "step-*.safetensors"
+
+
+def stored(run: Path) -> list[Path]:
+    """Checkpoints of a run, newest first."""
+    return sorted((run / FOLDER).glob(PATTERN), reverse=True)
+
+
+def write(run: Path, state: State, keep: int = 2) -> Path:
+    """Save `state`, then remove all but the newest `keep` checkpoints."""
+    folder = run / FOLDER
+    folder.mkdir(exist_ok=True)
+    path = folder / f"step-{state.step:09d}.safetensors"
+    header = {"format": str(FORMAT), "counters": json.dumps(state.counters())}
+    data = save(state.tensors(), metadata=header)
+    write_atomic(path, lambda file: file.write(data))
+    for old in stored(run)[keep:]:
+        old.unlink()
+    return path
+
+
+def read(path: Path, state: State) -> None:
+    """Restore `state` from one checkpoint; a broken one raises InputError that names it and leaves `state` alone."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  not a dict
+        counters = json.loads(header["counters"])
+    except (SafetensorError, OSError, KeyError, json.JSONDecodeError) as wrong:
+        raise InputError(f"checkpoint {path} cannot be read: {wrong}") from None
+    if int(header.get("format", "0")) > FORMAT:
+        raise InputError(f"checkpoint {path} has format {header['format']}, newer than the {FORMAT} that this unweave reads")
+    expected = {n: t.shape for n, t in state.tensors().items() if n.partition("/")[0] in ("vae", "critic")}
+    found = {n: t.shape for n, t in tensors.items() if n.partition("/")[0] in ("vae", "critic")}
+    if expected != found:
+        raise InputError(f"checkpoint {path} does not hold the weights that the run's settings call for")
+    state.restore(tensors, counters)
+
+
+def read_newest(run: Path, state: State, say: Callable[[str], None]) -> Path | None:
+    """Restore from the newest checkpoint that can be read, naming those that cannot; None if there is none at all."""
+    broken: list[str] = []
+    for path in stored(run):
+        try:
+            read(path, state)
+        except InputError as wrong:
+            broken.append(str(wrong))
+            say(f"{wrong}; trying the one before")
+            continue
+        return path
+    if broken:
+        raise InputError(f"no checkpoint of {run} can be read; {broken[0]}")
+    return None

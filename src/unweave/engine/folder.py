@@ -1,0 +1,119 @@
+"""The folder of a run: plain files, each written under another name, flushed and renamed."""
+
+from __future__ import annotations
+
+import json
+import platform
+import subprocess
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from unweave.data.cache import write_atomic
+from unweave.engine.spec import Spec
+from unweave.errors import InputError
+
+FORMAT = 1
+SETTINGS, WEIGHTS, LOG, DONE, SCORES = "settings.json", "weights.safetensors", "log.jsonl", "done.json", "metrics.json"
+
+
+def write_json(path: Path, values: Mapping[str, Any]) -> None:
+    """Write strict JSON that carries the format number."""
+    text = json.dumps({"format": FORMAT, **values}, indent=1, allow_nan=False) + "\n"
+    write_atomic(path, lambda file: file.write(text.encode()))
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a file of ours; a missing, broken or newer one raises InputError that names it."""
+    try:
+        values = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path.parent} is not a run: it has no {path.name}") from None
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as wrong:
+        raise InputError(f"{path} cannot be read as JSON: {wrong}") from None
+    if not isinstance(values, dict) or not isinstance(values.get("format"), int):
+        raise InputError(f"{path} must carry a format number, as every file of a run does; it has none")
+    if values["format"] > FORMAT:
+        raise InputError(
+            f"{path} has format {values['format']}, newer than the {FORMAT} that this unweave reads; upgrade unweave"
+        )
+    return values
+
+
+def made_with(threads: int) -> dict[str, Any]:
+    """What a run was made with: versions, machine, commit of the working folder's repository if there is one."""
+    try:
+        asked = subprocess.run(
+            ["git", "describe", "--always", "--dirty"], capture_output=True, text=True, timeout=5, check=True
+        )
+        commit = asked.stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        commit = None
+    return {
+        "unweave": version("unweave"),
+        "torch": torch.__version__,
+        "numpy": version("numpy"),
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "system": platform.system(),
+        "threads": threads,
+        "commit": commit,
+    }
+
+
+def is_run(path: Path) -> bool:
+    """Whether a folder holds a run."""
+    return (path / SETTINGS).is_file()
+
+
+def read_spec(path: Path) -> tuple[Spec, dict[str, Any]]:
+    """The settings of the run in `path`, and all that settings.json says."""
+    if not path.is_dir():
+        raise InputError(f"{path} is not a run: there is no such folder")
+    stored = read_json(path / SETTINGS)
+    try:
+        return Spec.from_plain(stored), stored
+    except InputError as wrong:
+        raise InputError(f"{path / SETTINGS}: {wrong}") from None
+
+
+def clear(path: Path) -> None:
+    """Remove what a run wrote, and nothing else that lies in the folder."""
+    from unweave.engine.checkpoint import FOLDER, PATTERN  # noqa: PLC0415  checkpoint writes through this module
+
+    for name in (DONE, WEIGHTS, LOG, SCORES, "report.html", SETTINGS):
+        (path / name).unlink(missing_ok=True)
+    for file in (path / FOLDER).glob(PATTERN):
+        file.unlink()
+
+
+def prepare(path: Path, *, resume: bool, overwrite: bool) -> bool:
+    """Make sure that a run may be written to `path`; True if there is one to go on with.
+
+    A folder with a finished run, an unfinished one or anything else in it is refused unless asked for.
+    """
+    if path.exists() and not path.is_dir():
+        raise InputError(f"out must be a folder, got {path}, which is a file")
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        probe = path / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as wrong:
+        raise InputError(f"out must be a folder that can be written to, got {path}: {wrong.strerror}") from None
+    if resume:
+        if not is_run(path):
+            raise InputError(f"resume needs a run to go on with; {path} holds none")
+        return True
+    if overwrite:
+        clear(path)
+    elif (path / DONE).exists():
+        raise InputError(f"{path} holds a finished run; choose another --out, or --overwrite to replace it")
+    elif is_run(path):
+        raise InputError(f"{path} holds an unfinished run; --resume goes on with it, --overwrite starts again")
+    elif any(path.iterdir()):
+        raise InputError(f"{path} holds other files; choose another --out, or --overwrite to write beside them")
+    return False

@@ -1,0 +1,260 @@
+"""Everything that defines a run: method, data, net, prior, likelihood and how to train, each a frozen dataclass."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Annotated, Any, ClassVar, Literal
+
+import torch
+
+from unweave import checks, registry
+from unweave.data.base import ImageData
+from unweave.distributions import Likelihood
+from unweave.errors import InputError
+from unweave.nets.base import Net, build
+from unweave.objectives import AdamSettings, Objective
+from unweave.registry import Registry
+from unweave.seeds import Generators
+from unweave.settings import build as build_settings
+from unweave.settings import changed, plain, settings_of, short_hash
+from unweave.vae import VAE, heads
+
+
+@dataclass(frozen=True)
+class Training:
+    """How long, how fast and on what a model is trained; flat options of `unweave train`."""
+
+    steps: Annotated[int, "optimiser steps"] = 10_000
+    batch: Annotated[int, "images per step"] = 64
+    latents: Annotated[int, "continuous latents"] = 10
+    seed: Annotated[int, "feeds every random generator"] = 0
+    lr: Annotated[float | None, "learning rate; the method's own if not given"] = None
+    lr_warmup: Annotated[int, "steps over which learning rates rise from 0, the critic's too"] = 0
+    lr_final: Annotated[float, "share of the learning rates that a cosine leaves at the end; 1 keeps them constant"] = 1.0
+    clip: Annotated[float | None, "largest norm of the VAE's gradient; longer ones are scaled down"] = None
+    device: Annotated[Literal["auto", "cpu", "cuda", "mps"], "where to train; auto takes cuda if there is one"] = "auto"
+    threads: Annotated[int | None, "processor threads; all cores if not given"] = None
+    compile: Annotated[Literal["auto", "on", "off"], "compile the nets; auto does for long runs on cuda"] = "auto"
+    deterministic: Annotated[bool, "only algorithms that give the same bytes again (cuda)"] = False
+    checkpoint_every: Annotated[int, "steps between checkpoints"] = 1000
+    keep_checkpoints: Annotated[bool, "keep the last checkpoints when the run is done"] = False
+    log_every: Annotated[int, "steps between lines of log.jsonl, each the mean over those steps"] = 50
+
+    bookkeeping: ClassVar[tuple[str, ...]] = (
+        "device", "threads", "compile", "deterministic", "checkpoint_every", "keep_checkpoints", "log_every",
+    )  # fmt: skip
+
+    def __post_init__(self) -> None:
+        checks.at_least(1, steps=self.steps, latents=self.latents)
+        checks.at_least(1, checkpoint_every=self.checkpoint_every, log_every=self.log_every)
+        checks.at_least(2, batch=self.batch)
+        checks.nonnegative(seed=self.seed, lr_warmup=self.lr_warmup)
+        checks.fraction(lr_final=self.lr_final)
+        if self.lr is not None:
+            checks.positive(lr=self.lr)
+        if self.clip is not None:
+            checks.positive(clip=self.clip)
+        if self.threads is not None:
+            checks.at_least(1, threads=self.threads)
+        if self.device == "cuda" and not torch.cuda.is_available():
+            raise InputError("device must be there to train on, got cuda, which torch does not see on this machine")
+        if self.device == "mps" and not torch.backends.mps.is_available():
+            raise InputError("device must be there to train on, got mps, which torch does not see on this machine")
+
+    @property
+    def torch_device(self) -> torch.device:
+        """The device that `device` stands for on this machine."""
+        if self.device == "auto":
+            return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return torch.device(self.device)
+
+
+PARTS: dict[str, Registry[Any]] = {
+    "data": registry.datasets,
+    "net": registry.nets,
+    "prior": registry.priors,
+    "likelihood": registry.likelihoods,
+}
+DEFAULTS = {"net": "dlib-conv", "prior": "isotropic"}  # the likelihood's default comes from the data
+TRAINING_FIELDS = tuple(setting.name for setting in settings_of(Training))
+
+
+@dataclass(frozen=True)
+class Part:
+    """A registered thing by name, with its settings."""
+
+    name: str
+    settings: Any
+
+    def plain(self) -> dict[str, Any]:
+        """Name and all settings, for settings.json."""
+        return {"name": self.name, **plain(self.settings)}
+
+    def changed(self) -> dict[str, Any]:
+        """Name and the settings that differ from their defaults, without those that change no result."""
+        skipped = getattr(self.settings, "bookkeeping", ())
+        return {"name": self.name, **{k: v for k, v in changed(self.settings).items() if k not in skipped}}
+
+
+def _part(group: str, table: Registry[Any], given: Mapping[str, Any]) -> Part:
+    values = dict(given)
+    name = str(values.pop("name"))
+    prefix = "" if group == "method" else f"{group}."
+    return Part(name, build_settings(table.get(name), values, of=name, prefix=prefix))
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A run before it is run: build with `Spec.make`, write with `plain`, read back with `from_plain`.
+
+    >>> spec = Spec.make("beta-vae", data="dsprites", beta=2, steps=100)
+    >>> spec.title, Spec.from_plain(spec.plain()).hash == spec.hash
+    ('beta-vae on dsprites, seed 0', True)
+    """
+
+    method: Part
+    data: Part
+    net: Part
+    prior: Part
+    likelihood: Part
+    training: Training
+    recipe: str | None = None
+    plugins: dict[str, str] = field(default_factory=dict[str, str])
+
+    @classmethod
+    def make(cls, method: str, *, recipe: str | None = None, **given: Any) -> Spec:
+        """A run from flat settings: those of the method and of training by name, the others as "net.channels".
+
+        `data`, `net`, `prior` and `likelihood` take names (or, net and prior and likelihood, instances of a registered
+        class). Unknown names and bad values raise InputError.
+        """
+        objective = registry.methods.get(method)
+        own = {setting.name for setting in settings_of(objective)}
+        groups: dict[str, dict[str, Any]] = {group: {} for group in ("method", "training", *PARTS)}
+        for raw, value in given.items():
+            key = raw.replace("-", "_")
+            head, _, rest = key.partition(".")
+            if head in PARTS:
+                if rest:
+                    groups[head][rest] = value
+                elif isinstance(value, str):
+                    groups[head]["name"] = value
+                elif value is not None:
+                    table = PARTS[head]
+                    groups[head] |= {"name": table.name_of(type(value)), **plain(value)}
+            elif key in own:
+                groups["method"][key] = value
+            elif key in TRAINING_FIELDS:
+                groups["training"][key] = value
+            else:
+                checks.known(f"setting of {method}", raw, [*own, *TRAINING_FIELDS, *PARTS])
+        if "name" not in groups["data"]:
+            raise InputError(f"data must name a data set, got none; known: {', '.join(registry.datasets.names())}")
+        suits = registry.datasets.get(groups["data"]["name"]).likelihood
+        for part, default in {**DEFAULTS, "likelihood": suits}.items():
+            groups[part].setdefault("name", default)
+        return cls._assemble({"name": method, **groups.pop("method")}, groups, recipe)
+
+    @classmethod
+    def _assemble(cls, method: Mapping[str, Any], groups: Mapping[str, Any], recipe: str | None) -> Spec:
+        parts = {name: _part(name, table, groups[name]) for name, table in PARTS.items()}
+        named = {"methods": str(method["name"]), **{name: parts[name].name for name in PARTS}}
+        tables = {"methods": registry.methods, **PARTS}
+        plugins = {f"{k}:{n}": o for k, n in named.items() if (o := tables[k].origin(n)) is not None}
+        training = build_settings(Training, groups["training"], of="training")
+        return cls(_part("method", registry.methods, method), training=training, recipe=recipe, plugins=plugins, **parts)
+
+    @classmethod
+    def from_plain(cls, stored: Mapping[str, Any]) -> Spec:
+        """The run that `plain` described. Names resolve through the registries only; nothing a file names is imported."""
+        for group in ("method", "training", *PARTS):
+            if not isinstance(stored.get(group), Mapping):
+                raise InputError(f"settings.json must have a table '{group}', got {stored.get(group)!r}")
+            if group != "training" and not isinstance(stored[group].get("name"), str):
+                raise InputError(f"settings.json must name its {group}, got {stored[group].get('name')!r}")
+        return cls._assemble(stored["method"], stored, stored.get("recipe"))
+
+    def plain(self) -> dict[str, Any]:
+        """All settings, resolved, as settings.json holds them."""
+        parts = {name: getattr(self, name).plain() for name in PARTS}
+        training = plain(self.training)
+        return {"method": self.method.plain(), **parts, "training": training, "recipe": self.recipe, "plugins": self.plugins}
+
+    def flat(self) -> dict[str, Any]:
+        """All settings under the names the command line uses."""
+        whole = self.plain()
+        flat = {"method": self.method.name, **{k: v for k, v in whole["method"].items() if k != "name"}}
+        for group in PARTS:
+            flat |= {group if k == "name" else f"{group}.{k}": v for k, v in whole[group].items()}
+        return {**flat, **whole["training"]}
+
+    @cached_property
+    def hash(self) -> str:
+        """Eight digits for the settings that change results; one at its default counts as absent."""
+        training = {k: v for k, v in changed(self.training).items() if k not in Training.bookkeeping}
+        parts = {name: getattr(self, name).changed() for name in ("method", *PARTS)}
+        return short_hash({**parts, "training": training})
+
+    @property
+    def title(self) -> str:
+        """For headings: method, data, seed."""
+        return f"{self.method.name} on {self.data.name}, seed {self.training.seed}"
+
+    @property
+    def command(self) -> str:
+        """The command that makes this run again, with every setting that differs from its default."""
+        options = {**{k: v for k, v in changed(self.method.settings).items()}}
+        for group in PARTS:
+            values = {f"{group}.{k}": v for k, v in changed(getattr(self, group).settings).items()}
+            options |= {group: getattr(self, group).name, **values}
+        words = ["unweave", "train", self.method.name]
+        for name, value in {**options, **changed(self.training)}.items():
+            flag = "--" + name.replace("_", "-")
+            if isinstance(value, bool):
+                words.append(flag if value else flag.replace("--", "--no-", 1))
+            else:
+                words += [flag, ",".join(map(str, value)) if isinstance(value, list) else str(value)]
+        return " ".join(words)
+
+    @property
+    def objective(self) -> Objective:
+        """The method."""
+        return self.method.settings
+
+    @property
+    def dataset(self) -> ImageData:
+        """The data set."""
+        return self.data.settings
+
+    @property
+    def adam(self) -> AdamSettings:
+        """Adam's settings for the VAE, with the run's own learning rate if it has one."""
+        own = self.objective.optimiser()
+        lr = self.training.lr
+        return own if lr is None else AdamSettings(lr, own.betas, own.amsgrad, own.l2)
+
+    def build_vae(self, rng: Generators) -> VAE:
+        """The model with freshly initialised weights, or InputError where method and model do not go together."""
+        latents = self.objective.latents(self.training.latents)
+        likelihood: Likelihood = self.likelihood.settings
+        net: Net = self.net.settings
+        encoder, decoder = build(
+            net, self.dataset.image_shape, heads(latents), latents.width, likelihood.outputs, rng["init"]
+        )
+        vae = VAE(encoder, decoder, self.prior.settings.build(latents.continuous), likelihood, latents)
+        if reason := self.objective.refuses(vae):
+            raise InputError(f"{self.method.name} cannot be trained like this: {reason}")
+        return vae
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Names and shapes of the model's weights, without allocating them."""
+        latents = self.objective.latents(self.training.latents)
+        net, shape = self.net.settings, self.dataset.image_shape
+        with torch.device("meta"):
+            encoder = net.encoder(shape, heads(latents))
+            decoder = net.decoder(latents.width, shape, self.likelihood.settings.outputs)
+            prior = self.prior.settings.build(latents.continuous)
+            vae = VAE(encoder, decoder, prior, self.likelihood.settings, latents)
+        return {name: tuple(tensor.shape) for name, tensor in vae.state_dict().items()}

@@ -1,0 +1,113 @@
+"""All that changes while a run is trained, and how it is saved and restored to the bit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from unweave.data.batches import Batches
+from unweave.engine.spec import Spec
+from unweave.objectives import AdamSettings, RatioCritic
+from unweave.seeds import Generators
+from unweave.vae import VAE
+
+
+def adam(net: nn.Module, settings: AdamSettings) -> torch.optim.Adam:
+    """Adam over the net's parameters; coupled L2 on weights only."""
+    weights = [p for p in net.parameters() if p.ndim > 1]
+    others = [p for p in net.parameters() if p.ndim <= 1]
+    groups = [{"params": weights, "weight_decay": settings.l2}, {"params": others, "weight_decay": 0.0}]
+    return torch.optim.Adam(
+        groups, lr=settings.lr, betas=settings.betas, amsgrad=settings.amsgrad, fused=next(net.parameters()).is_cpu
+    )
+
+
+def _flat(name: str, optimiser: torch.optim.Optimizer) -> Iterator[tuple[str, Tensor]]:
+    for number, values in optimiser.state_dict()["state"].items():
+        for key, tensor in values.items():
+            yield f"{name}/{number}/{key}", tensor
+
+
+def _restore_optimiser(name: str, optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    state: dict[int, dict[str, Tensor]] = {}
+    for path, tensor in tensors.items():
+        owner, _, rest = path.partition("/")
+        if owner == name:
+            number, _, key = rest.partition("/")
+            state.setdefault(int(number), {})[key] = tensor
+    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+    for parameter, values in optimiser.state.items():
+        for key, tensor in values.items():
+            if tensor.shape == parameter.shape:  # the fused kernel walks memory: moments must lie as their weights do
+                values[key] = torch.empty_like(parameter, requires_grad=False).copy_(tensor)
+
+
+@dataclass
+class State:
+    """Model, critic, their optimisers, generators, batch orders, and how far the run has come."""
+
+    vae: VAE
+    optimiser: torch.optim.Adam
+    critic: RatioCritic | None
+    critic_net: nn.Module | None
+    critic_optimiser: torch.optim.Adam | None
+    rng: Generators
+    batches: Batches
+    second_batches: Batches
+    step: int = 0
+    seconds: float = 0.0
+
+    @classmethod
+    def start(cls, spec: Spec) -> State:
+        """The state before the first step."""
+        rng, device = Generators(spec.training.seed), spec.training.torch_device
+        vae = spec.build_vae(rng).to(device, memory_format=torch.channels_last)
+        critic = spec.objective.critic()
+        net = None if critic is None else critic.build(spec.training.latents, rng["critic-init"]).to(device)
+        size, batch = len(spec.dataset), spec.training.batch
+        return cls(
+            vae=vae,
+            optimiser=adam(vae, spec.adam),
+            critic=critic,
+            critic_net=net,
+            critic_optimiser=adam(net, critic.adam) if critic is not None and net is not None else None,
+            rng=rng,
+            batches=Batches(size, batch, rng["data order"]),
+            second_batches=Batches(size, batch, rng["second-batch order"]),
+        )
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Everything that is a tensor, by path."""
+        saved = {f"vae/{name}": t for name, t in self.vae.state_dict().items()}
+        saved |= dict(_flat("optimiser", self.optimiser))
+        if self.critic_net is not None and self.critic_optimiser is not None:
+            saved |= {f"critic/{name}": t for name, t in self.critic_net.state_dict().items()}
+            saved |= dict(_flat("critic-optimiser", self.critic_optimiser))
+        saved |= {f"rng/{name}": t for name, t in self.rng.state().items()}
+        saved |= {f"batches/{name}": t for name, t in self.batches.state().items()}
+        saved |= {f"second-batches/{name}": t for name, t in self.second_batches.state().items()}
+        return {name: tensor.detach().cpu().contiguous() for name, tensor in saved.items()}
+
+    def counters(self) -> dict[str, Any]:
+        """Everything else."""
+        return {"step": self.step, "seconds": self.seconds}
+
+    def restore(self, tensors: dict[str, Tensor], counters: dict[str, Any]) -> None:
+        """Go back to a saved state; the result trains on exactly as the saved one would have."""
+
+        def under(owner: str) -> dict[str, Tensor]:
+            return {name.partition("/")[2]: t for name, t in tensors.items() if name.partition("/")[0] == owner}
+
+        self.vae.load_state_dict(under("vae"))
+        _restore_optimiser("optimiser", self.optimiser, tensors)
+        if self.critic_net is not None and self.critic_optimiser is not None:
+            self.critic_net.load_state_dict(under("critic"))
+            _restore_optimiser("critic-optimiser", self.critic_optimiser, tensors)
+        self.rng.restore(under("rng"))
+        self.batches.restore(under("batches"))
+        self.second_batches.restore(under("second-batches"))
+        self.step, self.seconds = int(counters["step"]), float(counters["seconds"])

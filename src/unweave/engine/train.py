@@ -1,0 +1,352 @@
+"""The one loop that trains every method."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from unweave.data.cache import write_atomic
+from unweave.engine import checkpoint, folder
+from unweave.engine.callbacks import Watcher
+from unweave.engine.spec import Spec, Training
+from unweave.engine.state import State, adam
+from unweave.errors import Diverged, InputError, Interrupted
+from unweave.schedules import warmup_cosine
+from unweave.types import NATS, Images, Pass, Terms
+
+COMPILE_FROM = 20_000  # steps: shorter runs never earn back the half minute that compiling takes
+
+
+@contextlib.contextmanager
+def told_to_stop() -> Iterator[Callable[[], bool]]:
+    """Whether Ctrl-C or SIGTERM has come; the step in progress is finished first. A second Ctrl-C stops at once."""
+    asked = threading.Event()
+
+    def note(number: int, _frame: object) -> None:
+        if asked.is_set() and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        asked.set()
+
+    if threading.current_thread() is not threading.main_thread():
+        yield asked.is_set
+        return
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield asked.is_set
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class LogWindow:
+    """Means of every term since the last log line, and the speed."""
+
+    def __init__(self, batch: int) -> None:
+        self.batch, self.units = batch, {"loss": NATS, "kl_per_latent": NATS}
+        self.reset()
+
+    def reset(self) -> None:
+        """Start a new window."""
+        self.sums: dict[str, Tensor] = {}
+        self.steps, self.since = 0, time.perf_counter()
+
+    def add(self, loss: Tensor, terms: Terms, rates: Tensor | None) -> None:
+        """Take in one step."""
+        values = {name: term.mean.detach() for name, term in terms.items()}
+        self.units |= {name: term.unit for name, term in terms.items()}
+        values["loss"] = loss.detach()
+        if rates is not None:
+            values["kl_per_latent"] = rates
+        for name, value in values.items():
+            self.sums[name] = self.sums[name] + value if name in self.sums else value
+        self.steps += 1
+
+    def record(self, step: int, lr: float) -> dict[str, Any]:
+        """The line for log.jsonl."""
+        means = {name: (total / self.steps).tolist() for name, total in self.sums.items()}
+        seconds = time.perf_counter() - self.since
+        speed = round(self.steps * self.batch / seconds, 1)
+        return {"step": step, "images": step * self.batch, **means, "lr": lr, "images_per_second": speed}
+
+
+@torch.no_grad()
+def rates_per_latent(at: Pass) -> Tensor | None:
+    """Mean KL of every latent (d,), nats; None where it has no closed form."""
+    each = at.prior.kl_each(at.posterior)
+    return None if each is None else each.mean(0)
+
+
+class Loop:
+    """One training run in memory: `step()` until `state.step` reaches the number of steps."""
+
+    def __init__(self, spec: Spec) -> None:
+        self.spec, self.objective, self.data = spec, spec.objective, spec.dataset
+        self.state = State.start(spec)
+        self.device = spec.training.torch_device
+        self.base_rates = [
+            [group["lr"] for group in optimiser.param_groups]
+            for optimiser in (self.state.optimiser, self.state.critic_optimiser)
+            if optimiser is not None
+        ]
+        self.rate = 0.0
+        if _wants_compile(spec.training, self.device):
+            self.state.vae.encoder.compile()
+            self.state.vae.decoder.compile()
+
+    def fetch(self, batches: Any) -> Images:
+        """The next images, on the device, in the layout convolutions like best."""
+        images = self.data.images(next(batches))
+        return images.to(self.device, memory_format=torch.channels_last)
+
+    def step(self) -> tuple[Tensor, Terms, Pass, Terms]:
+        """One step of the VAE and those of its critic: loss, terms, pass, and the critic's terms."""
+        state, training = self.state, self.spec.training
+        if self.objective.restarts(state.step):
+            state.optimiser = adam(state.vae, self.spec.adam)
+        self._set_rates(warmup_cosine(state.step, training.steps, training.lr_warmup, training.lr_final))
+        x = self.fetch(state.batches)
+        with _frozen(state.critic_net):
+            at = state.vae(
+                x,
+                state.rng,
+                data_size=len(self.data),
+                discrete=self.objective.discrete(state.step),
+                critic=state.critic_net,
+                step=state.step,
+                total_steps=training.steps,
+            )
+            terms = self.objective(at)
+            loss = terms.loss
+            state.optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+        if training.clip is not None:
+            nn.utils.clip_grad_norm_(state.vae.parameters(), training.clip)
+        state.optimiser.step()
+        critic_terms = self._train_critic(at.z.detach())
+        state.step += 1
+        return loss, terms, at, critic_terms
+
+    def _train_critic(self, z: Tensor) -> Terms:
+        state = self.state
+        critic, net, optimiser = state.critic, state.critic_net, state.critic_optimiser
+        if critic is None or net is None or optimiser is None:
+            return Terms()
+        terms = Terms()
+        for number in range(critic.steps):
+            if number > 0:
+                z = self._codes_of_second_batch()
+            z2 = self._codes_of_second_batch() if critic.second_batch else z
+            terms = critic.loss(net, z, critic.reference(z2, state.vae.prior, state.rng))
+            optimiser.zero_grad(set_to_none=True)
+            terms.loss.backward()
+            optimiser.step()
+        return terms
+
+    @torch.no_grad()
+    def _codes_of_second_batch(self) -> Tensor:
+        x = self.fetch(self.state.second_batches)
+        return self.state.vae.encode(x).posterior.rsample(self.state.rng["second-batch noise"])
+
+    def _set_rates(self, factor: float) -> None:
+        optimisers = [o for o in (self.state.optimiser, self.state.critic_optimiser) if o is not None]
+        for optimiser, rates in zip(optimisers, self.base_rates, strict=True):
+            for group, rate in zip(optimiser.param_groups, rates, strict=True):
+                group["lr"] = rate * factor
+        self.rate = self.base_rates[0][0] * factor
+
+
+@contextlib.contextmanager
+def _frozen(net: nn.Module | None) -> Iterator[None]:
+    """No gradient is kept for the net's weights inside; gradients pass through it."""
+    if net is None:
+        yield
+        return
+    net.requires_grad_(False)
+    try:
+        yield
+    finally:
+        net.requires_grad_(True)
+
+
+def _wants_compile(training: Training, device: torch.device) -> bool:
+    if training.compile != "auto":
+        return training.compile == "on"
+    compiler = shutil.which(os.environ.get("CXX", "c++")) is not None
+    return device.type == "cuda" and training.steps >= COMPILE_FROM and compiler
+
+
+def steps_in(spec: Spec, seconds: float, timed: int = 15) -> int:
+    """How many steps of `spec` this machine does in about `seconds`, by timing a few of them; at least 1."""
+    loop = Loop(spec)
+    loop.state.vae.train()
+    for _ in range(5):
+        loop.step()
+    began = time.perf_counter()
+    for _ in range(timed):
+        loop.step()
+    return max(1, int(seconds * timed / (time.perf_counter() - began)))
+
+
+def train(
+    spec: Spec,
+    out: Path,
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
+    watchers: Sequence[Watcher] = (),
+) -> Path:
+    """Train the run `spec` into the folder `out` and return the folder.
+
+    Writes settings.json, log.jsonl, checkpoints while running, weights.safetensors and done.json at the end. With
+    `resume` goes on from the newest readable checkpoint (or from the start, if the run never got to one) and ends
+    with the same weights, byte for byte, as a run that was never stopped. A finished run is left as it is.
+
+    Raises InputError for a folder that may not be written, Diverged for a loss that is not a number, and Interrupted
+    after saving when Ctrl-C or SIGTERM arrives.
+    """
+
+    def say(sentence: str) -> None:
+        for watcher in watchers:
+            watcher.said(sentence)
+
+    if folder.prepare(out, resume=resume, overwrite=overwrite):
+        if (out / folder.DONE).exists():
+            say(f"{out} is finished; nothing to do")
+            return out
+    threads = spec.training.threads or torch.get_num_threads()
+    torch.set_num_threads(threads)
+    if spec.training.deterministic:
+        torch.use_deterministic_algorithms(True)
+    loop = Loop(spec)
+    state = loop.state
+    state.vae.train()
+    if resume:
+        checkpoint.read_newest(out, state, say)
+    else:
+        stored = {**spec.plain(), "hash": spec.hash, "command": spec.command, "made_with": folder.made_with(threads)}
+        folder.write_json(out / folder.SETTINGS, stored)
+    _cut_log(out / folder.LOG, state.step)
+    for watcher in watchers:
+        watcher.started(spec, out, state.step)
+    try:
+        _run(loop, out, watchers)
+    finally:
+        for watcher in watchers:
+            watcher.ended()
+    return out
+
+
+def _run(loop: Loop, out: Path, watchers: Sequence[Watcher]) -> None:
+    state, training = loop.state, loop.spec.training
+    window, began = LogWindow(training.batch), time.perf_counter() - state.seconds
+    saved = state.step if state.step else None
+    last: dict[str, Any] = {}
+    with (out / folder.LOG).open("a", encoding="utf-8") as log, told_to_stop() as stop:
+        while state.step < training.steps:
+            loss, terms, at, critic_terms = loop.step()
+            value = loss.item()
+            if not math.isfinite(value):
+                raise Diverged(_what_broke(out, state.step, terms, saved))
+            window.add(loss, Terms({**terms, **critic_terms}), rates_per_latent(at))
+            for watcher in watchers:
+                watcher.stepped(state.step, value)
+            if state.step % training.log_every == 0 or state.step == training.steps:
+                if log.tell() == 0:
+                    _write_header(log, window.units)
+                last = window.record(state.step, loop.rate)
+                log.write(json.dumps(last) + "\n")
+                log.flush()
+                for watcher in watchers:
+                    watcher.logged(last)
+                window.reset()
+            state.seconds = time.perf_counter() - began
+            if stop():
+                path = checkpoint.write(out, state)
+                raise Interrupted(f"stopped after step {state.step}; state kept in {path}; --resume goes on")
+            if state.step % training.checkpoint_every == 0 and state.step < training.steps:
+                _check_weights(state.vae, out, state.step, saved)
+                checkpoint.write(out, state)
+                saved = state.step
+    _check_weights(state.vae, out, state.step, saved)
+    write_weights(out / folder.WEIGHTS, state.vae)
+    done = {"steps": state.step, "images": state.step * training.batch, "seconds": round(state.seconds, 2)}
+    finished = datetime.now(UTC).isoformat(timespec="seconds")
+    folder.write_json(out / folder.DONE, {**done, "finished": finished, "last": last})
+    if not training.keep_checkpoints:
+        for path in checkpoint.stored(out):
+            path.unlink()
+        with contextlib.suppress(OSError):
+            (out / checkpoint.FOLDER).rmdir()
+
+
+def write_weights(path: Path, vae: nn.Module) -> None:
+    """Write the model's weights as safetensors; same weights, same bytes."""
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in vae.state_dict().items()}
+    data = save(tensors, metadata={"format": str(folder.FORMAT)})
+    write_atomic(path, lambda file: file.write(data))
+
+
+def _what_broke(out: Path, step: int, terms: Terms, saved: int | None) -> str:
+    bad = [name for name, term in terms.items() if not torch.isfinite(term.mean)] or ["the loss"]
+    good = f"the last good checkpoint is that of step {saved} in {out}" if saved else f"{out} has no checkpoint yet"
+    return f"{' and '.join(bad)} became {terms[bad[0]].mean.item() if bad[0] in terms else 'infinite'} at step {step}; {good}"
+
+
+def _check_weights(vae: nn.Module, out: Path, step: int, saved: int | None) -> None:
+    for name, parameter in vae.named_parameters():
+        if not bool(torch.isfinite(parameter).all()):
+            good = f"the last good checkpoint is that of step {saved} in {out}" if saved else f"{out} has no checkpoint yet"
+            raise Diverged(f"weights of {name} are not finite after step {step}; {good}")
+
+
+def _write_header(log: Any, units: dict[str, str]) -> None:
+    log.write(json.dumps({"format": folder.FORMAT, "units": units}) + "\n")
+
+
+def _cut_log(path: Path, step: int) -> None:
+    """Drop lines after `step`, and a last line that a kill tore, so that a resumed log has no doubles."""
+    if not path.exists():
+        return
+    kept: list[str] = []
+    for line in path.read_text("utf-8").splitlines():
+        try:
+            record = json.loads(line)
+        except json.JSONDecodeError:
+            break
+        if record.get("step", 0) <= step and not (step == 0):
+            kept.append(line + "\n")
+    write_atomic(path, lambda file: file.write("".join(kept).encode()))
+
+
+def read_log(path: Path) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    """The records of a log.jsonl and the unit of each term; a torn last line is left out."""
+    if not path.exists():
+        return [], {}
+    records: list[dict[str, Any]] = []
+    units: dict[str, str] = {}
+    for line in path.read_text("utf-8").splitlines():
+        try:
+            record = json.loads(line)
+        except json.JSONDecodeError as wrong:
+            if line == path.read_text("utf-8").splitlines()[-1]:
+                break
+            raise InputError(f"{path} cannot be read: {wrong}") from None
+        if "units" in record:
+            units |= record["units"]
+        else:
+            records.append(record)
+    return records, units

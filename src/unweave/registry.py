@@ -1,0 +1,190 @@
+"""Every method, metric, net, prior, likelihood, data set and figure by name, without importing one of them.
+
+A registry is a table of strings `name -> "module:Class"`; the module is imported when the name is asked for, so
+that help, lists and errors about unknown names stay fast. To add something, write its file and put its line here.
+Other packages add theirs through entry points of the groups named below.
+"""
+
+import ast
+import importlib
+import importlib.util
+from functools import cached_property
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from unweave import checks
+from unweave.errors import InputError
+
+T = TypeVar("T")
+
+
+def first_line(module: str) -> str:
+    """First line of a module's docstring, read without running it.
+
+    >>> first_line("unweave.registry")
+    'Every method, metric, net, prior, likelihood, data set and figure by name, without importing one of them.'
+    """
+    place = Path(__file__).parent.joinpath(*module.split(".")[1:])
+    source = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
+    return (ast.get_docstring(ast.parse(source.read_text("utf-8"))) or "").split("\n")[0]
+
+
+class Registry(Generic[T]):
+    """Names of one kind of thing; `get` imports, nothing else does.
+
+    >>> methods.summary("beta-vae")
+    'beta-VAE: the VAE with a heavier rate.'
+    """
+
+    def __init__(self, kind: str, group: str, table: dict[str, str]) -> None:
+        self.kind, self.group, self.table = kind, group, table
+        self._added: dict[str, type[T]] = {}
+
+    @cached_property
+    def plugins(self) -> dict[str, EntryPoint]:
+        """Entry points of other packages; names that unweave itself uses stay its own."""
+        return {point.name: point for point in entry_points(group=self.group) if point.name not in self.table}
+
+    def names(self) -> list[str]:
+        """All names, shipped ones first, each part in its own order."""
+        return [*self.table, *self.plugins, *self._added]
+
+    def get(self, name: str) -> type[T]:
+        """Import and return what `name` stands for; an unknown name raises InputError with the nearest one."""
+        if name in self._added:
+            return self._added[name]
+        checks.known(self.kind, name, self.names())
+        if name in self.plugins:
+            return self.plugins[name].load()
+        module, _, attribute = self.table[name].partition(":")
+        return getattr(importlib.import_module(module), attribute)
+
+    def name_of(self, cls: type) -> str:
+        """The name under which `cls` is registered."""
+        for name, target in self.table.items():
+            if target == f"{cls.__module__}:{cls.__qualname__}":
+                return name
+        for name in (*self.plugins, *self._added):
+            if self.get(name) is cls:
+                return name
+        raise InputError(f"{cls.__name__} is not a registered {self.kind}; known: {', '.join(self.names())}")
+
+    def add(self, name: str, cls: type[T]) -> None:
+        """Register `cls` for this process only (what a file given with --plugin does)."""
+        if name in self.table or name in self.plugins:
+            raise InputError(f"{self.kind} '{name}' exists already; choose another name for {cls.__name__}")
+        self._added[name] = cls
+
+    def origin(self, name: str) -> str | None:
+        """Which package and version brought `name`: None for unweave's own."""
+        if name in self.plugins and (dist := self.plugins[name].dist) is not None:
+            return f"{dist.name} {dist.version}"
+        return "--plugin" if name in self._added else None
+
+    def summary(self, name: str) -> str:
+        """First line of the docstring of the module behind `name`, read without running it."""
+        if name in self._added:
+            return (self._added[name].__doc__ or "").strip().split("\n")[0]
+        checks.known(self.kind, name, self.names())
+        if name in self.plugins:
+            return f"from {self.origin(name)}"
+        return first_line(self.table[name].partition(":")[0])
+
+
+methods: Registry[Any] = Registry(
+    "method",
+    "unweave.objectives",
+    {
+        "vae": "unweave.objectives.vae:VAEObjective",
+        "beta-vae": "unweave.objectives.beta_vae:BetaVAE",
+        "annealed-vae": "unweave.objectives.annealed_vae:AnnealedVAE",
+        "factor-vae": "unweave.objectives.factor_vae:FactorVAE",
+        "beta-tcvae": "unweave.objectives.beta_tcvae:BetaTCVAE",
+    },
+)
+datasets: Registry[Any] = Registry(
+    "data set",
+    "unweave.data",
+    {
+        "dsprites": "unweave.data.dsprites:DSprites",
+        "identity": "unweave.data.identity:Identity",
+    },
+)
+nets: Registry[Any] = Registry(
+    "net",
+    "unweave.nets",
+    {
+        "conv": "unweave.nets.conv:Conv",
+        "dlib-conv": "unweave.nets.dlib_conv:DlibConv",
+        "higgins-mlp": "unweave.nets.higgins_mlp:HigginsMLP",
+        "kim2018": "unweave.nets.kim2018:Kim2018",
+        "kim2018-rgb": "unweave.nets.kim2018:Kim2018RGB",
+        "mathieu-dsprites": "unweave.nets.mathieu_dsprites:MathieuDSprites",
+        "jointvae": "unweave.nets.jointvae:JointVAENet",
+        "cascade": "unweave.nets.cascade:CascadeNet",
+        "burgess": "unweave.nets.burgess:Burgess",
+        "chen-conv": "unweave.nets.chen_conv:ChenConv",
+    },
+)
+priors: Registry[Any] = Registry(
+    "prior",
+    "unweave.priors",
+    {
+        "isotropic": "unweave.distributions.isotropic:Isotropic",
+    },
+)
+likelihoods: Registry[Any] = Registry(
+    "likelihood",
+    "unweave.likelihoods",
+    {
+        "bernoulli": "unweave.distributions.likelihoods:Bernoulli",
+        "continuous-bernoulli": "unweave.distributions.likelihoods:ContinuousBernoulli",
+        "gaussian": "unweave.distributions.likelihoods:Gaussian",
+        "laplace": "unweave.distributions.likelihoods:Laplace",
+    },
+)
+metrics: Registry[Any] = Registry(
+    "metric",
+    "unweave.metrics",
+    {
+        "beta-vae-score": "unweave.metrics.beta_vae_score:BetaVAEScore",
+        "factor-vae-score": "unweave.metrics.factor_vae_score:FactorVAEScore",
+        "mig": "unweave.metrics.mig:MIG",
+        "dci": "unweave.metrics.dci:DCI",
+    },
+)
+figures: Registry[Any] = Registry(
+    "figure",
+    "unweave.views",
+    {
+        "traversal": "unweave.views.traversal:Traversal",
+        "reconstructions": "unweave.views.reconstructions:Reconstructions",
+        "curves": "unweave.views.curves:Curves",
+        "mutual-information": "unweave.views.mutual_information:MutualInformation",
+    },
+)
+
+ALL: dict[str, Registry[Any]] = {
+    "methods": methods,
+    "data": datasets,
+    "metrics": metrics,
+    "nets": nets,
+    "priors": priors,
+    "likelihoods": likelihoods,
+    "figures": figures,
+}
+
+
+def load_file(path: str | Path) -> None:
+    """Run a Python file that the user named on the command line; it calls `add` on the registries it wants.
+
+    Only ever called with a path from the user's own hands, never with one that a run folder or a recipe names.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise InputError(f"--plugin must be a Python file, got {file}, which does not exist")
+    spec = importlib.util.spec_from_file_location(file.stem, file)
+    if spec is None or spec.loader is None:
+        raise InputError(f"--plugin must be a Python file, got {file}")
+    spec.loader.exec_module(importlib.util.module_from_spec(spec))

@@ -1,0 +1,355 @@
+"""A run on disk, opened: its model, data, log and scores; and many runs as one table."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file
+
+from unweave import checks, registry
+from unweave.data.base import FactorData, ImageData
+from unweave.engine import Spec, folder
+from unweave.engine import train as train_spec
+from unweave.engine.callbacks import Watcher
+from unweave.engine.callbacks.progress import ProgressBar
+from unweave.engine.train import read_log
+from unweave.errors import InputError
+from unweave.metrics.base import Metric
+from unweave.metrics.probe import Encoded, Probe
+from unweave.recipes import load as load_recipe
+from unweave.seeds import Generators, numpy_generator
+from unweave.settings import build, short_hash
+from unweave.types import Codes, Images, Score
+from unweave.vae import VAE
+from unweave.views.base import Picture, draw
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+POOL = 60_000  # images encoded once, from which every metric draws
+CHUNK = 500  # images encoded at a time
+COLUMNS = ("run", "method", "data", "seed", "metric", "factor", "value", "low", "high", "settings_hash")
+
+
+class Run:
+    """A finished run in its folder: `evaluate`, `traverse`, `draw`, `encode`, `decode`.
+
+    Opening reads settings.json only; weights and data are loaded when first needed. A folder that is no run, a newer
+    format and weights that do not fit the settings raise InputError.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.spec, self.stored = folder.read_spec(self.path)
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.path)!r}, {self.title})"
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.path.resolve().name
+
+    @property
+    def title(self) -> str:
+        """For headings: method, data, seed."""
+        return self.spec.title
+
+    @property
+    def finished(self) -> bool:
+        """Whether training came to its end."""
+        return (self.path / folder.DONE).is_file()
+
+    @cached_property
+    def done(self) -> dict[str, Any]:
+        """What done.json says: steps, images, seconds."""
+        return folder.read_json(self.path / folder.DONE)
+
+    @cached_property
+    def data(self) -> ImageData:
+        """The data set it was trained on."""
+        return self.spec.dataset
+
+    @cached_property
+    def vae(self) -> VAE:
+        """The trained model, ready to encode."""
+        path = self.path / folder.WEIGHTS
+        if not path.is_file():
+            raise InputError(f"{self.path} has no {path.name}: the run is not finished; go on with it by --resume")
+        try:
+            with safe_open(path, framework="pt") as file:
+                found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+        except (SafetensorError, OSError) as wrong:
+            raise InputError(f"{path} cannot be read: {wrong}") from None
+        if wrong := checks.differing(found, self.spec.shapes()):
+            raise InputError(f"{path} does not hold the weights that {folder.SETTINGS} calls for: {wrong[0]}")
+        vae = self.spec.build_vae(Generators(self.spec.training.seed))
+        vae.load_state_dict(load_file(path))
+        return vae.to(memory_format=torch.channels_last).eval()
+
+    @cached_property
+    def weights_hash(self) -> str:
+        """Eight digits of the weights' SHA-256; scores are kept under it."""
+        return hashlib.sha256((self.path / folder.WEIGHTS).read_bytes()).hexdigest()[:8]
+
+    def _in_chunks(self, rows: Iterable[Any]) -> Iterator[torch.Tensor]:
+        for images in rows:
+            yield torch.as_tensor(images, dtype=torch.float32).contiguous(memory_format=torch.channels_last)
+
+    @torch.no_grad()
+    def posterior(self, images: Images) -> Encoded:
+        """Means, standard deviations and rates (nats) of each latent for images (n, C, H, W), each (n, d)."""
+        parts: list[tuple[torch.Tensor, ...]] = []
+        for x in self._in_chunks(torch.as_tensor(images).split(CHUNK)):
+            q = self.vae.encode(x).posterior
+            kl = self.vae.prior.kl_each(q)
+            parts.append((q.mean, q.std, kl if kl is not None else torch.full_like(q.mean, float("nan"))))
+        mean, std, kl = (torch.cat(each).numpy() for each in zip(*parts, strict=True))
+        return Encoded(mean=mean, std=std, kl=None if np.isnan(kl).any() else kl)
+
+    def encode(self, images: Images) -> Codes:
+        """Posterior means of images (n, C, H, W), (n, d)."""
+        return torch.as_tensor(self.posterior(images).mean)
+
+    def decode(self, codes: Codes) -> Images:
+        """Expected images of codes (n, d), in [0, 1]."""
+        return torch.cat([self.vae.images(z) for z in torch.as_tensor(codes, dtype=torch.float32).split(CHUNK)])
+
+    def reference_images(self, n: int) -> Images:
+        """Always the same images: the data set's own references first, then random ones."""
+        drawn = numpy_generator(0, "reference").choice(len(self.data), size=min(n, len(self.data)), replace=False)
+        return self.data.images(np.concatenate([np.asarray(self.data.reference, dtype=np.int64), drawn])[:n])
+
+    def random_images(self, n: int) -> Images:
+        """Random images of the data set, the same for every run of one seed."""
+        return self.data.images(numpy_generator(self.spec.training.seed, "pictures").integers(len(self.data), size=n))
+
+    @cached_property
+    def probe(self) -> Probe:
+        """The pool of encoded images that every metric of this run draws from."""
+        if not isinstance(self.data, FactorData):
+            raise InputError(f"scores need known factors, and {self.spec.data.name} has none")
+        return Probe.of_encoder(self.posterior, self.data, n=POOL, seed=self.spec.training.seed, model=self.vae)
+
+    @cached_property
+    def kl_per_latent(self) -> np.ndarray:
+        """Mean rate of each latent, (d,) nats per image, over 5,000 images."""
+        images = self.data.images(numpy_generator(0, "rates").integers(len(self.data), size=5000))
+        rates = self.posterior(images).kl
+        return np.full(self.spec.training.latents, np.nan) if rates is None else np.asarray(rates).mean(0)
+
+    @torch.no_grad()
+    def fit(self, n: int = 5000) -> dict[str, float]:
+        """How well images come back, nats per image: distortion of sampled codes, its floor, the excess, the rate."""
+        rng = Generators(0)
+        numbers = numpy_generator(0, "fit").integers(len(self.data), size=n)
+        totals = np.zeros(3)
+        for x in self._in_chunks(self.data.images(part) for part in np.array_split(numbers, -(-n // CHUNK))):
+            at = self.vae(x, rng, data_size=len(self.data))
+            rate = at.prior.kl_each(at.posterior)
+            kl = rate.sum() if rate is not None else (at.posterior.log_prob(at.z) - at.prior.log_prob(at.z)).sum()
+            totals += [at.distortion.sum().item(), self.vae.likelihood.floor(x).sum().item(), kl.item()]
+        distortion, floor, kl = totals / n
+        known = {"distortion_floor": floor, "distortion_excess": distortion - floor} if np.isfinite(floor) else {}
+        return {"distortion": distortion, **known, "rate": kl, "images": float(n)}
+
+    def metrics(self, names: Sequence[str] | str | None = None) -> tuple[list[str], dict[str, str]]:
+        """Names of the metrics asked for (or all) that apply, and why the others do not."""
+        wanted = registry.metrics.names() if names in (None, "all") else [names] if isinstance(names, str) else list(names)
+        for name in wanted:
+            checks.known("metric", name, registry.metrics.names())
+        if not isinstance(self.data, FactorData):
+            return [], dict.fromkeys(wanted, f"needs known factors, and {self.spec.data.name} has none")
+        return wanted, {}
+
+    def evaluate(
+        self, metrics: Sequence[str] | str | None = None, settings: Mapping[str, Mapping[str, Any]] | None = None
+    ) -> dict[str, Score]:
+        """Scores by the metric's name, kept in metrics.json; one already there for these weights is not made again.
+
+        `settings` maps a metric's name to settings of its own. Unknown names raise InputError.
+        """
+        scores: dict[str, Score] = {}
+        for name in self.metrics(metrics)[0]:
+            metric: Metric = build(registry.metrics.get(name), (settings or {}).get(name), of=name)
+            key = f"{name} v{metric.version} {short_hash(repr(metric))} {self.weights_hash}"
+            stored = self._stored_scores().get(key)
+            if stored is None:
+                score = metric(self.probe)
+                stored = {"metric": name, "weights": self.weights_hash, "pool": POOL, "score": score.as_json()}
+                folder.write_json(self.path / folder.SCORES, {"scores": {**self._stored_scores(), key: stored}})
+            scores[name] = Score.from_json(stored["score"])
+        return scores
+
+    def _stored_scores(self) -> dict[str, Any]:
+        path = self.path / folder.SCORES
+        return folder.read_json(path)["scores"] if path.exists() else {}
+
+    @property
+    def scores(self) -> dict[str, Score]:
+        """Scores made so far for these weights; of several with different settings the newest."""
+        stored = self._stored_scores().values()
+        return {s["metric"]: Score.from_json(s["score"]) for s in stored if s["weights"] == self.weights_hash}
+
+    def factor_code_information(self) -> tuple[np.ndarray, Sequence[str]] | None:
+        """Share of each factor's entropy that each latent tells, (K, d), and the factors' names."""
+        if not isinstance(self.data, FactorData):
+            return None
+        score = self.evaluate(["mig"])["mig"]
+        return np.asarray(score.tables["normalised_information"]), list(score.per_factor)
+
+    @cached_property
+    def _log(self) -> tuple[list[dict[str, Any]], dict[str, str]]:
+        return read_log(self.path / folder.LOG)
+
+    @property
+    def log(self) -> list[dict[str, Any]]:
+        """The lines of log.jsonl."""
+        return self._log[0]
+
+    @property
+    def units(self) -> dict[str, str]:
+        """The unit of each term in the log."""
+        return self._log[1]
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """All settings, resolved."""
+        return self.spec.plain()
+
+    @property
+    def made_with(self) -> dict[str, Any]:
+        """Versions, commit, time and images of the run."""
+        spent = {"images_seen": self.done["images"], "minutes": round(self.done["seconds"] / 60, 2)}
+        return {**(spent if self.finished else {}), **self.stored.get("made_with", {})}
+
+    @property
+    def reproduce(self) -> str:
+        """The command that makes this run again."""
+        return self.spec.command
+
+    def draw(self, figure: str, **settings: object) -> Picture:
+        """A registered figure of this run."""
+        return draw(figure, self, settings)
+
+    def traverse(self, **settings: object) -> Picture:
+        """One row of images per latent, that latent moving; `save` as png, svg, pdf or gif."""
+        return self.draw("traversal", **settings)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The run's scores as tidy rows, one per metric, part and factor."""
+        spec = self.spec
+        about = {"run": self.name, "method": spec.method.name, "data": spec.data.name, "seed": spec.training.seed}
+        rows: list[dict[str, Any]] = []
+        for metric, score in self.scores.items():
+            low, high = score.interval or (None, None)
+            rows.append({**about, "metric": metric, "factor": "", "value": score.value, "low": low, "high": high})
+            rows += [
+                {**about, "metric": f"{metric}.{part}", "factor": "", "value": value, "low": None, "high": None}
+                for part, value in score.parts.items()
+            ]
+            rows += [
+                {**about, "metric": metric, "factor": factor, "value": value, "low": None, "high": None}
+                for factor, value in score.per_factor.items()
+            ]
+        if not rows:
+            rows = [{**about, "metric": "", "factor": "", "value": None, "low": None, "high": None}]
+        return [{**row, "settings_hash": spec.hash} for row in rows]
+
+
+class Runs(list[Run]):
+    """Several runs; `table()` gives their scores as tidy rows, `to_pandas()` as a frame."""
+
+    def table(self) -> list[dict[str, Any]]:
+        """Rows with the columns run, method, data, seed, metric, factor, value, low, high, settings_hash."""
+        return [row for run in self for row in run.rows()]
+
+    def to_pandas(self) -> pd.DataFrame:
+        """The table as a pandas frame; without pandas an InputError says what to install."""
+        try:
+            import pandas as pd  # noqa: PLC0415  optional
+        except ModuleNotFoundError:
+            raise InputError("to_pandas needs pandas: pip install 'unweave[tables]'") from None
+        return pd.DataFrame(self.table(), columns=list(COLUMNS))
+
+
+def runs(path: str | Path = "runs") -> Runs:
+    """The run in `path`, or all finished runs in the folders below it, by name."""
+    root = Path(path)
+    if not root.is_dir():
+        raise InputError(f"runs must be looked for in a folder, got {root}, which is none")
+    places = [root] if folder.is_run(root) else sorted(p.parent for p in root.glob(f"*/{folder.SETTINGS}"))
+    found = Runs(run for run in map(Run, places) if run.finished)
+    if not found:
+        raise InputError(f"{root} holds no finished run")
+    return found
+
+
+def resolve(method: str, *, recipe: str | None = None, **settings: Any) -> Spec:
+    """The spec of a run; `recipe` names settings to start from, which `settings` override."""
+    if recipe is None:
+        return Spec.make(method, **settings)
+    base = load_recipe(recipe)
+    if base.method != method:
+        raise InputError(f"recipe {recipe} is for {base.method}, got method {method}")
+    merged = {**base.settings, **{k.replace("-", "_"): v for k, v in settings.items()}}
+    return Spec.make(method, recipe=recipe, **merged)
+
+
+def default_out(spec: Spec) -> Path:
+    """Where a run goes if not told: runs/METHOD-DATA-HASH8."""
+    return Path("runs") / f"{spec.method.name}-{spec.data.name}-{spec.hash}"
+
+
+def train(
+    method: str,
+    *,
+    out: str | Path | None = None,
+    recipe: str | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    watchers: Sequence[Watcher] | None = None,
+    **settings: Any,
+) -> Run:
+    """Train `method` and return the run.
+
+    Settings of the method and of training are given by name, the others as data="dsprites", net="conv",
+    **{"net.channels": (32, 64)}, likelihood=Bernoulli(distortion_weight=4). With `resume` the settings in the folder
+    count, and those given must agree with them. `out` defaults to runs/METHOD-DATA-HASH8.
+
+    Raises InputError for what is wrong in the settings or the folder, Diverged for a loss that is not a number.
+
+    >>> import unweave
+    >>> run = unweave.train("vae", data="dsprites", steps=500, out="runs/first")  # doctest: +SKIP
+    >>> run.evaluate(["mig"])  # doctest: +SKIP
+    """
+    if resume and out is not None and folder.is_run(Path(out)):
+        spec = folder.read_spec(Path(out))[0]
+        check_resumed(spec, {"method": method, **({"recipe": recipe} if recipe else {}), **settings}, Path(out))
+    else:
+        spec = resolve(method, recipe=recipe, **settings)
+    place = default_out(spec) if out is None else Path(out)
+    shown = [ProgressBar()] if watchers is None else watchers
+    return Run(train_spec(spec, place, resume=resume, overwrite=overwrite, watchers=shown))
+
+
+def check_resumed(stored: Spec, given: Mapping[str, Any], path: Path) -> None:
+    """Refuse to go on with a run under other settings; the message names every field that differs."""
+    method, recipe = str(given["method"]), given.get("recipe")
+    explicit = {k.replace("-", "_"): v for k, v in given.items() if k not in ("method", "recipe")}
+    flat = stored.flat()
+    if method == flat["method"]:
+        asked = resolve(method, recipe=recipe, **{"data": flat["data"], **explicit}).flat()
+        names = ["method", *explicit] if recipe is None else list(asked)
+        wrong = checks.differing({k: asked.get(k) for k in names}, {k: flat.get(k) for k in names})
+    else:
+        wrong = checks.differing({"method": method}, {"method": flat["method"]})
+    if wrong:
+        raise InputError(f"resume must keep the settings of {path}, got others: {'; '.join(wrong)}")

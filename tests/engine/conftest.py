@@ -1,0 +1,22 @@
+"""Tiny runs that train in a second."""
+
+import pytest
+
+from unweave.engine import Spec
+
+TINY = {
+    "data": "dsprites", "data.size": 32, "data.hold": "lazy", "net": "conv", "net.channels": (4, 4, 4), "net.hidden": 8,
+    "batch": 4, "latents": 3, "steps": 12, "lr": 1e-3, "checkpoint_every": 4, "log_every": 3,
+}  # fmt: skip
+CRITIC = {"critic_layers": 1, "critic_width": 8}
+
+
+@pytest.fixture
+def tiny():
+    """`tiny(method, **settings)` is the spec of a run that takes a second."""
+
+    def make(method: str = "factor-vae", **settings) -> Spec:
+        own = CRITIC if method == "factor-vae" else {}
+        return Spec.make(method, **{**TINY, **own, **settings})
+
+    return make
