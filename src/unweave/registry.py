@@ -101,6 +101,13 @@ methods: Registry[Any] = Registry(
         "annealed-vae": "unweave.objectives.annealed_vae:AnnealedVAE",
         "factor-vae": "unweave.objectives.factor_vae:FactorVAE",
         "beta-tcvae": "unweave.objectives.beta_tcvae:BetaTCVAE",
+        "dip-vae-i": "unweave.objectives.dip_vae_i:DIPVAEI",
+        "dip-vae-ii": "unweave.objectives.dip_vae_ii:DIPVAEII",
+        "joint-vae": "unweave.objectives.joint_vae:JointVAE",
+        "cascade-vae-c": "unweave.objectives.cascade_vae_c:CascadeVAEC",
+        "cascade-vae": "unweave.objectives.cascade_vae:CascadeVAE",
+        "aae": "unweave.objectives.aae:AAE",
+        "decomposition-vae": "unweave.objectives.decomposition_vae:DecompositionVAE",
     },
 )
 datasets: Registry[Any] = Registry(
@@ -109,6 +116,8 @@ datasets: Registry[Any] = Registry(
     {
         "dsprites": "unweave.data.dsprites:DSprites",
         "identity": "unweave.data.identity:Identity",
+        "pinwheel": "unweave.data.pinwheel:Pinwheel",
+        "fashion-mnist": "unweave.data.fashion_mnist:FashionMNIST",
     },
 )
 nets: Registry[Any] = Registry(
@@ -125,6 +134,8 @@ nets: Registry[Any] = Registry(
         "cascade": "unweave.nets.cascade:CascadeNet",
         "burgess": "unweave.nets.burgess:Burgess",
         "chen-conv": "unweave.nets.chen_conv:ChenConv",
+        "pinwheel-mlp": "unweave.nets.pinwheel_mlp:PinwheelMLP",
+        "fashion-conv": "unweave.nets.fashion_conv:FashionConv",
     },
 )
 priors: Registry[Any] = Registry(
@@ -132,6 +143,10 @@ priors: Registry[Any] = Registry(
     "unweave.priors",
     {
         "isotropic": "unweave.distributions.isotropic:Isotropic",
+        "anisotropic": "unweave.distributions.anisotropic:Anisotropic",
+        "student-t": "unweave.distributions.student:Student",
+        "mixture": "unweave.distributions.mixture:Mixture",
+        "sparse": "unweave.distributions.sparse:Sparse",
     },
 )
 likelihoods: Registry[Any] = Registry(
@@ -162,6 +177,7 @@ figures: Registry[Any] = Registry(
         "reconstructions": "unweave.views.reconstructions:Reconstructions",
         "curves": "unweave.views.curves:Curves",
         "mutual-information": "unweave.views.mutual_information:MutualInformation",
+        "aggregate-posterior": "unweave.views.aggregate_posterior:AggregatePosterior",
     },
 )
 

@@ -31,11 +31,11 @@ from unweave.vae import VAE
 from unweave.views.base import Picture, draw
 
 if TYPE_CHECKING:
-    import pandas as pd
+    import pandas as pd  # pyright: ignore[reportMissingImports]
 
 POOL = 60_000  # images encoded once, from which every metric draws
 CHUNK = 500  # images encoded at a time
-COLUMNS = ("run", "method", "data", "seed", "metric", "factor", "value", "low", "high", "settings_hash")
+COLUMNS: list[str] = "run method data seed metric factor value low high settings_hash".split()
 
 
 class Run:
@@ -90,9 +90,9 @@ class Run:
             raise InputError(f"{path} cannot be read: {wrong}") from None
         if wrong := checks.differing(found, self.spec.shapes()):
             raise InputError(f"{path} does not hold the weights that {folder.SETTINGS} calls for: {wrong[0]}")
-        vae = self.spec.build_vae(Generators(self.spec.training.seed))
+        vae = self.spec.build_vae(Generators(self.spec.training.seed), fresh=False)
         vae.load_state_dict(load_file(path))
-        return vae.to(memory_format=torch.channels_last).eval()
+        return vae.to(memory_format=torch.channels_last).eval()  # pyright: ignore[reportCallIssue]
 
     @cached_property
     def weights_hash(self) -> str:
@@ -138,9 +138,13 @@ class Run:
             raise InputError(f"scores need known factors, and {self.spec.data.name} has none")
         return Probe.of_encoder(self.posterior, self.data, n=POOL, seed=self.spec.training.seed, model=self.vae)
 
-    @cached_property
+    @property
     def kl_per_latent(self) -> np.ndarray:
         """Mean rate of each latent, (d,) nats per image, over 5,000 images."""
+        return self._rates
+
+    @cached_property
+    def _rates(self) -> np.ndarray:
         images = self.data.images(numpy_generator(0, "rates").integers(len(self.data), size=5000))
         rates = self.posterior(images).kl
         return np.full(self.spec.training.latents, np.nan) if rates is None else np.asarray(rates).mean(0)
@@ -162,7 +166,9 @@ class Run:
 
     def metrics(self, names: Sequence[str] | str | None = None) -> tuple[list[str], dict[str, str]]:
         """Names of the metrics asked for (or all) that apply, and why the others do not."""
-        wanted = registry.metrics.names() if names in (None, "all") else [names] if isinstance(names, str) else list(names)
+        wanted = (
+            registry.metrics.names() if names in (None, "all") else [names] if isinstance(names, str) else list(names)
+        )
         for name in wanted:
             checks.known("metric", name, registry.metrics.names())
         if not isinstance(self.data, FactorData):
@@ -170,7 +176,9 @@ class Run:
         return wanted, {}
 
     def evaluate(
-        self, metrics: Sequence[str] | str | None = None, settings: Mapping[str, Mapping[str, Any]] | None = None
+        self,
+        metrics: Sequence[str] | str | None = None,
+        settings: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> dict[str, Score]:
         """Scores by the metric's name, kept in metrics.json; one already there for these weights is not made again.
 
@@ -180,12 +188,12 @@ class Run:
         for name in self.metrics(metrics)[0]:
             metric: Metric = build(registry.metrics.get(name), (settings or {}).get(name), of=name)
             key = f"{name} v{metric.version} {short_hash(repr(metric))} {self.weights_hash}"
-            stored = self._stored_scores().get(key)
-            if stored is None:
-                score = metric(self.probe)
-                stored = {"metric": name, "weights": self.weights_hash, "pool": POOL, "score": score.as_json()}
-                folder.write_json(self.path / folder.SCORES, {"scores": {**self._stored_scores(), key: stored}})
-            scores[name] = Score.from_json(stored["score"])
+            known = self._stored_scores()
+            if key not in known:
+                score = metric(self.probe).as_json()
+                known = {**known, key: {"metric": name, "weights": self.weights_hash, "pool": POOL, "score": score}}
+                folder.write_json(self.path / folder.SCORES, {"scores": known})
+            scores[name] = Score.from_json(self._stored_scores()[key]["score"])
         return scores
 
     def _stored_scores(self) -> dict[str, Any]:
@@ -203,7 +211,7 @@ class Run:
         if not isinstance(self.data, FactorData):
             return None
         score = self.evaluate(["mig"])["mig"]
-        return np.asarray(score.tables["normalised_information"]), list(score.per_factor)
+        return np.asarray(score.tables["normalised"]), list(score.per_factor)
 
     @cached_property
     def _log(self) -> tuple[list[dict[str, Any]], dict[str, str]]:
@@ -246,13 +254,25 @@ class Run:
     def rows(self) -> list[dict[str, Any]]:
         """The run's scores as tidy rows, one per metric, part and factor."""
         spec = self.spec
-        about = {"run": self.name, "method": spec.method.name, "data": spec.data.name, "seed": spec.training.seed}
+        about = {
+            "run": self.name,
+            "method": spec.method.name,
+            "data": spec.data.name,
+            "seed": spec.training.seed,
+        }
         rows: list[dict[str, Any]] = []
         for metric, score in self.scores.items():
             low, high = score.interval or (None, None)
             rows.append({**about, "metric": metric, "factor": "", "value": score.value, "low": low, "high": high})
             rows += [
-                {**about, "metric": f"{metric}.{part}", "factor": "", "value": value, "low": None, "high": None}
+                {
+                    **about,
+                    "metric": f"{metric}.{part}",
+                    "factor": "",
+                    "value": value,
+                    "low": None,
+                    "high": None,
+                }
                 for part, value in score.parts.items()
             ]
             rows += [
@@ -274,10 +294,10 @@ class Runs(list[Run]):
     def to_pandas(self) -> pd.DataFrame:
         """The table as a pandas frame; without pandas an InputError says what to install."""
         try:
-            import pandas as pd  # noqa: PLC0415  optional
+            import pandas as pd  # pyright: ignore[reportMissingImports]
         except ModuleNotFoundError:
             raise InputError("to_pandas needs pandas: pip install 'unweave[tables]'") from None
-        return pd.DataFrame(self.table(), columns=list(COLUMNS))
+        return pd.DataFrame(self.table(), columns=COLUMNS)
 
 
 def runs(path: str | Path = "runs") -> Runs:

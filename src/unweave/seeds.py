@@ -26,7 +26,8 @@ def numpy_generator(seed: int, name: str) -> np.random.Generator:
 class Generators(Mapping[str, torch.Generator]):
     """Torch generators by name, made on first use, all fed by one seed.
 
-    They draw on the processor, so that a seed means the same on every device. Names in use: init, critic-init, data order, second-batch order, noise, second-batch noise, gumbel, prior,
+    They draw on the processor, so that a seed means the same on every device. Names in use:
+    init, critic-init, data order, second-batch order, noise, second-batch noise, gumbel, prior,
     permutation. What one of them draws never moves another, so switching a critic on leaves the data order alone.
 
     >>> rng = Generators(seed=0)

@@ -53,14 +53,14 @@ def settings_of(cls: type) -> tuple[Setting, ...]:
 
 @cache
 def _adapter(hint: Any) -> Any:
-    from pydantic import TypeAdapter  # noqa: PLC0415  late: pydantic takes a quarter of a second to import
+    from pydantic import TypeAdapter
 
     return TypeAdapter(hint)
 
 
 def convert(value: object, setting: Setting, name: str) -> Any:
     """`value` as the type of `setting`; text such as "32,64" becomes a tuple where one is wanted."""
-    from pydantic import ValidationError  # noqa: PLC0415
+    from pydantic import ValidationError
 
     options = [setting.type, *get_args(setting.type)]
     if isinstance(value, str):

@@ -24,7 +24,7 @@ else:
 
         Images = Float[Tensor, "n c h w"]
         Codes = PerLatent = Float[Tensor, "n d"]
-        PerImage = Float[Tensor, "n"]  # noqa: UP037
+        PerImage = Float[Tensor, "n"]
         Scalar = Float[Tensor, ""]
     except ModuleNotFoundError:
         Images = Codes = PerImage = PerLatent = Scalar = Tensor
@@ -49,12 +49,14 @@ class Latents:
         return self.continuous + sum(self.categories)
 
 
+@runtime_checkable
 class Posterior(Protocol):
     """q(z|x) of a batch; diagonal, so densities exist per latent."""
 
-    mean: Tensor
-    log_variance: Tensor
-
+    @property
+    def mean(self) -> Tensor: ...
+    @property
+    def log_variance(self) -> Tensor: ...
     @property
     def std(self) -> Tensor: ...
     def rsample(self, rng: torch.Generator) -> Tensor: ...
@@ -75,15 +77,22 @@ class Prior(Protocol):
     def kl_each(self, posterior: Posterior) -> Tensor | None: ...
 
 
+@runtime_checkable
 class Discrete(Protocol):
-    """Chooses the categories the decoder sees: (z, probabilities, nll, rng) -> one-hot or relaxed (n, sum S).
+    """Chooses the categories the decoder sees: in training by a call, one-hot or relaxed (n, sum S).
 
     `nll(k)` is the weighted distortion (n,) with the same z and category k for every image, without gradient.
+    `decide` gives the categories of images afterwards, numbers (n, L), with `nll` taken at the mean code; None where
+    there are none to tell and the decoder is to see zeros. `sizes` are those of the categories told, () for none.
     """
+
+    @property
+    def sizes(self) -> tuple[int, ...]: ...
 
     def __call__(
         self, z: Tensor, probabilities: Tensor | None, nll: Callable[[int], Tensor], rng: Generators
     ) -> Tensor: ...
+    def decide(self, probabilities: Tensor | None, nll: Callable[[int], Tensor]) -> Tensor | None: ...
 
 
 @dataclass(frozen=True)
@@ -152,6 +161,7 @@ class Pass:
     total_steps: int = 1
     training: bool = True
     critic: nn.Module | None = None  # frozen
+    memory: dict[str, Tensor] = field(default_factory=dict[str, Tensor])  # what an objective keeps between steps
 
     def terms(self, **parts: Term | tuple[float | Tensor, Tensor]) -> Terms:
         """The weighted distortion, then `parts` (a Term, or weight and value in nats per image)."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from unweave.distributions import DiagonalNormal, Likelihood
+from unweave.distributions.categorical import one_hot
 from unweave.seeds import Generators
 from unweave.types import Codes, Discrete, Images, Latents, Pass, PerImage
 
@@ -30,19 +32,36 @@ class Encoding:
     probabilities: Tensor | None = None
 
 
+@contextmanager
+def _buffers_kept(net: nn.Module) -> Generator[None]:
+    """Whatever happens inside, running statistics are afterwards as they were."""
+    before = [buffer.clone() for buffer in net.buffers()]
+    yield
+    for buffer, old in zip(net.buffers(), before, strict=True):
+        buffer.copy_(old)
+
+
 class VAE(nn.Module):
     """x -> q(z|x) -> z (and categories) -> p(x|z).
 
     `encoder` maps images to the heads named by `heads(latents)`; `decoder` maps (n, latents.width) to the numbers the
-    likelihood reads; `prior` is a module, trained with the rest.
+    likelihood reads; `prior` is a module, trained with the rest. `discrete` says how categories are told at evaluation.
     """
 
+    prior: Any  # a module that keeps the contract types.Prior
+
     def __init__(
-        self, encoder: nn.Module, decoder: nn.Module, prior: nn.Module, likelihood: Likelihood, latents: Latents
+        self,
+        encoder: nn.Module,
+        decoder: nn.Module,
+        prior: nn.Module,
+        likelihood: Likelihood,
+        latents: Latents,
+        discrete: Discrete | None = None,
     ) -> None:
         super().__init__()
         self.encoder, self.decoder, self.prior = encoder, decoder, prior
-        self.likelihood, self.latents = likelihood, latents
+        self.likelihood, self.latents, self.discrete = likelihood, latents, discrete
 
     def encode(self, x: Images) -> Encoding:
         """q(z|x) with log variances kept within -20 and 10."""
@@ -58,16 +77,36 @@ class VAE(nn.Module):
         return self.decoder(z if one_hot is None else torch.cat([z, one_hot], dim=1))
 
     def nll_of_category(self, x: Images, z: Codes) -> Callable[[int], PerImage]:
-        """k -> weighted distortion (n,) with category k for every image, the same `z`, and no gradient."""
-        categories = sum(self.latents.categories)
+        """k -> weighted distortion (n,) with category k for every image and the same `z`.
+
+        Each costs one pass of the decoder, without gradient and without a trace in its running statistics.
+        """
 
         def nll(k: int) -> PerImage:
-            one_hot = torch.zeros(len(z), categories, device=z.device)
-            one_hot[:, k] = 1
-            with torch.no_grad():
-                return self.likelihood.distortion_weight * self.likelihood.nll(self.decode(z, one_hot), x)
+            same = z.new_zeros(len(z), sum(self.latents.categories))
+            same[:, k] = 1
+            with torch.no_grad(), _buffers_kept(self.decoder):
+                return self.likelihood.distortion_weight * self.likelihood.nll(self.decode(z, same), x)
 
         return nll
+
+    @torch.no_grad()
+    def categories(self, x: Images, encoding: Encoding) -> Tensor | None:
+        """The categories of encoded images, told at their mean codes, as numbers (n, L); None if there are none."""
+        return self._decided(x, encoding, self.discrete)
+
+    def _decided(self, x: Images, encoding: Encoding, discrete: Discrete | None) -> Tensor | None:
+        if discrete is None:
+            return None
+        return discrete.decide(encoding.probabilities, self.nll_of_category(x, encoding.posterior.mean))
+
+    def places(self, numbers: Tensor | None, n: int) -> Tensor | None:
+        """What the decoder sees of the categories of `n` images: one-hot (n, sum S), zeros for none, None without."""
+        sizes = self.latents.categories
+        if not sizes:
+            return None
+        like = next(self.decoder.parameters())
+        return like.new_zeros(n, sum(sizes)) if numbers is None else one_hot(numbers, sizes).to(like)
 
     def forward(
         self,
@@ -77,30 +116,37 @@ class VAE(nn.Module):
         data_size: int,
         discrete: Discrete | None = None,
         critic: nn.Module | None = None,
+        memory: dict[str, Tensor] | None = None,
         step: int = 0,
         total_steps: int = 1,
     ) -> Pass:
-        """One pass of a batch with one reparameterised sample, as objectives want it."""
+        """One pass of a batch with one reparameterised sample, as objectives want it.
+
+        In training `discrete` chooses the categories with that sample; in evaluation they are told at the mean code.
+        """
         encoding = self.encode(x)
         z = encoding.posterior.rsample(rng["noise"])
-        one_hot = None
-        if discrete is not None:
-            one_hot = discrete(z, encoding.probabilities, self.nll_of_category(x, z), rng)
+        discrete = self.discrete if discrete is None else discrete
+        if discrete is None or not self.training:
+            seen = self.places(self._decided(x, encoding, discrete), len(x))
+        else:
+            seen = discrete(z, encoding.probabilities, self.nll_of_category(x, z), rng)
         return Pass(
             x=x,
             posterior=encoding.posterior,
             z=z,
             prior=self.prior,
-            distortion=self.likelihood.nll(self.decode(z, one_hot), x),
+            distortion=self.likelihood.nll(self.decode(z, seen), x),
             distortion_weight=self.likelihood.distortion_weight,
             categories=encoding.probabilities,
-            one_hot=one_hot,
+            one_hot=seen,
             data_size=data_size,
             step=step,
             total_steps=total_steps,
             training=self.training,
             rng=rng,
             critic=critic,
+            memory={} if memory is None else memory,
         )
 
     @torch.no_grad()
@@ -109,9 +155,14 @@ class VAE(nn.Module):
         return self.encode(x).posterior.mean
 
     @torch.no_grad()
-    def images(self, z: Codes, one_hot: Tensor | None = None) -> Images:
-        """Expected images of codes, in [0, 1]."""
-        return self.likelihood.image(self.decode(z, one_hot))
+    def images(self, z: Codes, categories: Tensor | None = None) -> Images:
+        """Expected images of codes and their categories, numbers (n, L), in [0, 1].
+
+        Without `categories` a model that tells any takes the first of each.
+        """
+        if categories is None and self.discrete is not None and self.discrete.sizes:
+            categories = torch.zeros(len(z), len(self.discrete.sizes), dtype=torch.long, device=z.device)
+        return self.likelihood.image(self.decode(z, self.places(categories, len(z))))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Pass:
         """As `forward`; here only so that type checkers know the result."""

@@ -41,9 +41,7 @@ def test_images_have_the_declared_shape_and_range(data: ImageData):
 
 def test_indices_out_of_range_are_refused(data: ImageData):
     for wrong in (-1, len(data)):
-        with pytest.raises(
-            InputError, match=rf"indices must lie between 0 and {len(data) - 1}, got .*{wrong}"
-        ):
+        with pytest.raises(InputError, match=rf"indices must lie between 0 and {len(data) - 1}, got .*{wrong}"):
             data.images(np.array([0, wrong]))
     with pytest.raises(InputError, match="indices must be integers"):
         data.images(np.array([0.5]))

@@ -33,14 +33,22 @@ def small_vae(objective, rng: Generators, d: int = 4) -> VAE:
     return VAE(encoder, decoder, Isotropic().build(d), Bernoulli(), latents)
 
 
-def one_pass(objective, step: int = 0, seed: int = 0, vae: VAE | None = None) -> tuple[VAE, Pass, torch.nn.Module | None]:
+def one_pass(
+    objective, step: int = 0, seed: int = 0, vae: VAE | None = None
+) -> tuple[VAE, Pass, torch.nn.Module | None]:
     rng = Generators(seed)
     vae = vae or small_vae(objective, rng)
     critic = objective.critic()
     net = None if critic is None else critic.build(4, rng["critic-init"]).requires_grad_(False)
     x = DATA.images(np.arange(0, len(DATA), len(DATA) // BATCH)[:BATCH])
     at = vae(
-        x, rng, data_size=len(DATA), discrete=objective.discrete(step), critic=net, step=step, total_steps=1000
+        x,
+        rng,
+        data_size=len(DATA),
+        discrete=objective.discrete(step),
+        critic=net,
+        step=step,
+        total_steps=1000,
     )
     return vae, at, net
 

@@ -246,9 +246,7 @@ print(rows.flags.writeable, int(rows.view("u1").astype(np.int64).sum()))
 
 def test_two_processes_drawing_into_one_cache(own_cache):
     pair = [
-        subprocess.Popen(
-            [sys.executable, "-c", WRITER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
+        subprocess.Popen([sys.executable, "-c", WRITER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         for _ in range(2)
     ]
     for process in pair:
@@ -344,9 +342,7 @@ def test_refused_damage(tmp_path, pixels, where):
     raw = bytearray(path.read_bytes())
     if where == "archive cut":
         raw = raw[: len(raw) // 2]
-    elif (
-        where == "bit flipped"
-    ):  # stored uncompressed, so the pixel still reads as 0 or 1: only the checksum tells
+    elif where == "bit flipped":  # stored uncompressed, so the pixel still reads as 0 or 1: only the checksum tells
         raw[20_000] ^= 1
     path.write_bytes(raw)
     sentence = "must end after 10 images" if where == "entry long" else "must be a complete npz archive"

@@ -12,14 +12,27 @@ from unweave.errors import Diverged, InputError
 
 def test_a_finished_run_holds_the_promised_files(tiny, tmp_path):
     out = train(tiny(), tmp_path / "r")
-    assert {p.name for p in out.iterdir()} == {"settings.json", "weights.safetensors", "log.jsonl", "done.json"}
+    assert {p.name for p in out.iterdir()} == {
+        "settings.json",
+        "weights.safetensors",
+        "log.jsonl",
+        "done.json",
+    }
     settings = json.loads((out / "settings.json").read_text())
     assert settings["format"] == 1
     assert {"torch", "threads", "commit", "unweave"} <= settings["made_with"].keys()
     assert Spec.from_plain(settings).hash == settings["hash"] == tiny().hash
     lines = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
     assert lines[0]["units"]["total_correlation"] == "nats per image"
-    assert {"loss", "distortion", "kl", "kl_per_latent", "lr", "images_per_second", "critic_accuracy"} <= lines[1].keys()
+    assert {
+        "loss",
+        "distortion",
+        "kl",
+        "kl_per_latent",
+        "lr",
+        "images_per_second",
+        "critic_accuracy",
+    } <= lines[1].keys()
     assert json.loads((out / "done.json").read_text())["images"] == 48
 
 

@@ -84,8 +84,9 @@ def test_sigterm_saves_too(tiny, tmp_path):
     with pytest.raises(Interrupted, match="state kept in"):
         train(tiny(), tmp_path / "cut", watchers=[StopAfter(6, signal.SIGTERM)])
     assert [p.name for p in (tmp_path / "cut" / "checkpoints").iterdir()] == [
-        "step-000000006.safetensors", "step-000000004.safetensors",
-    ] or len(list((tmp_path / "cut" / "checkpoints").iterdir())) == 2  # fmt: skip
+        "step-000000006.safetensors",
+        "step-000000004.safetensors",
+    ] or len(list((tmp_path / "cut" / "checkpoints").iterdir())) == 2
 
 
 def test_a_truncated_checkpoint_is_named_and_the_one_before_is_used(tiny, tmp_path):
@@ -111,7 +112,7 @@ def test_if_no_checkpoint_can_be_read_nothing_is_lost(tiny, tmp_path):
     for path in (tmp_path / "cut" / "checkpoints").iterdir():
         path.write_bytes(b"broken")
     before = sorted(p.name for p in (tmp_path / "cut").rglob("*"))
-    with pytest.raises(InputError, match="no checkpoint of .* can be read"):
+    with pytest.raises(InputError, match=r"no checkpoint of .* can be read"):
         train(tiny(), tmp_path / "cut", resume=True)
     assert sorted(p.name for p in (tmp_path / "cut").rglob("*")) == before
 
@@ -119,8 +120,8 @@ def test_if_no_checkpoint_can_be_read_nothing_is_lost(tiny, tmp_path):
 def test_killed_by_the_system_and_resumed_by_the_command_line(tmp_path):
     """One real SIGKILL: the process has no chance to save anything."""
     options = (
-        "beta-vae --data dsprites --data.size 32 --data.hold lazy --net conv --net.channels 4,4,4 --net.hidden 8 --batch 4"
-        " --latents 3 --steps 400 --checkpoint-every 20 --threads 1 --log-every 10"
+        "beta-vae --data dsprites --data.size 32 --data.hold lazy --net conv --net.channels 4,4,4 --net.hidden 8"
+        " --batch 4 --latents 3 --steps 400 --checkpoint-every 20 --threads 1 --log-every 10"
     ).split()
     command = [sys.executable, "-m", "unweave", "train", *options]
     process = subprocess.Popen([*command, "--out", str(tmp_path / "cut")], stderr=subprocess.DEVNULL)

@@ -10,8 +10,12 @@ from unweave.errors import InputError
 
 
 def test_text_and_python_values_mean_the_same():
-    text = Spec.make("factor-vae", data="dsprites", gamma="10", steps="500", **{"net": "conv", "net.channels": "8,16,16"})
-    python = Spec.make("factor-vae", data="dsprites", gamma=10.0, steps=500, **{"net": "conv", "net.channels": (8, 16, 16)})
+    text = Spec.make(
+        "factor-vae", data="dsprites", gamma="10", steps="500", **{"net": "conv", "net.channels": "8,16,16"}
+    )
+    python = Spec.make(
+        "factor-vae", data="dsprites", gamma=10.0, steps=500, **{"net": "conv", "net.channels": (8, 16, 16)}
+    )
     assert text == python
     assert text.hash == python.hash
 
@@ -37,16 +41,35 @@ def test_plain_values_round_trip(gamma, steps, seed, size, channels):
 
 def test_the_hash_covers_what_changes_results_and_nothing_else():
     base = Spec.make("beta-vae", data="dsprites")
-    for same in ({"beta": 4}, {"threads": 1}, {"checkpoint_every": 7}, {"log_every": 9}, {"data.hold": "lazy"}):
+    for same in (
+        {"beta": 4},
+        {"threads": 1},
+        {"checkpoint_every": 7},
+        {"log_every": 9},
+        {"data.hold": "lazy"},
+    ):
         assert Spec.make("beta-vae", data="dsprites", **same).hash == base.hash, same
-    for other in ({"beta": 5}, {"seed": 1}, {"data.size": 32}, {"net": "burgess"}, {"lr": 1e-3}, {"latents": 5}):
+    for other in (
+        {"beta": 5},
+        {"seed": 1},
+        {"data.size": 32},
+        {"net": "burgess"},
+        {"lr": 1e-3},
+        {"latents": 5},
+    ):
         assert Spec.make("beta-vae", data="dsprites", **other).hash != base.hash, other
 
 
 def test_the_command_makes_the_same_run():
     import shlex
 
-    spec = Spec.make("factor-vae", data="dsprites", gamma=10, single_batch=True, **{"net": "conv", "net.channels": (8, 8, 8)})
+    spec = Spec.make(
+        "factor-vae",
+        data="dsprites",
+        gamma=10,
+        single_batch=True,
+        **{"net": "conv", "net.channels": (8, 8, 8)},
+    )
     words = shlex.split(spec.command)[3:]
     values, at = {}, 0
     while at < len(words):

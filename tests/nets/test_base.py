@@ -11,6 +11,7 @@ from unweave.errors import InputError
 from unweave.nets.base import Net, build, drawing_from, initialise
 from unweave.nets.conv import Conv
 from unweave.nets.dlib_conv import DlibConv
+from unweave.registry import nets
 
 HEADS = {"mean": 10, "log_variance": 10}
 
@@ -90,8 +91,7 @@ def test_layers_of_other_packages_follow_the_generator_too():
 def test_the_decoder_does_not_move_the_encoder():
     """The encoder is drawn first, so what the likelihood asks of the decoder leaves it alone."""
     encoders = [
-        build(DlibConv(), (1, 32, 32), HEADS, 10, outputs, torch.Generator().manual_seed(0))[0]
-        for outputs in (1, 2)
+        build(DlibConv(), (1, 32, 32), HEADS, 10, outputs, torch.Generator().manual_seed(0))[0] for outputs in (1, 2)
     ]
     assert all(torch.equal(a, b) for a, b in zip(*(e.parameters() for e in encoders), strict=True))
 
@@ -131,7 +131,15 @@ def test_conv_refuses_what_it_cannot_build():
         Conv(hidden=0)
     deep = Conv(channels=(8, 8, 8, 8, 8, 8))
     assert deep.encoder((1, 64, 64), HEADS)(torch.zeros(2, 1, 64, 64))["mean"].shape == (2, 10)
-    with pytest.raises(
-        InputError, match=r"^channels must be at most 5 numbers for images of side 32, got 6$"
-    ):
+    with pytest.raises(InputError, match=r"^channels must be at most 5 numbers for images of side 32, got 6$"):
         deep.encoder((1, 32, 32), HEADS)
+
+
+PUBLISHED = "dlib-conv higgins-mlp kim2018 kim2018-rgb mathieu-dsprites jointvae cascade burgess chen-conv".split()
+
+
+@pytest.mark.parametrize("name", ["conv", *PUBLISHED])
+@pytest.mark.parametrize("image_shape", [(1, 28, 28), (3, 128, 128), (0, 64, 64)], ids=str)
+def test_these_nets_take_64_and_32_pixels_only(name, image_shape):
+    with pytest.raises(InputError, match="image_shape must be"):
+        nets.get(name)().encoder(image_shape, HEADS)

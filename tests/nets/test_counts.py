@@ -86,9 +86,7 @@ def test_only_mathieus_dense_layer_stays_linear():
 
 def test_higgins_decoder_uses_tanh_and_its_encoder_relu():
     net = nets.get("higgins-mlp")()
-    inside = [
-        {type(m) for m in part.modules()} for part in (net.encoder(GREY, TEN), net.decoder(10, GREY, 1))
-    ]
+    inside = [{type(m) for m in part.modules()} for part in (net.encoder(GREY, TEN), net.decoder(10, GREY, 1))]
     assert nn.ReLU in inside[0]
     assert nn.Tanh not in inside[0]
     assert nn.Tanh in inside[1]

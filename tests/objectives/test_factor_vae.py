@@ -12,9 +12,20 @@ from unweave.seeds import Generators
 from unweave.types import Terms
 
 SMALL = {
-    "data": "dsprites", "data.size": 32, "data.hold": "lazy", "net": "conv", "net.channels": (8, 8, 8), "net.hidden": 16,
-    "batch": 16, "latents": 3, "steps": 20, "critic_layers": 2, "critic_width": 32, "gamma": 5, "lr": 1e-3,
-}  # fmt: skip
+    "data": "dsprites",
+    "data.size": 32,
+    "data.hold": "lazy",
+    "net": "conv",
+    "net.channels": (8, 8, 8),
+    "net.hidden": 16,
+    "batch": 16,
+    "latents": 3,
+    "steps": 20,
+    "critic_layers": 2,
+    "critic_width": 32,
+    "gamma": 5,
+    "lr": 1e-3,
+}
 
 
 def encoder_gradient_of_its_own_loss(loop: Loop) -> list[torch.Tensor]:

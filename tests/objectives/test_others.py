@@ -17,9 +17,17 @@ def a_pass(step: int = 0, training: bool = True) -> Pass:
     rng = torch.Generator().manual_seed(0)
     q = DiagonalNormal(torch.randn(16, 3, generator=rng), torch.randn(16, 3, generator=rng))
     return Pass(
-        x=torch.zeros(16, 1, 2, 2), posterior=q, z=q.rsample(rng), prior=IsotropicPrior(3), step=step, training=training,
-        distortion=torch.rand(16, generator=rng) * 50, data_size=1000, rng=Generators(0), total_steps=100,
-    )  # fmt: skip
+        x=torch.zeros(16, 1, 2, 2),
+        posterior=q,
+        z=q.rsample(rng),
+        prior=IsotropicPrior(3),
+        step=step,
+        training=training,
+        distortion=torch.rand(16, generator=rng) * 50,
+        data_size=1000,
+        rng=Generators(0),
+        total_steps=100,
+    )
 
 
 def test_beta_rises_over_its_warmup():

@@ -40,6 +40,7 @@ def build(tokens: list[str]) -> App:
         help="Find the independent, clustered or sparse factors behind images, and see how far to trust them.",
         version=lambda: version("unweave"),
         result_action="return_value",
+        suppress_keyboard_interrupt=False,  # main says what was kept and how to go on
     )
     for name, target in COMMANDS.items():
         module, _, attribute = target.partition(":")

@@ -7,7 +7,7 @@ from cyclopts import Parameter
 
 def cache(do: Annotated[Literal["list", "clear"], Parameter(help="list or clear")] = "list", /) -> None:
     """Show or clear the files that unweave keeps between runs, such as the rendered dSprites."""
-    from unweave.data.cache import cache_folder, clear, entries  # noqa: PLC0415  imports numpy
+    from unweave.data.cache import cache_folder, clear, entries
 
     if do == "clear":
         print(f"{clear() / 1e6:.0f} MB removed from {cache_folder()}")

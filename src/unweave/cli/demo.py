@@ -23,12 +23,12 @@ def demo(
 ) -> None:
     """Train on dSprites for a few minutes, score, draw, and write one page about it."""
     checks.positive(minutes=minutes)
-    from unweave.engine import folder, train  # noqa: PLC0415  imports torch
-    from unweave.engine.callbacks.progress import ProgressBar  # noqa: PLC0415
-    from unweave.engine.train import steps_in  # noqa: PLC0415
-    from unweave.recipes import load  # noqa: PLC0415
-    from unweave.reports import write  # noqa: PLC0415
-    from unweave.run import Run, resolve  # noqa: PLC0415
+    from unweave.engine import folder, train
+    from unweave.engine.callbacks.progress import ProgressBar
+    from unweave.engine.train import steps_in
+    from unweave.recipes import load
+    from unweave.reports import write
+    from unweave.run import Run, resolve
 
     place, page = Path(out) / "run", Path(out) / "report.html"
     going_on = folder.is_run(place) and not overwrite
@@ -36,7 +36,10 @@ def demo(
         spec, _ = folder.read_spec(place)
         print(f"{place} is there already and is used; --overwrite trains again", file=sys.stderr)
     else:
-        print("dSprites is rendered once (some seconds), then this machine's speed is measured ...", file=sys.stderr)
+        print(
+            "dSprites is rendered once (some seconds), then this machine's speed is measured ...",
+            file=sys.stderr,
+        )
         whole = resolve(load(RECIPE).method, recipe=RECIPE, seed=seed)
         steps = min(whole.training.steps, steps_in(whole, 60 * minutes))
         shorter = dataclasses.replace(whole.training, steps=steps, lr_warmup=min(whole.training.lr_warmup, steps // 5))

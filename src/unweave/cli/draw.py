@@ -14,7 +14,11 @@ from unweave.cli.options import signed as with_options
 def _options(figure: str | None) -> Options:
     options = [
         argument("run", "folder of the run"),
-        option("out", "file to write; its ending chooses the form [figures/NAME.png in the run's folder]", "Picture"),
+        option(
+            "out",
+            "file to write; its ending chooses the form [figures/NAME.png in the run's folder]",
+            "Picture",
+        ),
     ]
     return options + (options_of(registry.figures.get(figure), f"Settings of {figure}") if figure else [])
 
@@ -36,7 +40,7 @@ def signed_reconstruct(_tokens: list[str]) -> Callable[..., Any]:
 
 
 def _draw(figure: str, folder: str, given: dict[str, Any]) -> None:
-    from unweave.run import Run  # noqa: PLC0415  imports torch
+    from unweave.run import Run
 
     run = Run(folder)
     out = given.pop("out", None)

@@ -36,7 +36,7 @@ def _names(given: str | None) -> list[str]:
 
 
 def _evaluate(words: tuple[str, ...], given: dict[str, Any]) -> None:
-    from unweave.run import Run  # noqa: PLC0415  imports torch
+    from unweave.run import Run
 
     as_json = given.pop("json", False)
     names = _names(given.pop("metrics", None))
@@ -60,12 +60,17 @@ def _evaluate(words: tuple[str, ...], given: dict[str, Any]) -> None:
 
 def show(title: str, fit: Mapping[str, float], scores: Mapping[str, Score], refused: Mapping[str, str]) -> None:
     """Print scores as a table for people."""
-    from rich.console import Console  # noqa: PLC0415  late: only tables need it
-    from rich.table import Table  # noqa: PLC0415
+    from rich.console import Console
+    from rich.table import Table
 
     console = Console(highlight=False)
     table = Table(title=title, title_justify="left", show_edge=False, pad_edge=False)
-    for heading, justify in (("score", "left"), ("value", "right"), ("95 % interval", "right"), ("of which", "left")):
+    for heading, justify in (
+        ("score", "left"),
+        ("value", "right"),
+        ("95 % interval", "right"),
+        ("of which", "left"),
+    ):
         table.add_column(heading, justify=justify)  # type: ignore[arg-type]
     for name, score in scores.items():
         interval = "" if score.interval is None else f"{score.interval[0]:.3f} to {score.interval[1]:.3f}"

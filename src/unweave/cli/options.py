@@ -67,7 +67,9 @@ def _option(setting: Setting, group: str, prefix: str) -> inspect.Parameter:
     return option(prefix + setting.name, text, group, kind=bool if setting.is_switch else str)
 
 
-def signed(call: Callable[[tuple[str, ...], dict[str, Any]], Any], options: Iterable[inspect.Parameter]) -> Callable[..., Any]:
+def signed(
+    call: Callable[[tuple[str, ...], dict[str, Any]], Any], options: Iterable[inspect.Parameter]
+) -> Callable[..., Any]:
     """A function with these options in its signature, which calls `call(words, given)` with those that were given."""
     unique = {each.name: each for each in options}
 

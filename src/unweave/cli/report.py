@@ -13,8 +13,8 @@ def report(
     out: Annotated[str | None, Parameter(help="file to write [report.html in the run's folder]")] = None,
 ) -> None:
     """Write one self-contained page about a run or several."""
-    from unweave.reports import write  # noqa: PLC0415  imports torch
-    from unweave.run import Run  # noqa: PLC0415
+    from unweave.reports import write
+    from unweave.run import Run
 
     if not run:
         raise InputError("report needs the folder of a run, got none")

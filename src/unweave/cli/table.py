@@ -18,7 +18,7 @@ def table(
     form: Annotated[Literal["csv", "md", "json", "latex"], Parameter(name="--format", help="how to print it")] = "md",
 ) -> None:
     """Print the scores of runs as one tidy table: a row for each run, metric, part and factor."""
-    from unweave.run import COLUMNS, runs  # noqa: PLC0415  imports torch
+    from unweave.run import COLUMNS, runs
 
     rows = runs(folder).table()
     if form == "csv":
@@ -36,7 +36,13 @@ def table(
 
 
 def _print_rows(
-    columns: Sequence[str], rows: Sequence[dict[str, Any]], left: str, between: str, right: str, rule: str, escape: bool = False
+    columns: Sequence[str],
+    rows: Sequence[dict[str, Any]],
+    left: str,
+    between: str,
+    right: str,
+    rule: str,
+    escape: bool = False,
 ) -> None:
     def cell(value: object) -> str:
         text = "" if value is None else f"{value:.4f}" if isinstance(value, float) else str(value)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from unweave import checks, registry
@@ -30,11 +29,17 @@ def signed(tokens: list[str]) -> Callable[..., Any]:
     for table, name in [(registry.methods, method), *((PARTS[part], name) for part, name in named.items())]:
         if name is not None:
             checks.known(table.kind, name, table.names())  # before anything heavy is imported
-    from unweave.engine.spec import DEFAULTS, Training  # noqa: PLC0415  imports torch
+    from unweave.engine.spec import PRIOR, Training
 
     classes = [(registry.methods.get(method), f"Settings of {method}", "")] if method else []
-    suits = registry.datasets.get(named["data"]).likelihood if named["data"] else None
-    for part, default in {"data": None, **DEFAULTS, "likelihood": suits}.items():
+    suits = registry.datasets.get(named["data"]) if named["data"] else None
+    defaults = {
+        "data": None,
+        "net": suits and suits.net,
+        "prior": PRIOR,
+        "likelihood": suits and suits.likelihood,
+    }
+    for part, default in defaults.items():
         if (name := named[part] or default) is not None:
             classes.append((PARTS[part].get(name), f"Settings of {name}", f"{part}."))
     options: Options = [argument("method", "What to train: " + ", ".join(registry.methods.names()))]
@@ -54,9 +59,9 @@ def signed(tokens: list[str]) -> Callable[..., Any]:
 
 
 def _run(words: tuple[str, ...], given: dict[str, Any]) -> None:
-    from unweave.run import train as run_training  # noqa: PLC0415  imports torch
+    from unweave.run import train as run_training
 
     given.pop("plugin", None)
     run = run_training(words[0], **given)
-    place = Path(given["out"]) if "out" in given else run.path
-    print(f"{run.title}: done in {place}; next: unweave evaluate {place}, unweave traverse {place}, unweave report {place}")
+    at = run.path
+    print(f"{run.title}: done in {at}; next: unweave evaluate {at}, unweave traverse {at}, unweave report {at}")

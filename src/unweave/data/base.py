@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from torch import Tensor
@@ -49,11 +50,18 @@ class Symmetry:
 
 
 class ImageData(ABC):
-    """Images by number. `image_shape` is (channels, height, width); pixels lie in [0, 1]."""
+    """Images by number. `image_shape` is (channels, height, width); pixels lie in [0, 1] if `bounded`.
+
+    Other data are pictures of one row: a vector of K numbers has the shape (1, 1, K).
+    """
 
     image_shape: tuple[int, int, int]
+    bounded: ClassVar[bool] = True  # False where numbers may leave [0, 1] and so are no pixels
     likelihood: ClassVar[str] = "bernoulli"  # what suits these pixels; --likelihood overrides
+    likelihood_settings: ClassVar[Mapping[str, Any]] = {}  # and how that one is set; --likelihood.X overrides
+    net: ClassVar[str] = "dlib-conv"  # what suits their shape; --net overrides
     reference: ClassVar[tuple[int, ...]] = ()  # numbers of images that pictures show first
+    classes: ClassVar[tuple[str, ...]] = ()  # names of the labels 0, 1 and so on
 
     @abstractmethod
     def __len__(self) -> int: ...
@@ -61,6 +69,21 @@ class ImageData(ABC):
     @abstractmethod
     def images(self, indices: np.ndarray) -> Tensor:
         """The images with these numbers, float32 (n, channels, height, width)."""
+
+    @property
+    def labels(self) -> np.ndarray | None:
+        """The class of every image, int64 (len,), or None. Scores and pictures use it, training never does."""
+        return None
+
+    def checked_indices(self, indices: np.ndarray) -> np.ndarray:
+        """`indices` as int64 (n,), or InputError where they are no integers or out of range."""
+        numbers = np.asarray(indices)
+        if numbers.ndim != 1 or (numbers.size and not np.issubdtype(numbers.dtype, np.integer)):
+            raise InputError(f"indices must be integers of shape (n,), got {numbers.dtype} {numbers.shape}")
+        if numbers.size and (numbers.min() < 0 or numbers.max() >= len(self)):
+            found = f"{numbers.min()} to {numbers.max()}"
+            raise InputError(f"indices must lie between 0 and {len(self) - 1}, got {found}")
+        return numbers.astype(np.int64)
 
 
 class FactorData(ImageData):
@@ -102,13 +125,7 @@ class FactorData(ImageData):
 
     def factors_at(self, indices: np.ndarray) -> np.ndarray:
         """Image numbers (n,) -> factor values (n, K)."""
-        numbers = np.asarray(indices)
-        if numbers.ndim != 1 or (numbers.size and not np.issubdtype(numbers.dtype, np.integer)):
-            raise InputError(f"indices must be integers of shape (n,), got {numbers.dtype} {numbers.shape}")
-        if numbers.size and (numbers.min() < 0 or numbers.max() >= len(self)):
-            found = f"{numbers.min()} to {numbers.max()}"
-            raise InputError(f"indices must lie between 0 and {len(self) - 1}, got {found}")
-        return (numbers.astype(np.int64)[:, None] // self.strides) % np.asarray(self.sizes)
+        return (self.checked_indices(indices)[:, None] // self.strides) % np.asarray(self.sizes)
 
     def checked(self, factors: np.ndarray) -> np.ndarray:
         """`factors` as an (n, K) integer array whose values are all in range, or InputError."""

@@ -51,9 +51,7 @@ class Batches:
         """Continue exactly where `state` was taken, with the same numbers in every later epoch too."""
         position = int(state["position"])
         if not 0 <= position <= self.size:
-            raise InputError(
-                f"position must lie between 0 and {self.size}, the number of images, got {position}"
-            )
+            raise InputError(f"position must lie between 0 and {self.size}, the number of images, got {position}")
         self.generator.set_state(state["generator"])
         self._begin_epoch()
         self._position = position

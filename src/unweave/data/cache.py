@@ -29,9 +29,7 @@ def cache_folder() -> Path:
     try:
         home = Path.home()
     except RuntimeError:
-        raise InputError(
-            "UNWEAVE_CACHE must name a folder where there is no home folder, got nothing"
-        ) from None
+        raise InputError("UNWEAVE_CACHE must name a folder where there is no home folder, got nothing") from None
     if sys.platform == "win32":
         return Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local") / "unweave" / "cache"
     if sys.platform == "darwin":

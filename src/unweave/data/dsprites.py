@@ -197,9 +197,7 @@ class DSprites(FactorData):
         checks.one_of((64, 32), size=self.size)
         checks.one_of(("packed", "lazy"), hold=self.hold)
         if self.file is not None and self.hold == "lazy":
-            raise InputError(
-                "hold must be packed where a file is given (its images lie compressed), got lazy"
-            )
+            raise InputError("hold must be packed where a file is given (its images lie compressed), got lazy")
         if self.file is not None and not Path(self.file).is_file():
             raise InputError(f"file must be the official dSprites npz, got {self.file}, which is not a file")
 
@@ -264,9 +262,7 @@ class DSprites(FactorData):
         octets = np.ascontiguousarray(rows).view(np.uint8).reshape(-1, 64, 8)
         if self.size == 64:
             return torch.from_numpy(np.take(_BYTES, octets, axis=0)).reshape(-1, 1, 64, 64)
-        means = np.take(_PAIRS, octets[:, ::2], axis=0) + np.take(
-            _PAIRS, octets[:, 1::2], axis=0
-        )  # (n, 32, 8, 4)
+        means = np.take(_PAIRS, octets[:, ::2], axis=0) + np.take(_PAIRS, octets[:, 1::2], axis=0)  # (n, 32, 8, 4)
         return torch.from_numpy(means).reshape(-1, 1, 32, 32)
 
     def _follows_rule(self, rows: np.ndarray) -> bool:

@@ -45,7 +45,9 @@ def read(path: Path, state: State) -> None:
     except (SafetensorError, OSError, KeyError, json.JSONDecodeError) as wrong:
         raise InputError(f"checkpoint {path} cannot be read: {wrong}") from None
     if int(header.get("format", "0")) > FORMAT:
-        raise InputError(f"checkpoint {path} has format {header['format']}, newer than the {FORMAT} that this unweave reads")
+        raise InputError(
+            f"checkpoint {path} has format {header['format']}, newer than the {FORMAT} that this unweave reads"
+        )
     expected = {n: t.shape for n, t in state.tensors().items() if n.partition("/")[0] in ("vae", "critic")}
     found = {n: t.shape for n, t in tensors.items() if n.partition("/")[0] in ("vae", "critic")}
     if expected != found:

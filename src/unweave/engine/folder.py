@@ -17,7 +17,13 @@ from unweave.engine.spec import Spec
 from unweave.errors import InputError
 
 FORMAT = 1
-SETTINGS, WEIGHTS, LOG, DONE, SCORES = "settings.json", "weights.safetensors", "log.jsonl", "done.json", "metrics.json"
+SETTINGS, WEIGHTS, LOG, DONE, SCORES = (
+    "settings.json",
+    "weights.safetensors",
+    "log.jsonl",
+    "done.json",
+    "metrics.json",
+)
 
 
 def write_json(path: Path, values: Mapping[str, Any]) -> None:
@@ -82,7 +88,7 @@ def read_spec(path: Path) -> tuple[Spec, dict[str, Any]]:
 
 def clear(path: Path) -> None:
     """Remove what a run wrote, and nothing else that lies in the folder."""
-    from unweave.engine.checkpoint import FOLDER, PATTERN  # noqa: PLC0415  checkpoint writes through this module
+    from unweave.engine.checkpoint import FOLDER, PATTERN
 
     for name in (DONE, WEIGHTS, LOG, SCORES, "report.html", SETTINGS):
         (path / name).unlink(missing_ok=True)

@@ -16,9 +16,10 @@ from unweave.errors import InputError
 from unweave.nets.base import Net, build
 from unweave.objectives import AdamSettings, Objective
 from unweave.registry import Registry
-from unweave.seeds import Generators
+from unweave.seeds import Generators, numpy_generator
 from unweave.settings import build as build_settings
 from unweave.settings import changed, plain, settings_of, short_hash
+from unweave.types import Images
 from unweave.vae import VAE, heads
 
 
@@ -32,7 +33,9 @@ class Training:
     seed: Annotated[int, "feeds every random generator"] = 0
     lr: Annotated[float | None, "learning rate; the method's own if not given"] = None
     lr_warmup: Annotated[int, "steps over which learning rates rise from 0, the critic's too"] = 0
-    lr_final: Annotated[float, "share of the learning rates that a cosine leaves at the end; 1 keeps them constant"] = 1.0
+    lr_final: Annotated[float, "share of the learning rates that a cosine leaves at the end; 1 keeps them constant"] = (
+        1.0
+    )
     clip: Annotated[float | None, "largest norm of the VAE's gradient; longer ones are scaled down"] = None
     device: Annotated[Literal["auto", "cpu", "cuda", "mps"], "where to train; auto takes cuda if there is one"] = "auto"
     threads: Annotated[int | None, "processor threads; all cores if not given"] = None
@@ -77,7 +80,8 @@ PARTS: dict[str, Registry[Any]] = {
     "prior": registry.priors,
     "likelihood": registry.likelihoods,
 }
-DEFAULTS = {"net": "dlib-conv", "prior": "isotropic"}  # the likelihood's default comes from the data
+PRIOR = "isotropic"  # the default; those of net and likelihood come from the data set
+PCA_IMAGES = 20_000  # how many images a prior that starts from the data may look at
 TRAINING_FIELDS = tuple(setting.name for setting in settings_of(Training))
 
 
@@ -152,9 +156,11 @@ class Spec:
                 checks.known(f"setting of {method}", raw, [*own, *TRAINING_FIELDS, *PARTS])
         if "name" not in groups["data"]:
             raise InputError(f"data must name a data set, got none; known: {', '.join(registry.datasets.names())}")
-        suits = registry.datasets.get(groups["data"]["name"]).likelihood
-        for part, default in {**DEFAULTS, "likelihood": suits}.items():
+        suits = registry.datasets.get(groups["data"]["name"])
+        for part, default in {"net": suits.net, "prior": PRIOR, "likelihood": suits.likelihood}.items():
             groups[part].setdefault("name", default)
+        if groups["likelihood"]["name"] == suits.likelihood:
+            groups["likelihood"] = {**suits.likelihood_settings, **groups["likelihood"]}
         return cls._assemble({"name": method, **groups.pop("method")}, groups, recipe)
 
     @classmethod
@@ -164,11 +170,17 @@ class Spec:
         tables = {"methods": registry.methods, **PARTS}
         plugins = {f"{k}:{n}": o for k, n in named.items() if (o := tables[k].origin(n)) is not None}
         training = build_settings(Training, groups["training"], of="training")
-        return cls(_part("method", registry.methods, method), training=training, recipe=recipe, plugins=plugins, **parts)
+        return cls(
+            _part("method", registry.methods, method),
+            training=training,
+            recipe=recipe,
+            plugins=plugins,
+            **parts,
+        )
 
     @classmethod
     def from_plain(cls, stored: Mapping[str, Any]) -> Spec:
-        """The run that `plain` described. Names resolve through the registries only; nothing a file names is imported."""
+        """The run that `plain` described. Names resolve through the registries; no file can name code to import."""
         for group in ("method", "training", *PARTS):
             if not isinstance(stored.get(group), Mapping):
                 raise InputError(f"settings.json must have a table '{group}', got {stored.get(group)!r}")
@@ -180,7 +192,13 @@ class Spec:
         """All settings, resolved, as settings.json holds them."""
         parts = {name: getattr(self, name).plain() for name in PARTS}
         training = plain(self.training)
-        return {"method": self.method.plain(), **parts, "training": training, "recipe": self.recipe, "plugins": self.plugins}
+        return {
+            "method": self.method.plain(),
+            **parts,
+            "training": training,
+            "recipe": self.recipe,
+            "plugins": self.plugins,
+        }
 
     def flat(self) -> dict[str, Any]:
         """All settings under the names the command line uses."""
@@ -205,10 +223,10 @@ class Spec:
     @property
     def command(self) -> str:
         """The command that makes this run again, with every setting that differs from its default."""
-        options = {**{k: v for k, v in changed(self.method.settings).items()}}
+        options = changed(self.method.settings)
         for group in PARTS:
-            values = {f"{group}.{k}": v for k, v in changed(getattr(self, group).settings).items()}
-            options |= {group: getattr(self, group).name, **values}
+            options |= {group: getattr(self, group).name}
+            options |= {f"{group}.{k}": v for k, v in self._unlike_default(group).items()}
         words = ["unweave", "train", self.method.name]
         for name, value in {**options, **changed(self.training)}.items():
             flag = "--" + name.replace("_", "-")
@@ -217,6 +235,12 @@ class Spec:
             else:
                 words += [flag, ",".join(map(str, value)) if isinstance(value, list) else str(value)]
         return " ".join(words)
+
+    def _unlike_default(self, group: str) -> dict[str, Any]:
+        """Settings of a part that have to be said: a data set's wish for its likelihood is a default that may be unmade."""
+        settings = getattr(self, group).settings
+        wished = self.dataset.likelihood_settings if group == "likelihood" else {}
+        return {k: v for k, v in plain(settings).items() if k in changed(settings) or k in wished}
 
     @property
     def objective(self) -> Objective:
@@ -235,15 +259,25 @@ class Spec:
         lr = self.training.lr
         return own if lr is None else AdamSettings(lr, own.betas, own.amsgrad, own.l2)
 
-    def build_vae(self, rng: Generators) -> VAE:
-        """The model with freshly initialised weights, or InputError where method and model do not go together."""
+    def some_images(self) -> Images:
+        """At most 20,000 images, always the same ones, for a prior that starts from the data."""
+        chosen = numpy_generator(self.training.seed, "prior images").permutation(len(self.dataset))[:PCA_IMAGES]
+        return self.dataset.images(chosen)
+
+    def build_vae(self, rng: Generators, *, fresh: bool = True) -> VAE:
+        """The model with freshly initialised weights, or InputError where method and model do not go together.
+
+        With `fresh` false the weights are about to be loaded, and a prior need not look at the data.
+        """
         latents = self.objective.latents(self.training.latents)
         likelihood: Likelihood = self.likelihood.settings
         net: Net = self.net.settings
         encoder, decoder = build(
             net, self.dataset.image_shape, heads(latents), latents.width, likelihood.outputs, rng["init"]
         )
-        vae = VAE(encoder, decoder, self.prior.settings.build(latents.continuous), likelihood, latents)
+        prior = self.prior.settings.build(latents.continuous, self.some_images if fresh else None)
+        told = self.objective.discrete(self.training.steps)
+        vae = VAE(encoder, decoder, prior, likelihood, latents, told)
         if reason := self.objective.refuses(vae):
             raise InputError(f"{self.method.name} cannot be trained like this: {reason}")
         return vae

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -22,7 +22,11 @@ def adam(net: nn.Module, settings: AdamSettings) -> torch.optim.Adam:
     others = [p for p in net.parameters() if p.ndim <= 1]
     groups = [{"params": weights, "weight_decay": settings.l2}, {"params": others, "weight_decay": 0.0}]
     return torch.optim.Adam(
-        groups, lr=settings.lr, betas=settings.betas, amsgrad=settings.amsgrad, fused=next(net.parameters()).is_cpu
+        groups,
+        lr=settings.lr,
+        betas=settings.betas,
+        amsgrad=settings.amsgrad,
+        fused=next(net.parameters()).is_cpu,
     )
 
 
@@ -58,6 +62,7 @@ class State:
     rng: Generators
     batches: Batches
     second_batches: Batches
+    memory: dict[str, Tensor] = field(default_factory=dict[str, Tensor])  # what the objective keeps between steps
     step: int = 0
     seconds: float = 0.0
 
@@ -65,7 +70,7 @@ class State:
     def start(cls, spec: Spec) -> State:
         """The state before the first step."""
         rng, device = Generators(spec.training.seed), spec.training.torch_device
-        vae = spec.build_vae(rng).to(device, memory_format=torch.channels_last)
+        vae = spec.build_vae(rng).to(device=device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         critic = spec.objective.critic()
         net = None if critic is None else critic.build(spec.training.latents, rng["critic-init"]).to(device)
         size, batch = len(spec.dataset), spec.training.batch
@@ -90,6 +95,7 @@ class State:
         saved |= {f"rng/{name}": t for name, t in self.rng.state().items()}
         saved |= {f"batches/{name}": t for name, t in self.batches.state().items()}
         saved |= {f"second-batches/{name}": t for name, t in self.second_batches.state().items()}
+        saved |= {f"memory/{name}": t for name, t in self.memory.items()}
         return {name: tensor.detach().cpu().contiguous() for name, tensor in saved.items()}
 
     def counters(self) -> dict[str, Any]:
@@ -110,4 +116,6 @@ class State:
         self.rng.restore(under("rng"))
         self.batches.restore(under("batches"))
         self.second_batches.restore(under("second-batches"))
+        device = next(self.vae.parameters()).device
+        self.memory = {name: tensor.to(device) for name, tensor in under("memory").items()}
         self.step, self.seconds = int(counters["step"]), float(counters["seconds"])

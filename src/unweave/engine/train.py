@@ -10,7 +10,7 @@ import shutil
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ COMPILE_FROM = 20_000  # steps: shorter runs never earn back the half minute tha
 
 
 @contextlib.contextmanager
-def told_to_stop() -> Iterator[Callable[[], bool]]:
+def told_to_stop() -> Generator[Callable[[], bool]]:
     """Whether Ctrl-C or SIGTERM has come; the step in progress is finished first. A second Ctrl-C stops at once."""
     asked = threading.Event()
 
@@ -117,7 +117,8 @@ class Loop:
         state, training = self.state, self.spec.training
         if self.objective.restarts(state.step):
             state.optimiser = adam(state.vae, self.spec.adam)
-        self._set_rates(warmup_cosine(state.step, training.steps, training.lr_warmup, training.lr_final))
+        schedule = warmup_cosine(state.step, training.steps, training.lr_warmup, training.lr_final)
+        self._set_rates(schedule * self.objective.rate_factor(state.step))
         x = self.fetch(state.batches)
         with _frozen(state.critic_net):
             at = state.vae(
@@ -126,6 +127,7 @@ class Loop:
                 data_size=len(self.data),
                 discrete=self.objective.discrete(state.step),
                 critic=state.critic_net,
+                memory=state.memory,
                 step=state.step,
                 total_steps=training.steps,
             )
@@ -170,7 +172,7 @@ class Loop:
 
 
 @contextlib.contextmanager
-def _frozen(net: nn.Module | None) -> Iterator[None]:
+def _frozen(net: nn.Module | None) -> Generator[None]:
     """No gradient is kept for the net's weights inside; gradients pass through it."""
     if net is None:
         yield
@@ -223,10 +225,9 @@ def train(
         for watcher in watchers:
             watcher.said(sentence)
 
-    if folder.prepare(out, resume=resume, overwrite=overwrite):
-        if (out / folder.DONE).exists():
-            say(f"{out} is finished; nothing to do")
-            return out
+    if folder.prepare(out, resume=resume, overwrite=overwrite) and (out / folder.DONE).exists():
+        say(f"{out} is finished; nothing to do")
+        return out
     threads = spec.training.threads or torch.get_num_threads()
     torch.set_num_threads(threads)
     if spec.training.deterministic:
@@ -237,7 +238,12 @@ def train(
     if resume:
         checkpoint.read_newest(out, state, say)
     else:
-        stored = {**spec.plain(), "hash": spec.hash, "command": spec.command, "made_with": folder.made_with(threads)}
+        stored = {
+            **spec.plain(),
+            "hash": spec.hash,
+            "command": spec.command,
+            "made_with": folder.made_with(threads),
+        }
         folder.write_json(out / folder.SETTINGS, stored)
     _cut_log(out / folder.LOG, state.step)
     for watcher in watchers:
@@ -300,17 +306,20 @@ def write_weights(path: Path, vae: nn.Module) -> None:
     write_atomic(path, lambda file: file.write(data))
 
 
+def _last_good(out: Path, saved: int | None) -> str:
+    return f"the last good checkpoint is that of step {saved} in {out}" if saved else f"{out} has no checkpoint yet"
+
+
 def _what_broke(out: Path, step: int, terms: Terms, saved: int | None) -> str:
-    bad = [name for name, term in terms.items() if not torch.isfinite(term.mean)] or ["the loss"]
-    good = f"the last good checkpoint is that of step {saved} in {out}" if saved else f"{out} has no checkpoint yet"
-    return f"{' and '.join(bad)} became {terms[bad[0]].mean.item() if bad[0] in terms else 'infinite'} at step {step}; {good}"
+    bad = {name: term.mean.item() for name, term in terms.items() if not torch.isfinite(term.mean)}
+    shown = " and ".join(f"{name} became {value}" for name, value in bad.items()) or "the loss became infinite"
+    return f"{shown} at step {step}; {_last_good(out, saved)}"
 
 
 def _check_weights(vae: nn.Module, out: Path, step: int, saved: int | None) -> None:
     for name, parameter in vae.named_parameters():
         if not bool(torch.isfinite(parameter).all()):
-            good = f"the last good checkpoint is that of step {saved} in {out}" if saved else f"{out} has no checkpoint yet"
-            raise Diverged(f"weights of {name} are not finite after step {step}; {good}")
+            raise Diverged(f"weights of {name} are not finite after step {step}; {_last_good(out, saved)}")
 
 
 def _write_header(log: Any, units: dict[str, str]) -> None:
@@ -327,7 +336,7 @@ def _cut_log(path: Path, step: int) -> None:
             record = json.loads(line)
         except json.JSONDecodeError:
             break
-        if record.get("step", 0) <= step and not (step == 0):
+        if step > 0 and record.get("step", 0) <= step:
             kept.append(line + "\n")
     write_atomic(path, lambda file: file.write("".join(kept).encode()))
 

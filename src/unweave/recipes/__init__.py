@@ -33,7 +33,7 @@ def names() -> list[str]:
 
 def load(name: str) -> Recipe:
     """The recipe called `name`; an unknown one raises InputError with the nearest."""
-    import yaml  # noqa: PLC0415  late: only recipes need it
+    import yaml
 
     checks.known("recipe", name, names())
     stored = yaml.safe_load(files(__name__).joinpath(f"{name}.yaml").read_text("utf-8"))

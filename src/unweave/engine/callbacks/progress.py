@@ -38,14 +38,15 @@ class ProgressBar(Watcher):
     def started(self, spec: Spec, run: Path, step: int) -> None:
         self.total = spec.training.steps
         going_on = f", going on after step {step:,}" if step else ""
-        self.console.print(f"{spec.title}: {self.total:,} steps of {spec.training.batch} images into {run}{going_on}")
+        work = f"{self.total:,} steps of {spec.training.batch} images"
+        self.console.print(f"{spec.title}: {work} into {run}{going_on}", soft_wrap=True)
         if self.console.is_terminal:
             columns = (BarColumn(bar_width=24), MofNCompleteColumn(), TextColumn("{task.description}"))
             self.bar = Progress(*columns, TimeRemainingColumn(), console=self.console)
             self.task = self.bar.add_task("starting", total=self.total, completed=step)
             self.bar.start()
 
-    def stepped(self, step: int, loss: float) -> None:  # noqa: ARG002
+    def stepped(self, step: int, loss: float) -> None:
         if self.bar is not None:
             self.bar.update(self.task, completed=step)
 
