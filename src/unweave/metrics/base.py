@@ -1,0 +1,208 @@
+"""What a metric is: settings that turn a probe into a score; and the checks that all metrics share."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from unweave import checks, settings
+from unweave.errors import InputError
+from unweave.types import Score
+
+if TYPE_CHECKING:
+    from unweave.metrics.probe import Probe
+
+Reals: TypeAlias = npt.NDArray[np.float64]
+Whole: TypeAlias = npt.NDArray[np.int64]
+
+LARGEST = 1e100  # squares of larger codes could overflow
+NEEDS = {
+    "factors": "the true factors of every row",
+    "scale": "the standard deviation of every code",
+    "kl_per_latent": "the mean KL of every latent",
+    "categories": "categorical codes",
+    "model": "the model that made the codes",
+    "data": "the data set, to make images again",
+}
+
+
+@dataclass(frozen=True)
+class Metric(ABC):
+    """Settings of one metric; calling it with a probe gives a Score.
+
+    A subclass is a frozen dataclass that writes `score`. `needs` names the attributes of the probe that must
+    be there; `version` grows whenever the same probe would get another value.
+    """
+
+    needs: ClassVar[tuple[str, ...]] = ()
+    version: ClassVar[int] = 1
+    higher_is_better: ClassVar[bool] = True
+
+    def __call__(self, probe: Probe) -> Score:
+        """Score `probe` and write all settings into it; a probe that lacks something raises InputError."""
+        if (reason := self.refuses(probe)) is not None:
+            raise InputError(reason)
+        score = self.score(probe)
+        facts = {"D": probe.codes.shape[1], "rows": len(probe), "seed": probe.seed}
+        return replace(
+            score,
+            settings={**settings.plain(self), **facts, **score.settings},
+            version=self.version,
+            higher_is_better=self.higher_is_better,
+        )
+
+    def refuses(self, probe: Probe) -> str | None:
+        """Why this metric cannot be had of `probe`, in a sentence, or None."""
+        for need in self.needs:
+            if getattr(probe, need) is None:
+                return f"{type(self).__name__} needs {NEEDS[need]}, which this probe does not have"
+        return None
+
+    @abstractmethod
+    def score(self, probe: Probe) -> Score:
+        """Give the value and its parts; `__call__` adds the settings."""
+
+
+@dataclass(frozen=True)
+class FactorMetric(Metric):
+    """A metric that compares codes with true factors; the settings that all of these share.
+
+    A latent is dead if its mean KL is at most `min_kl` nats; where no KL is known, if the standard deviation
+    of its codes is below `min_std`. A constant latent is dead in any case. A factor that never varies is not
+    scored.
+    """
+
+    exclude_factors: Annotated[tuple[str, ...], "names of factors to leave out of the score"] = ()
+    prune: Annotated[bool, "leave dead latents out; otherwise only constant ones"] = True
+    min_kl: Annotated[float, "a latent is dead if its mean KL is at most this many nats"] = 0.1
+    min_std: Annotated[float, "without a KL: a latent is dead if its codes' standard deviation is below this"] = 0.05
+
+    needs: ClassVar[tuple[str, ...]] = ("factors",)
+
+    def __post_init__(self) -> None:
+        checks.nonnegative(min_kl=self.min_kl, min_std=self.min_std)
+
+    def live(self, probe: Probe) -> npt.NDArray[np.bool_]:
+        """Which latents count, (d,)."""
+        if not self.prune:
+            return live_latents(probe.codes, None, min_std=0.0)
+        return live_latents(probe.codes, probe.kl_per_latent, self.min_kl, self.min_std)
+
+    def chosen(self, probe: Probe, ignored: Collection[str] = ()) -> list[int]:
+        """Columns of the factors that vary and are left neither by the settings nor by `ignored`."""
+        for name in self.exclude_factors:
+            checks.known("factor in exclude_factors", name, probe.factor_names)
+        away = {*self.exclude_factors, *ignored}
+        varies = np.ptp(probe.known_factors, axis=0) > 0
+        return [k for k, name in enumerate(probe.factor_names) if varies[k] and name not in away]
+
+    def no_life(self, probe: Probe) -> str:
+        """Why no latent is live, and what would keep them."""
+        if not self.prune or not live_latents(probe.codes, None, min_std=0.0).any():
+            return "every latent is constant"
+        if probe.kl_per_latent is not None:
+            return f"every latent is dead: no mean KL is above min_kl = {self.min_kl} nats"
+        return f"every latent is dead: no standard deviation reaches min_std = {self.min_std}"
+
+
+def live_latents(
+    codes: Reals, kl_per_latent: Reals | None, min_kl: float = 0.1, min_std: float = 0.05
+) -> npt.NDArray[np.bool_]:
+    """Which latents are live, (d,): mean KL above `min_kl` nats, or, without KL, std of `min_std` or more.
+
+    >>> codes = np.array([[0.0, 0.0, 5.0], [1.0, 0.01, 5.0]])
+    >>> live_latents(codes, None).tolist(), live_latents(codes, np.array([0.05, 2.0, 2.0])).tolist()
+    ([True, False, False], [False, True, False])
+    """
+    varies = np.ptp(codes, axis=0) > 0
+    if kl_per_latent is not None:
+        return varies & (kl_per_latent > min_kl)
+    return varies & (codes.std(axis=0) >= min_std)
+
+
+def standardised(codes: Reals) -> Reals:
+    """Codes with mean 0 and standard deviation 1 (over n - 1), column by column; constants give 0."""
+    centred = codes - codes.mean(axis=0)
+    std = centred.std(axis=0, ddof=1)
+    return centred / np.where(std > 0, std, 1.0)
+
+
+def undefined(reason: str, **facts: object) -> Score:
+    """Score of what cannot be had: NaN, with its reason."""
+    return Score(math.nan, reason=reason, settings=facts)
+
+
+def wilson(successes: float, trials: int, z: float = 1.959964) -> tuple[float, float]:
+    """Wilson's 95 % interval of the share `successes` / `trials` of independent trials, inside [0, 1].
+
+    >>> [round(bound, 3) for bound in wilson(80, 100)]
+    [0.711, 0.867]
+    """
+    share, square = successes / trials, z * z / trials
+    middle = (share + square / 2) / (1 + square)
+    half = z * math.sqrt(share * (1 - share) / trials + square / (4 * trials)) / (1 + square)
+    return max(0.0, min(share, middle - half)), min(1.0, max(share, middle + half))
+
+
+def latent_names(d: int) -> list[str]:
+    """Row labels of tables with one row a latent."""
+    return [f"latent {j}" for j in range(d)]
+
+
+def as_array(value: Any, name: str) -> npt.NDArray[Any]:
+    """Anything of numbers that numpy can read, torch tensors with gradient included, or InputError."""
+    if isinstance(value, torch.Tensor):
+        value = value.detach().cpu()
+        value = (value.double() if value.is_floating_point() else value).numpy()
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise InputError(f"{name} must be an array, got rows of different lengths") from None
+    if array.dtype.kind not in "biuf":
+        raise InputError(f"{name} must hold numbers, got {array.dtype}")
+    return array
+
+
+def as_codes(value: Any, name: str = "codes") -> Reals:
+    """`value` as finite float64 (n, d) with two rows or more, or InputError."""
+    array = _two_dimensional(as_array(value, name), name, "(n, d)").astype(np.float64)
+    if not np.isfinite(array).all():
+        raise InputError(f"{name} must be finite, got {int((~np.isfinite(array)).sum())} values that are not")
+    if np.abs(array).max() > LARGEST:
+        raise InputError(f"{name} must not exceed {LARGEST:g} in magnitude, got {np.abs(array).max():g}")
+    return array
+
+
+def as_factors(value: Any, rows: int, name: str = "factors") -> Whole:
+    """`value` as int64 (n, K) with as many rows as there are codes, or InputError."""
+    array = _two_dimensional(as_array(value, name), name, "(n, K)")
+    if array.dtype.kind == "f":
+        raise InputError(f"{name} must be integers, one column a factor, got {array.dtype}")
+    if len(array) != rows:
+        raise InputError(f"{name} must have as many rows as codes, got {len(array)} and {rows}")
+    return array.astype(np.int64)
+
+
+def _two_dimensional(array: npt.NDArray[Any], name: str, shape: str) -> npt.NDArray[Any]:
+    if array.ndim != 2:
+        raise InputError(f"{name} must have shape {shape}, got {array.shape}")
+    if array.shape[0] < 2 or array.shape[1] < 1:
+        raise InputError(f"{name} must have 2 rows and 1 column or more, got {array.shape}")
+    return array
+
+
+def as_names(names: Iterable[str] | None, factors: Any, count: int) -> tuple[str, ...]:
+    """Names of `count` factors: as given, else the columns of a table, else factor_0, factor_1, ..."""
+    found: Sequence[Any] = list(names if names is not None else getattr(factors, "columns", ()))
+    if names is None and not found:
+        found = [f"factor_{k}" for k in range(count)]
+    if len(found) != count or len(set(found)) != count:
+        raise InputError(f"factor_names must be {count} different names, got {found}")
+    return tuple(map(str, found))

@@ -1,0 +1,84 @@
+"""Entropy and mutual information of whole numbers, and the cutting of codes into bins."""
+
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from unweave.metrics.base import Reals, Whole
+
+Binning: TypeAlias = Literal["width", "quantile"]
+
+
+def quantise(codes: Reals, bins: int = 20, binning: Binning = "width") -> Whole:
+    """Codes (n, d) as bin numbers 0 to bins - 1, column by column.
+
+    "width" cuts the range from smallest to largest into equal parts, as dlib does; "quantile" puts about as
+    many rows in each bin, so an outlier does not squash the others. A value on a border belongs to the upper
+    bin.
+
+    >>> quantise(np.array([[0.0], [1.0], [2.0], [100.0]]), bins=2).T.tolist()
+    [[0, 0, 0, 1]]
+    >>> quantise(np.array([[0.0], [1.0], [2.0], [100.0]]), bins=2, binning="quantile").T.tolist()
+    [[0, 0, 1, 1]]
+    """
+    if binning == "width":
+        borders = np.linspace(codes.min(axis=0), codes.max(axis=0), bins + 1)[1:-1]
+    else:
+        borders = np.quantile(codes, np.linspace(0, 1, bins + 1)[1:-1], axis=0)
+    cut = [np.searchsorted(borders[:, j], column, side="right") for j, column in enumerate(codes.T)]
+    return np.stack(cut, axis=1).astype(np.int64)
+
+
+def renumbered(labels: Whole) -> Whole:
+    """Each column's values (n, K) renumbered 0, 1, ... in their order."""
+    return np.stack([np.unique(column, return_inverse=True)[1] for column in labels.T], axis=1)
+
+
+def entropy(labels: Whole) -> Reals:
+    """Entropy in nats of each column of (n, K): -sum_v p(v) log p(v), from counts.
+
+    >>> entropy(np.array([[0, 3], [1, 3]])).round(4).tolist()
+    [0.6931, 0.0]
+    """
+    counts = [np.unique(column, return_counts=True)[1] for column in labels.T]
+    return np.array([max(0.0, -float((c / c.sum() * np.log(c / c.sum())).sum())) for c in counts])
+
+
+def mutual_information(bins: Whole, factors: Whole) -> Reals:
+    """I(g_k; z_j) in nats of every factor (n, K) and every binned code (n, D), from joint counts, as (K, D).
+
+    The plain plug-in estimate: never negative, and too high by about (V - 1)(B - 1) / 2n for V values and B
+    bins.
+
+    >>> bins = np.array([[0, 0], [1, 0], [0, 1], [1, 1]])
+    >>> mutual_information(bins, bins[:, :1]).round(4).tolist()
+    [[0.6931, 0.0]]
+    """
+    cells, labels = renumbered(bins), renumbered(factors)
+    n, d = cells.shape
+    width, column = int(cells.max()) + 1, np.arange(cells.shape[1])
+    found = np.empty((labels.shape[1], d))
+    for k, values in enumerate(labels.T):
+        height = int(values.max()) + 1
+        at = (column * height + values[:, None]) * width + cells  # (n, D), one number a cell of D tables
+        joint = np.bincount(at.ravel(), minlength=d * height * width).reshape(d, height, width) / n
+        apart = joint.sum(axis=2, keepdims=True) * joint.sum(axis=1, keepdims=True)
+        seen = joint > 0
+        ratio = np.log(joint, out=np.zeros_like(joint), where=seen) - np.log(
+            apart, out=np.zeros_like(joint), where=seen
+        )
+        found[k] = (joint * ratio).sum(axis=(1, 2))
+    return found.clip(min=0.0)
+
+
+def pointwise(bins: Whole, labels: Whole) -> Reals:
+    """Log ratio log p(b, v) / (p(b) p(v)) of each row, (n,), of a binned code and a factor; its mean is I.
+
+    >>> pointwise(np.array([0, 1]), np.array([5, 6])).round(4).tolist()
+    [0.6931, 0.6931]
+    """
+    pair = renumbered(np.stack([bins, labels], axis=1))
+    joint = np.bincount(pair[:, 0] * (pair[:, 1].max() + 1) + pair[:, 1])
+    both = joint[pair[:, 0] * (pair[:, 1].max() + 1) + pair[:, 1]]
+    alone = np.bincount(pair[:, 0])[pair[:, 0]] * np.bincount(pair[:, 1])[pair[:, 1]]
+    return np.log(both) + np.log(len(pair)) - np.log(alone)

@@ -1,0 +1,303 @@
+"""Encoded rows with their true factors: the one thing that metrics look at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from unweave import checks
+from unweave.data.base import FactorData
+from unweave.errors import InputError
+from unweave.metrics.base import Reals, Whole, as_array, as_codes, as_factors, as_names
+from unweave.seeds import numpy_generator
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """What an encoder says about a batch: mean, std and kl (n, d), categories (n, S); torch or numpy.
+
+    `kl` is the rate of every image and latent in nats; `categories` are numbers, one column a categorical
+    latent.
+    """
+
+    mean: Any
+    std: Any = None
+    kl: Any = None
+    categories: Any = None
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Rows of a probe: codes and scale (n, d), factors (n, K), categories (n, S), images (n, c, h, w)."""
+
+    codes: Reals
+    factors: Whole | None = None
+    scale: Reals | None = None
+    kl_per_latent: Reals | None = None
+    categories: Whole | None = None
+    images: Tensor | None = None
+
+
+class Groups:
+    """Rows of a pool sorted by the value of each factor, so that rows which share a value are drawn fast.
+
+    >>> groups = Groups(np.array([[0, 5], [1, 5], [0, 7], [1, 7]]))
+    >>> rows = groups.sharing(np.array([0, 1]), 2, np.random.default_rng(0))
+    >>> sorted(rows[0].tolist()) in ([0, 2], [1, 3]), sorted(rows[1].tolist()) in ([0, 1], [2, 3])
+    (True, True)
+    """
+
+    def __init__(self, factors: Whole) -> None:
+        n, count = factors.shape
+        self.values: list[Whole] = []  # of each factor; those with two rows or more come first
+        self.order = np.empty((count, n), np.int64)  # rows, those with the same value side by side
+        self.slot = np.empty((count, n), np.int64)  # which value the row at a place of `order` has
+        sizes: list[Whole] = []
+        for k in range(count):
+            values, labels, counts = np.unique(factors[:, k], return_inverse=True, return_counts=True)
+            ranked = np.argsort(counts < 2, kind="stable")
+            new = np.empty_like(ranked)
+            new[ranked] = np.arange(len(ranked))
+            self.order[k] = np.argsort(new[labels], kind="stable")
+            self.slot[k] = new[labels][self.order[k]]
+            self.values.append(values[ranked])
+            sizes.append(counts[ranked])
+        self.size = np.zeros((count, max(map(len, sizes))), np.int64)
+        for k, each in enumerate(sizes):
+            self.size[k, : len(each)] = each
+        self.start = np.cumsum(self.size, axis=1) - self.size
+        self.repeated = (self.size >= 2).sum(axis=1)  # how many values of a factor have two rows or more
+        self.covered = np.where(self.size >= 2, self.size, 0).sum(axis=1)  # and how many rows these have
+
+    def sharing(self, k: Whole, n: int, rng: np.random.Generator, slot: Whole | None = None) -> Whole:
+        """For each entry of `k` (m,), `n` rows that share one value of that factor, (m, n).
+
+        The value is uniform over those that the pool holds twice or more (`slot` chooses one instead). Rows
+        are distinct where the value has `n` of them, else drawn with replacement. Their order has no meaning.
+        """
+        if slot is None:
+            known = np.where(self.repeated > 0, self.repeated, (self.size > 0).sum(axis=1))
+            slot = rng.integers(known[k])
+        places = _subsets(self.size[k, slot], n, rng) + self.start[k, slot][:, None]
+        return self.order[k[:, None], places]
+
+    def pairs(self, k: Whole, n: int, rng: np.random.Generator) -> tuple[Whole, Whole]:
+        """For each entry of `k` (m,), `n` pairs of different rows that agree in that factor: twice (m, n)."""
+        of = k[:, None]
+        first = rng.integers(self.covered[of], size=(len(k), n))
+        slot = self.slot[of, first]
+        start, size = self.start[of, slot], self.size[of, slot]
+        second = start + (first - start + rng.integers(1, size)) % size
+        return self.order[of, first], self.order[of, second]
+
+
+def _subsets(size: Whole, n: int, rng: np.random.Generator) -> Whole:
+    """Row i: `n` numbers below size[i], different where size[i] >= n, each subset as likely as another."""
+    drawn = rng.integers(size[:, None], size=(len(size), n))
+    tight = np.flatnonzero((size >= n) & (size <= 4 * n))
+    if tight.size:  # most of the numbers are wanted: take the n smallest of random keys
+        keys = rng.random((len(tight), size[tight].max()))
+        keys[np.arange(keys.shape[1]) >= size[tight, None]] = np.inf
+        drawn[tight] = np.argpartition(keys, n - 1, axis=1)[:, :n]
+    left = np.flatnonzero(size > 4 * n)
+    while left.size:  # few are wanted: draw the rare duplicates again
+        rows = np.sort(drawn[left], axis=1)
+        i, j = np.nonzero(rows[:, 1:] == rows[:, :-1])
+        rows[i, j] = rng.integers(size[left][i])
+        drawn[left] = rows
+        left = left[np.unique(i)]
+    return drawn
+
+
+class Probe:
+    """One pool of encoded rows, from plain arrays (numpy, torch, pandas, lists).
+
+    codes (n, d) are the posterior means or any other representation, factors (n, K) whole numbers, or None
+    where the truth is unknown. `kl_per_latent` (d,) is the mean rate of each latent in nats, `scale` (n, d)
+    the posteriors' standard deviations, `categories` (n, S) categorical codes. What does not fit raises
+    InputError. Metrics draw from the pool, so nothing is encoded twice; `seed` fixes what they draw.
+
+    >>> probe = Probe([[0.0, 1.0], [1.0, 0.0], [2.0, 1.0], [3.0, 0.0]], [[0, 1], [0, 0], [1, 1], [1, 0]])
+    >>> probe.fixing(1, 2, np.random.default_rng(0), value=1).factors.tolist() == [[0, 1], [1, 1]]
+    True
+    """
+
+    def __init__(
+        self,
+        codes: Any,
+        factors: Any = None,
+        *,
+        factor_names: Iterable[str] | None = None,
+        factor_sizes: Iterable[int] | None = None,
+        kl_per_latent: Any = None,
+        scale: Any = None,
+        categories: Any = None,
+        seed: int = 0,
+        model: Any = None,
+        data: FactorData | None = None,
+    ) -> None:
+        self.codes = as_codes(codes)
+        n, d = self.codes.shape
+        self.factors = None if factors is None else as_factors(factors, n)
+        count = 0 if self.factors is None else self.factors.shape[1]
+        self.factor_names: tuple[str, ...] = as_names(factor_names, factors, count) if count else ()
+        self.factor_sizes = self._sizes(factor_sizes)
+        self.kl_per_latent = None if kl_per_latent is None else _rates(kl_per_latent, d)
+        self.scale = None if scale is None else as_codes(scale, "scale")
+        if self.scale is not None and self.scale.shape != self.codes.shape:
+            raise InputError(f"scale must have the shape of codes, got {self.scale.shape} and {self.codes.shape}")
+        self.categories = None if categories is None else as_factors(_column(categories), n, "categories")
+        self.seed, self.model, self.data = seed, model, data
+
+    @classmethod
+    def of_encoder(
+        cls,
+        encode: Callable[[Tensor], Any],
+        data: FactorData,
+        *,
+        n: int = 60_000,
+        seed: int = 0,
+        batch: int = 512,
+        model: Any = None,
+    ) -> Probe:
+        """Encode `n` random images of `data` once, in batches and without gradient.
+
+        `encode` takes images (b, c, h, w) and returns codes (b, d), or an `Encoded`, a mapping or any object
+        with mean and, where it has them, std, kl and categories. A data set of at most `n` images is encoded
+        whole, each image once. Holds n x (2 d + K) numbers, and one batch of images at a time.
+        """
+        checks.at_least(2, n=n)
+        checks.at_least(1, batch=batch)
+        if len(data) <= n:
+            factors = data.factors_at(np.arange(len(data)))
+        else:
+            factors = data.sample_factors(n, numpy_generator(seed, "evaluation"))
+        with torch.no_grad():
+            parts = [_encoded(encode(data.render(factors[at : at + batch]))) for at in range(0, len(factors), batch)]
+        kl = _stack(parts, "kl")
+        return cls(
+            _stack(parts, "mean"),
+            factors,
+            factor_names=data.names,
+            factor_sizes=data.sizes,
+            kl_per_latent=None if kl is None else as_codes(kl, "kl").mean(axis=0),
+            scale=_stack(parts, "std"),
+            categories=_stack(parts, "categories"),
+            seed=seed,
+            model=model,
+            data=data,
+        )
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    @property
+    def known_factors(self) -> Whole:
+        """The factors (n, K); without them InputError."""
+        if self.factors is None:
+            raise InputError("factors are needed here, and this probe has none")
+        return self.factors
+
+    @cached_property
+    def groups(self) -> Groups:
+        """Rows by factor and value."""
+        return Groups(self.known_factors)
+
+    def rng(self, name: str) -> np.random.Generator:
+        """Random generator, of this probe's seed for the draws called `name`."""
+        return numpy_generator(self.seed, f"evaluation/{name}")
+
+    def rows(self, rows: Whole, *, images: bool = False) -> Draw:
+        """Rows with these numbers; `images` renders theirs again, where the data set is known."""
+        if images and self.data is None:
+            raise InputError("images can only be had of a probe that was made from a data set")
+        return Draw(
+            codes=self.codes[rows],
+            factors=None if self.factors is None else self.factors[rows],
+            scale=None if self.scale is None else self.scale[rows],
+            kl_per_latent=self.kl_per_latent,
+            categories=None if self.categories is None else self.categories[rows],
+            images=self.data.render(self.known_factors[rows]) if images and self.data is not None else None,
+        )
+
+    def sample(self, n: int, rng: np.random.Generator, *, images: bool = False) -> Draw:
+        """`n` random rows, all different where the pool has that many."""
+        return self.rows(rng.choice(len(self), size=n, replace=n > len(self)), images=images)
+
+    def fixing(
+        self, k: int, n: int, rng: np.random.Generator, value: int | None = None, *, images: bool = False
+    ) -> Draw:
+        """`n` rows that share one value of factor `k`: `value`, or a random one; in the pool's order."""
+        slot = None if value is None else self._slot(k, value)
+        return self.rows(np.sort(self.fixing_many(np.array([k]), n, rng, slot)[0]), images=images)
+
+    def fixing_many(self, k: Whole, n: int, rng: np.random.Generator, slot: Whole | None = None) -> Whole:
+        """For each factor number in `k` (m,), the numbers of `n` rows that share one value of it, (m, n).
+
+        Values are uniform over those that the pool holds twice or more; rows are distinct where there are
+        enough.
+        """
+        if k.size and not 0 <= k.min() <= k.max() < len(self.factor_names):
+            raise InputError(f"k must lie between 0 and {len(self.factor_names) - 1}, got {k.min()} to {k.max()}")
+        return self.groups.sharing(k, n, rng, slot)
+
+    def _slot(self, k: int, value: int) -> Whole:
+        checks.one_of(range(len(self.factor_names)), k=k)
+        found = np.flatnonzero(self.groups.values[k] == value)
+        if not found.size:
+            raise InputError(f"value must be one that {self.factor_names[k]} takes in this pool, got {value}")
+        return found
+
+    def _sizes(self, given: Iterable[int] | None) -> tuple[int, ...]:
+        if self.factors is None:
+            return ()
+        if given is None:
+            return tuple(len(np.unique(column)) for column in self.factors.T)
+        sizes = tuple(given)
+        if len(sizes) != self.factors.shape[1]:
+            raise InputError(f"factor_sizes must be {self.factors.shape[1]} numbers, got {len(sizes)}")
+        for name, size, column in zip(self.factor_names, sizes, self.factors.T, strict=True):
+            if column.min() < 0 or column.max() >= size:
+                raise InputError(
+                    f"factor {name} must lie between 0 and {size - 1}, got {column.min()} to {column.max()}"
+                )
+        return sizes
+
+
+def _rates(value: Any, d: int) -> Reals:
+    rates = as_array(value, "kl_per_latent").astype(np.float64)
+    if rates.shape != (d,) or not np.isfinite(rates).all():
+        raise InputError(f"kl_per_latent must be {d} finite numbers, one a latent, got {rates.tolist()}")
+    return rates
+
+
+def _column(value: Any) -> npt.NDArray[Any]:
+    array = as_array(value, "categories")
+    return array[:, None] if array.ndim == 1 else array
+
+
+def _encoded(value: Any) -> Encoded:
+    """Whatever an encoder returned, as one record."""
+    names = ("mean", "std", "kl", "categories")
+    if isinstance(value, Encoded):
+        return value
+    if isinstance(value, Mapping):
+        if "mean" not in value:
+            raise InputError(f"encode must return a mapping with mean, got {sorted(map(str, value))}")
+        return Encoded(**{name: value[name] for name in names if name in value})
+    if hasattr(value, "mean") and not callable(value.mean):  # a posterior; arrays have mean as a method
+        return Encoded(*(getattr(value, name, None) for name in names))
+    return Encoded(value)
+
+
+def _stack(parts: list[Encoded], name: str) -> npt.NDArray[Any] | None:
+    """One array of the batches' `name`, or None where the encoder does not give it."""
+    values = [getattr(part, name) for part in parts]
+    return None if any(value is None for value in values) else np.concatenate([as_array(v, name) for v in values])
