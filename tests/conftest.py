@@ -19,9 +19,7 @@ os.environ["MPLBACKEND"] = "Agg"
 IN_CI = os.environ.get("CI", "").lower() == "true"
 CHECKER = "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
 
-hypothesis.settings.register_profile(
-    "unweave", derandomize=True, deadline=None, max_examples=25, database=None
-)
+hypothesis.settings.register_profile("unweave", derandomize=True, deadline=None, max_examples=25, database=None)
 hypothesis.settings.load_profile("unweave")
 
 

@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 
 from unweave import checks, registry
 from unweave.data.base import FactorData, ImageData
+from unweave.distributions.categorical import kl_to_uniform
 from unweave.engine import Spec, folder
 from unweave.engine import train as train_spec
 from unweave.engine.callbacks import Watcher
@@ -105,22 +106,38 @@ class Run:
 
     @torch.no_grad()
     def posterior(self, images: Images) -> Encoded:
-        """Means, standard deviations and rates (nats) of each latent for images (n, C, H, W), each (n, d)."""
+        """Means, standard deviations and rates (nats) of each latent for images (n, C, H, W), each (n, d).
+
+        Where the model tells categories, their numbers (n, L) too.
+        """
         parts: list[tuple[torch.Tensor, ...]] = []
         for x in self._in_chunks(torch.as_tensor(images).split(CHUNK)):
-            q = self.vae.encode(x).posterior
+            encoding = self.vae.encode(x)
+            q, categories = encoding.posterior, self.vae.categories(x, encoding)
             kl = self.vae.prior.kl_each(q)
-            parts.append((q.mean, q.std, kl if kl is not None else torch.full_like(q.mean, float("nan"))))
-        mean, std, kl = (torch.cat(each).numpy() for each in zip(*parts, strict=True))
-        return Encoded(mean=mean, std=std, kl=None if np.isnan(kl).any() else kl)
+            rates = kl if kl is not None else torch.full_like(q.mean, float("nan"))
+            parts.append((q.mean, q.std, rates, *([] if categories is None else [categories])))
+        mean, std, kl, *categories = (torch.cat(each).numpy() for each in zip(*parts, strict=True))
+        known = None if np.isnan(kl).any() else kl
+        return Encoded(mean=mean, std=std, kl=known, categories=categories[0] if categories else None)
 
     def encode(self, images: Images) -> Codes:
         """Posterior means of images (n, C, H, W), (n, d)."""
         return torch.as_tensor(self.posterior(images).mean)
 
-    def decode(self, codes: Codes) -> Images:
-        """Expected images of codes (n, d), in [0, 1]."""
-        return torch.cat([self.vae.images(z) for z in torch.as_tensor(codes, dtype=torch.float32).split(CHUNK)])
+    def categories(self, images: Images) -> torch.Tensor | None:
+        """Categories of images (n, C, H, W), numbers (n, L); None where the model tells none."""
+        found = self.posterior(images).categories
+        return None if found is None else torch.as_tensor(found)
+
+    def decode(self, codes: Codes, categories: torch.Tensor | None = None) -> Images:
+        """Expected images of codes (n, d) and categories, numbers (n, L), in [0, 1].
+
+        Without `categories` a model that tells any takes the first of each.
+        """
+        z = torch.as_tensor(codes, dtype=torch.float32).split(CHUNK)
+        chosen = [None] * len(z) if categories is None else torch.as_tensor(categories).split(CHUNK)
+        return torch.cat([self.vae.images(*each) for each in zip(z, chosen, strict=True)])
 
     def reference_images(self, n: int) -> Images:
         """Always the same images: the data set's own references first, then random ones."""
@@ -151,18 +168,24 @@ class Run:
 
     @torch.no_grad()
     def fit(self, n: int = 5000) -> dict[str, float]:
-        """How well images come back, nats per image: distortion of sampled codes, its floor, the excess, the rate."""
+        """How well images come back, nats per image: distortion of sampled codes, its floor, the excess, the rate.
+
+        The categories' rate is that against a uniform prior: log S each where they are told without probabilities.
+        """
         rng = Generators(0)
         numbers = numpy_generator(0, "fit").integers(len(self.data), size=n)
-        totals = np.zeros(3)
+        totals, told = np.zeros(4), self.vae.told
         for x in self._in_chunks(self.data.images(part) for part in np.array_split(numbers, -(-n // CHUNK))):
             at = self.vae(x, rng, data_size=len(self.data))
             rate = at.prior.kl_each(at.posterior)
             kl = rate.sum() if rate is not None else (at.posterior.log_prob(at.z) - at.prior.log_prob(at.z)).sum()
-            totals += [at.distortion.sum().item(), self.vae.likelihood.floor(x).sum().item(), kl.item()]
-        distortion, floor, kl = totals / n
+            chosen = at.one_hot if at.categories is None else at.categories
+            discrete = 0.0 if chosen is None or not told else kl_to_uniform(chosen, told).sum().item()
+            totals += [at.distortion.sum().item(), self.vae.likelihood.floor(x).sum().item(), kl.item(), discrete]
+        distortion, floor, kl, discrete = totals / n
         known = {"distortion_floor": floor, "distortion_excess": distortion - floor} if np.isfinite(floor) else {}
-        return {"distortion": distortion, **known, "rate": kl, "images": float(n)}
+        rates = {"rate": kl, "rate_of_categories": discrete} if told else {"rate": kl}
+        return {"distortion": distortion, **known, **rates, "images": float(n)}
 
     def metrics(self, names: Sequence[str] | str | None = None) -> tuple[list[str], dict[str, str]]:
         """Names of the metrics asked for (or all) that apply, and why the others do not."""

@@ -77,7 +77,7 @@ class VAE(nn.Module):
         return self.decoder(z if one_hot is None else torch.cat([z, one_hot], dim=1))
 
     def nll_of_category(self, x: Images, z: Codes) -> Callable[[int], PerImage]:
-        """k -> weighted distortion (n,) with category k for every image and the same `z`.
+        """K -> weighted distortion (n,) with category k for every image and the same `z`.
 
         Each costs one pass of the decoder, without gradient and without a trace in its running statistics.
         """
@@ -89,6 +89,11 @@ class VAE(nn.Module):
                 return self.likelihood.distortion_weight * self.likelihood.nll(self.decode(z, same), x)
 
         return nll
+
+    @property
+    def told(self) -> tuple[int, ...]:
+        """Sizes of the categories that the model tells of an image, () where it tells none."""
+        return () if self.discrete is None else self.discrete.sizes
 
     @torch.no_grad()
     def categories(self, x: Images, encoding: Encoding) -> Tensor | None:
@@ -160,8 +165,8 @@ class VAE(nn.Module):
 
         Without `categories` a model that tells any takes the first of each.
         """
-        if categories is None and self.discrete is not None and self.discrete.sizes:
-            categories = torch.zeros(len(z), len(self.discrete.sizes), dtype=torch.long, device=z.device)
+        if categories is None and self.told:
+            categories = torch.zeros(len(z), len(self.told), dtype=torch.long, device=z.device)
         return self.likelihood.image(self.decode(z, self.places(categories, len(z))))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Pass:

@@ -7,7 +7,10 @@ import torch
 from unweave.data import load
 from unweave.data.base import FactorData, ImageData
 from unweave.errors import InputError
-from unweave.registry import datasets
+from unweave.registry import datasets, likelihoods, nets
+from unweave.settings import build
+
+from tests.conftest import missing
 
 QUICK = {"dsprites": {"hold": "lazy"}}  # settings that spare a contract the making of a whole cache
 
@@ -18,7 +21,10 @@ def rng():
 
 @pytest.fixture(params=datasets.names())
 def data(request):
-    return load(request.param, **QUICK.get(request.param, {}))
+    made = load(request.param, **QUICK.get(request.param, {}))
+    if not made.at_hand:
+        missing(f"{request.param} is not on this machine, and tests download nothing")
+    return made
 
 
 @pytest.fixture
@@ -34,9 +40,30 @@ def test_images_have_the_declared_shape_and_range(data: ImageData):
     images = data.images(indices)
     assert images.shape == (20, *data.image_shape)
     assert images.dtype == torch.float32
-    assert 0 <= images.min() <= images.max() <= 1
+    assert images.isfinite().all()
+    if data.bounded:
+        assert 0 <= images.min() <= images.max() <= 1
     assert torch.equal(images, data.images(indices))
     assert torch.equal(images[3:4], data.images(indices[3:4]))
+
+
+def test_the_default_net_and_likelihood_are_known_and_suit_the_images(data: ImageData):
+    likelihood = build(likelihoods.get(data.likelihood), data.likelihood_settings, of=data.likelihood)
+    net = nets.get(data.net)()
+    images = data.images(rng().integers(0, len(data), 8))
+    heads = net.encoder(data.image_shape, {"mean": 2, "log_variance": 2})(images)
+    output = net.decoder(2, data.image_shape, likelihood.outputs)(heads["mean"])
+    assert likelihood.nll(output, images).isfinite().all()
+    assert likelihood.image(output).shape == images.shape
+
+
+def test_labels_number_every_image_by_its_class(data: ImageData):
+    if data.labels is None:
+        pytest.skip("it has no labels")
+    assert data.labels.shape == (len(data),)
+    assert data.labels.dtype == np.int64
+    assert data.labels.min() == 0
+    assert len(data.classes) in (0, data.labels.max() + 1)
 
 
 def test_indices_out_of_range_are_refused(data: ImageData):

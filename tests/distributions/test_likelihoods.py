@@ -31,9 +31,9 @@ def test_continuous_bernoulli_branches_meet_and_agree_with_the_series_in_the_pro
     near = torch.linspace(-0.29, 0.29, 7, dtype=torch.float64)
     exact = torch.where(near == 0, math.log(2), (near / torch.tanh(near / 2)).abs().log())
     assert torch.allclose(ContinuousBernoulli.log_normaliser(near), exact.nan_to_num(math.log(2)), atol=1e-7)
-    l = torch.tensor(0.502, dtype=torch.float64)
-    series = math.log(2) + 4 / 3 * (l - 0.5) ** 2 + 104 / 45 * (l - 0.5) ** 4
-    assert ContinuousBernoulli.log_normaliser(l.logit()).item() == pytest.approx(series.item(), abs=1e-9)
+    p = torch.tensor(0.502, dtype=torch.float64)
+    series = math.log(2) + 4 / 3 * (p - 0.5) ** 2 + 104 / 45 * (p - 0.5) ** 4
+    assert ContinuousBernoulli.log_normaliser(p.logit()).item() == pytest.approx(series.item(), abs=1e-9)
 
 
 def test_continuous_bernoulli_image_is_the_mean_of_the_density():

@@ -2,7 +2,9 @@
 
 import pytest
 
+from unweave import registry
 from unweave.engine import Spec
+from unweave.settings import settings_of
 
 TINY = {
     "data": "dsprites", "data.size": 32, "data.hold": "lazy", "net": "conv", "net.channels": (4, 4, 4), "net.hidden": 8,
@@ -16,7 +18,8 @@ def tiny():
     """`tiny(method, **settings)` is the spec of a run that takes a second."""
 
     def make(method: str = "factor-vae", **settings) -> Spec:
-        own = CRITIC if method == "factor-vae" else {}
+        known = {setting.name for setting in settings_of(registry.methods.get(method))}
+        own = {name: value for name, value in CRITIC.items() if name in known}
         return Spec.make(method, **{**TINY, **own, **settings})
 
     return make

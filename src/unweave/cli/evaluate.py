@@ -81,6 +81,7 @@ def show(title: str, fit: Mapping[str, float], scores: Mapping[str, Score], refu
     floor = ""
     if "distortion_floor" in fit:
         floor = f" (floor {fit['distortion_floor']:.2f}, excess {fit['distortion_excess']:.2f})"
-    console.print(f"\ndistortion {fit['distortion']:.2f}{floor}, rate {fit['rate']:.2f}, nats per image")
+    told = f", of categories {fit['rate_of_categories']:.2f}" if "rate_of_categories" in fit else ""
+    console.print(f"\ndistortion {fit['distortion']:.2f}{floor}, rate {fit['rate']:.2f}{told}, nats per image")
     for name, reason in refused.items():
         console.print(f"not scored: {name}: {reason}")

@@ -75,6 +75,11 @@ class ImageData(ABC):
         """The class of every image, int64 (len,), or None. Scores and pictures use it, training never does."""
         return None
 
+    @property
+    def at_hand(self) -> bool:
+        """Whether all it needs is on this machine, so that nothing would be downloaded."""
+        return True
+
     def checked_indices(self, indices: np.ndarray) -> np.ndarray:
         """`indices` as int64 (n,), or InputError where they are no integers or out of range."""
         numbers = np.asarray(indices)

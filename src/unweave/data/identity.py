@@ -26,6 +26,7 @@ class Identity(FactorData):
 
     sizes: Annotated[tuple[int, ...], "how many values each factor has"] = (3, 6, 40, 32, 32)  # pyright: ignore
 
+    net = "pinwheel-mlp"
     likelihood = "gaussian"
 
     def __post_init__(self) -> None:

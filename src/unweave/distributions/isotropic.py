@@ -1,5 +1,6 @@
 """The standard normal prior, the same in every direction."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -13,8 +14,8 @@ from unweave.types import Posterior
 class Isotropic:
     """p(z) = N(0, I): independent latents, but no direction of its own, so codes may come out rotated."""
 
-    def build(self, latents: int) -> "IsotropicPrior":
-        """The prior as a module; this one has nothing to learn."""
+    def build(self, latents: int, images: Callable[[], Tensor] | None = None) -> "IsotropicPrior":
+        """The prior as a module; this one has nothing to learn. `images` are there for priors that start from data."""
         return IsotropicPrior(latents)
 
 

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import torch
 from torch import Tensor
@@ -21,24 +21,24 @@ def _total(values: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Likelihood:
-    """A decoder's output read as a distribution of pixels, all independent given z.
-
-    `outputs` is how many numbers the decoder gives per pixel and channel, side by side in the channel dimension.
-    """
+    """A decoder's output read as a distribution of pixels, all independent given z."""
 
     distortion_weight: Annotated[float, _WEIGHT] = 1.0
 
-    outputs: ClassVar[int] = 1
-
     def __post_init__(self) -> None:
         checks.positive(distortion_weight=self.distortion_weight)
+
+    @property
+    def outputs(self) -> int:
+        """How many numbers the decoder gives per pixel and channel, side by side in the channel dimension."""
+        return 1
 
     def nll(self, output: Images, x: Images) -> PerImage:
         """-log p(x|z), summed over pixels and channels, nats per image (n,)."""
         raise NotImplementedError  # every registered likelihood gives its own
 
     def image(self, output: Images) -> Images:
-        """The expected image, for display, cut to [0, 1]."""
+        """The expected image; in [0, 1] wherever the likelihood keeps means there."""
         raise NotImplementedError
 
     def floor(self, x: Images) -> PerImage:
@@ -76,7 +76,7 @@ class ContinuousBernoulli(Likelihood):
 
     @staticmethod
     def log_normaliser(logits: Tensor) -> Tensor:
-        """log C(a); near a = 0 by its series log 2 + a^2 / 12 - 7 a^4 / 1440, elsewhere exact."""
+        """Log C(a); near a = 0 by its series log 2 + a^2 / 12 - 7 a^4 / 1440, elsewhere exact."""
         size = logits.abs()
         near = size < 0.3
         safe = torch.where(near, torch.ones_like(size), size)
@@ -109,21 +109,42 @@ class _LocationScale(Likelihood):
         return output.sigmoid() if self.squash else output
 
     def image(self, output: Images) -> Images:
-        return self.mean(output).clamp(0, 1)
+        return self.mean(output)
 
 
 @dataclass(frozen=True)
 class Gaussian(_LocationScale):
     """N(mean, scale^2) for every pixel. -log p = sum_i (x_i - mean_i)^2 / (2 scale^2) + log(scale sqrt(2 pi)).
 
-    A density: with a small scale the nats are negative.
+    A density: with a small scale the nats are negative. With `learn_scale` the decoder gives the mean and a raw number
+    h for every pixel and channel, scale = softplus(h) + 1e-6; then nats fall without a useful bound where points are
+    learned by heart, so watch them.
+
+    >>> Gaussian(learn_scale=True, squash=False).nll(torch.zeros(1, 2, 1, 2), torch.zeros(1, 1, 1, 2))
+    tensor([1.1049])
     """
 
+    learn_scale: Annotated[bool, "the decoder gives every pixel a scale of its own; `scale` is unused"] = False
+
+    @property
+    def outputs(self) -> int:
+        return 2 if self.learn_scale else 1
+
     def nll(self, output: Images, x: Images) -> PerImage:
+        if self.learn_scale:
+            raw_mean, raw_scale = output.chunk(2, dim=1)
+            scale = F.softplus(raw_scale) + 1e-6
+            error = (x - self.mean(raw_mean)) / scale
+            return _total(0.5 * error.square() + scale.log() + 0.5 * math.log(2 * math.pi))
         error = (x - self.mean(output)) / self.scale
         return _total(0.5 * error.square() + math.log(self.scale * math.sqrt(2 * math.pi)))
 
+    def image(self, output: Images) -> Images:
+        return self.mean(output.chunk(2, dim=1)[0] if self.learn_scale else output)
+
     def floor(self, x: Images) -> PerImage:
+        if self.learn_scale:
+            return torch.full(x.shape[:1], -math.inf, device=x.device)
         least = x[0].numel() * math.log(self.scale * math.sqrt(2 * math.pi))
         return torch.full(x.shape[:1], least, device=x.device)
 

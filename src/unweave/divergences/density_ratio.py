@@ -13,7 +13,7 @@ from unweave.types import Codes, PerImage
 
 
 def log_ratio(logits: Tensor) -> PerImage:
-    """log p1(z) / p0(z) from the two logits (n, 2), in nats (n,); never through a sigmoid, which saturates.
+    """Log p1(z) / p0(z) from the two logits (n, 2), in nats (n,); never through a sigmoid, which saturates.
 
     >>> log_ratio(torch.tensor([[1.5, -0.5]]))
     tensor([2.])

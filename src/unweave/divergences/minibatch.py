@@ -28,7 +28,7 @@ Estimator = Literal["mss-symmetric", "mss", "mws"]
 
 
 def log_weights(estimator: Estimator, batch: int, data_size: int) -> Tensor:
-    """log w, (B, B), row i for the code z_i; rows of mss and mss-symmetric sum to 1.
+    """Log w, (B, B), row i for the code z_i; rows of mss and mss-symmetric sum to 1.
 
     >>> log_weights("mss", 4, 100).exp()[0]
     tensor([0.0100, 0.3233, 0.3333, 0.3333])
@@ -46,7 +46,9 @@ def log_weights(estimator: Estimator, batch: int, data_size: int) -> Tensor:
         weights[eye] = 1 / n
     else:
         weights = torch.full((batch, batch), 1 / m)
-        weights[eye.roll(1, dims=1)] = (n - m) / (n * m)  # one other image; the batch is in random order already
+        weights[eye.roll(1, dims=1)] = (n - m) / (
+            n * m
+        )  # one other image; the batch is in random order already
         weights[eye] = 1 / n
     return weights.log()
 
@@ -91,6 +93,23 @@ def split_kl(
     return KLSplit(posterior.log_prob(z) - q.joint, q.joint - product, product - prior.log_prob(z))
 
 
+def exact_density(posterior: Posterior, z: Codes, max_bytes: int = 64_000_000) -> AggregateDensity:
+    """Log q(z_i) and log q(z_ij) of codes `z` (m, d), with q(z) taken over all N images of `posterior` (N, d).
+
+    In float64. Work grows as m x N x d; memory stays below about `max_bytes`.
+    """
+    mean, log_variance, points = posterior.mean.double(), posterior.log_variance.double(), z.double()
+    n, d = mean.shape
+    rows = max(1, max_bytes // (8 * n * d * 4))
+    joint = torch.empty(len(z), dtype=torch.float64)
+    each = torch.empty(len(z), d, dtype=torch.float64)
+    for start in range(0, len(z), rows):
+        pairs = log_normal(points[start : start + rows, None], mean[None], log_variance[None])
+        joint[start : start + rows] = torch.logsumexp(pairs.sum(-1), dim=1) - math.log(n)
+        each[start : start + rows] = torch.logsumexp(pairs, dim=1) - math.log(n)
+    return AggregateDensity(joint, each)
+
+
 class ExactSplit(NamedTuple):
     """Parts of the mean KL over a whole data set, nats per image, and the entropies they are made of."""
 
@@ -120,13 +139,7 @@ def exact_split(
     chosen = torch.randperm(n, generator=rng)[: min(samples, n)]
     noise = torch.randn(len(chosen), d, generator=rng, dtype=torch.float64)
     z = mean[chosen] + (0.5 * log_variance[chosen]).exp() * noise
-    rows = max(1, max_bytes // (8 * n * d * 4))
-    joint = torch.empty(len(z), dtype=torch.float64)
-    each = torch.empty(len(z), d, dtype=torch.float64)
-    for start in range(0, len(z), rows):
-        pairs = log_normal(z[start : start + rows, None], mean[None], log_variance[None])
-        joint[start : start + rows] = torch.logsumexp(pairs.sum(-1), dim=1) - math.log(n)
-        each[start : start + rows] = torch.logsumexp(pairs, dim=1) - math.log(n)
+    joint, each = exact_density(posterior, z, max_bytes)
     conditional_entropy = (0.5 * (1 + LOG_2PI + log_variance[chosen])).sum(-1).mean()
     log_prior = prior.log_prob(z).double().mean()
     entropy, marginal = -joint.mean(), -each.mean(0)

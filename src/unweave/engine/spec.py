@@ -237,7 +237,7 @@ class Spec:
         return " ".join(words)
 
     def _unlike_default(self, group: str) -> dict[str, Any]:
-        """Settings of a part that have to be said: a data set's wish for its likelihood is a default that may be unmade."""
+        """Settings of a part that a command must say, with those in which the data set's own default may be undone."""
         settings = getattr(self, group).settings
         wished = self.dataset.likelihood_settings if group == "likelihood" else {}
         return {k: v for k, v in plain(settings).items() if k in changed(settings) or k in wished}

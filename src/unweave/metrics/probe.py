@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from unweave import checks
-from unweave.data.base import FactorData
+from unweave.data.base import FactorData, ImageData
 from unweave.errors import InputError
 from unweave.metrics.base import Reals, Whole, as_array, as_codes, as_factors, as_names
 from unweave.seeds import numpy_generator
@@ -121,8 +121,9 @@ class Probe:
 
     codes (n, d) are the posterior means or any other representation, factors (n, K) whole numbers, or None
     where the truth is unknown. `kl_per_latent` (d,) is the mean rate of each latent in nats, `scale` (n, d)
-    the posteriors' standard deviations, `categories` (n, S) categorical codes. What does not fit raises
-    InputError. Metrics draw from the pool, so nothing is encoded twice; `seed` fixes what they draw.
+    the posteriors' standard deviations, `categories` (n, S) categorical codes, `labels` (n,) the classes of the
+    rows, `numbers` (n,) which images of `data` they are. What does not fit raises InputError. Metrics draw from
+    the pool, so nothing is encoded twice; `seed` fixes what they draw.
 
     >>> probe = Probe([[0.0, 1.0], [1.0, 0.0], [2.0, 1.0], [3.0, 0.0]], [[0, 1], [0, 0], [1, 1], [1, 0]])
     >>> probe.fixing(1, 2, np.random.default_rng(0), value=1).factors.tolist() == [[0, 1], [1, 1]]
@@ -139,9 +140,11 @@ class Probe:
         kl_per_latent: Any = None,
         scale: Any = None,
         categories: Any = None,
+        labels: Any = None,
         seed: int = 0,
         model: Any = None,
-        data: FactorData | None = None,
+        data: ImageData | None = None,
+        numbers: Whole | None = None,
     ) -> None:
         self.codes = as_codes(codes)
         n, d = self.codes.shape
@@ -154,13 +157,14 @@ class Probe:
         if self.scale is not None and self.scale.shape != self.codes.shape:
             raise InputError(f"scale must have the shape of codes, got {self.scale.shape} and {self.codes.shape}")
         self.categories = None if categories is None else as_factors(_column(categories), n, "categories")
-        self.seed, self.model, self.data = seed, model, data
+        self.labels = None if labels is None else as_factors(_column(labels, "labels"), n, "labels")[:, 0]
+        self.seed, self.model, self.data, self.numbers = seed, model, data, numbers
 
     @classmethod
     def of_encoder(
         cls,
         encode: Callable[[Tensor], Any],
-        data: FactorData,
+        data: ImageData,
         *,
         n: int = 60_000,
         seed: int = 0,
@@ -171,28 +175,29 @@ class Probe:
 
         `encode` takes images (b, c, h, w) and returns codes (b, d), or an `Encoded`, a mapping or any object
         with mean and, where it has them, std, kl and categories. A data set of at most `n` images is encoded
-        whole, each image once. Holds n x (2 d + K) numbers, and one batch of images at a time.
+        whole, each image once. Factors and labels are kept where the data set has them. Holds n x (2 d + K + 1)
+        numbers, and one batch of images at a time.
         """
         checks.at_least(2, n=n)
         checks.at_least(1, batch=batch)
-        if len(data) <= n:
-            factors = data.factors_at(np.arange(len(data)))
-        else:
-            factors = data.sample_factors(n, numpy_generator(seed, "evaluation"))
+        numbers = _numbers(data, n, numpy_generator(seed, "evaluation"))
         with torch.no_grad():
-            parts = [_encoded(encode(data.render(factors[at : at + batch]))) for at in range(0, len(factors), batch)]
+            parts = [_encoded(encode(data.images(numbers[at : at + batch]))) for at in range(0, len(numbers), batch)]
         kl = _stack(parts, "kl")
+        known = isinstance(data, FactorData)
         return cls(
             _stack(parts, "mean"),
-            factors,
-            factor_names=data.names,
-            factor_sizes=data.sizes,
+            data.factors_at(numbers) if known else None,
+            factor_names=data.names if known else None,
+            factor_sizes=data.sizes if known else None,
             kl_per_latent=None if kl is None else as_codes(kl, "kl").mean(axis=0),
             scale=_stack(parts, "std"),
             categories=_stack(parts, "categories"),
+            labels=None if data.labels is None else data.labels[numbers],
             seed=seed,
             model=model,
             data=data,
+            numbers=numbers,
         )
 
     def __len__(self) -> int:
@@ -215,8 +220,8 @@ class Probe:
         return numpy_generator(self.seed, f"evaluation/{name}")
 
     def rows(self, rows: Whole, *, images: bool = False) -> Draw:
-        """Rows with these numbers; `images` renders theirs again, where the data set is known."""
-        if images and self.data is None:
+        """Rows with these numbers; `images` takes theirs from the data set again, where it is known."""
+        if images and (self.data is None or self.numbers is None):
             raise InputError("images can only be had of a probe that was made from a data set")
         return Draw(
             codes=self.codes[rows],
@@ -224,8 +229,13 @@ class Probe:
             scale=None if self.scale is None else self.scale[rows],
             kl_per_latent=self.kl_per_latent,
             categories=None if self.categories is None else self.categories[rows],
-            images=self.data.render(self.known_factors[rows]) if images and self.data is not None else None,
+            images=self._images(rows) if images else None,
         )
+
+    def _images(self, rows: Whole) -> Tensor:
+        assert self.data is not None
+        assert self.numbers is not None
+        return self.data.images(self.numbers[rows])
 
     def sample(self, n: int, rng: np.random.Generator, *, images: bool = False) -> Draw:
         """`n` random rows, all different where the pool has that many."""
@@ -278,8 +288,17 @@ def _rates(value: Any, d: int) -> Reals:
     return rates
 
 
-def _column(value: Any) -> npt.NDArray[Any]:
-    array = as_array(value, "categories")
+def _numbers(data: ImageData, n: int, rng: np.random.Generator) -> Whole:
+    """Numbers of `n` images, or of all if there are no more; of factor data each factor is drawn by itself."""
+    if len(data) <= n:
+        return np.arange(len(data))
+    if isinstance(data, FactorData):
+        return data.index(data.sample_factors(n, rng))
+    return rng.choice(len(data), size=n, replace=False)
+
+
+def _column(value: Any, name: str = "categories") -> npt.NDArray[Any]:
+    array = as_array(value, name)
     return array[:, None] if array.ndim == 1 else array
 
 

@@ -6,14 +6,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Annotated, Literal, get_args
+from typing import Annotated, ClassVar, Literal, get_args
 
 import torch
 from torch import nn
 
 from unweave import checks
 
-Init = Literal["torch", "xavier", "he", "normal002"]
+Init = Literal["torch", "xavier", "he", "normal002", "dcgan"]
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,11 @@ class Net(ABC):
     """
 
     init: Annotated[
-        Init, "how weights start: torch's default, or xavier, he, normal002 (standard deviation 0.02)"
+        Init, "how weights start: torch's default, or xavier, he, normal002 or dcgan (standard deviation 0.02)"
     ] = "xavier"
+
+    takes: ClassVar[tuple[tuple[int, int, int], ...]] = ((1, 32, 32), (3, 32, 32), (1, 64, 64), (3, 64, 64))
+    """Shapes of images it is known to take; the contract tests try each, the first most of all."""
 
     def __post_init__(self) -> None:
         checks.one_of(get_args(Init), init=self.init)
@@ -65,10 +68,11 @@ def initialise(module: nn.Module, init: Init) -> None:
     - `xavier`: Glorot's uniform on every linear, convolution and transposed convolution, biases zero;
     - `he`: He's uniform for ReLU on the same layers, biases zero;
     - `normal002`: N(0, 0.02^2) on linear layers and convolutions, biases zero; transposed convolutions stay
-      as torch made them.
+      as torch made them;
+    - `dcgan`: N(0, 0.02^2) on all three, biases zero.
 
     Other layers keep their own start. Call it inside `drawing_from`. Sources: Glorot & Bengio 2010; He et al.
-    2015, https://arxiv.org/abs/1502.01852.
+    2015, https://arxiv.org/abs/1502.01852; Radford et al. 2016, https://arxiv.org/abs/1511.06434.
     """
     for layer in module.modules():
         if init == "torch" or not isinstance(layer, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)):
@@ -77,7 +81,7 @@ def initialise(module: nn.Module, init: Init) -> None:
             nn.init.xavier_uniform_(layer.weight)
         elif init == "he":
             nn.init.kaiming_uniform_(layer.weight, nonlinearity="relu")
-        elif isinstance(layer, nn.ConvTranspose2d):
+        elif init == "normal002" and isinstance(layer, nn.ConvTranspose2d):
             continue
         else:
             nn.init.normal_(layer.weight, std=0.02)

@@ -52,7 +52,5 @@ class Conv(Net):
         whole, depth = side(image_shape), len(self.channels)
         if whole % 2**depth:
             most = whole.bit_length() - 1
-            raise InputError(
-                f"channels must be at most {most} numbers for images of side {whole}, got {depth}"
-            )
+            raise InputError(f"channels must be at most {most} numbers for images of side {whole}, got {depth}")
         return whole // 2**depth

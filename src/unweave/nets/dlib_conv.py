@@ -34,9 +34,7 @@ class DlibConv(Net):
         size = side(image_shape)
         channels = (image_shape[0], *fitted((32, 32, 64, 64), size, without=1))
         convolutions = halving(channels, fitted((4, 4, 2, 2), size, without=1))
-        return Encoder(
-            nn.Sequential(*convolutions, nn.Flatten(), *dense((1024, self.hidden))), self.hidden, heads
-        )
+        return Encoder(nn.Sequential(*convolutions, nn.Flatten(), *dense((1024, self.hidden))), self.hidden, heads)
 
     def decoder(self, width: int, image_shape: tuple[int, int, int], outputs: int) -> nn.Module:
         """Two dense layers, then four transposed convolutions."""

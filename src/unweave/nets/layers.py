@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import TypeVar
 
 from torch import nn
+from torch.nn.functional import softplus
 
 from unweave.errors import InputError
 from unweave.types import Codes, Images
@@ -34,6 +35,27 @@ class Encoder(nn.Module):
         return {name: head(features) for name, head in self.heads.items()}
 
 
+class SoftplusStd(nn.Module):
+    """An encoder whose head log_variance gives raw numbers h, read as sigma = softplus(h) + 1e-6.
+
+    >>> import torch
+    >>> raw = Encoder(nn.Flatten(), 4, {"log_variance": 2})
+    >>> SoftplusStd(raw)(torch.ones(5, 1, 2, 2))["log_variance"].shape
+    torch.Size([5, 2])
+    """
+
+    def __init__(self, encoder: nn.Module) -> None:
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(self, x: Images) -> dict[str, Codes]:
+        """The encoder's heads, log_variance as 2 log sigma."""
+        heads = self.encoder(x)
+        if "log_variance" in heads:
+            heads["log_variance"] = 2 * (softplus(heads["log_variance"]) + 1e-6).log()
+        return heads
+
+
 def side(image_shape: tuple[int, int, int]) -> int:
     """Height and width of a square image that the nets can take: 64 or 32; another one raises InputError.
 
@@ -46,9 +68,7 @@ def side(image_shape: tuple[int, int, int]) -> int:
     """
     channels, height, width = image_shape
     if channels < 1 or height != width or height not in (32, 64):
-        raise InputError(
-            f"image_shape must be (channels, 64, 64) or (channels, 32, 32), got {tuple(image_shape)}"
-        )
+        raise InputError(f"image_shape must be (channels, 64, 64) or (channels, 32, 32), got {tuple(image_shape)}")
     return height
 
 

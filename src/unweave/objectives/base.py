@@ -42,7 +42,7 @@ class Objective:
         """Which latents the model has, given the number of continuous ones."""
         return Latents(continuous)
 
-    def discrete(self, step: int) -> Discrete | None:  # noqa: ARG002
+    def discrete(self, step: int) -> Discrete | None:
         """How categories are chosen at this step; None without categories."""
         return None
 
@@ -58,11 +58,15 @@ class Objective:
         """Adam's settings for the VAE; --lr overrides the rate."""
         return AdamSettings()
 
-    def restarts(self, step: int) -> bool:  # noqa: ARG002
+    def rate_factor(self, step: int) -> float:
+        """What the learning rates are multiplied by at this step, besides the run's own schedule."""
+        return 1.0
+
+    def restarts(self, step: int) -> bool:
         """Whether to start this step with fresh Adam moments."""
         return False
 
-    def refuses(self, vae: VAE) -> str | None:  # noqa: ARG002
+    def refuses(self, vae: VAE) -> str | None:
         """One sentence why the method cannot be used with this prior or these latents, or None."""
         return None
 

@@ -1,0 +1,66 @@
+# make demo | test | test-slow | check | bench | release | clean. Needs Python >= 3.11 and nothing else.
+#   PYTHON=python3.12                another interpreter
+#   PIP_FLAGS='--extra-index-url …'  what pip should be told besides, e.g. where the CPU build of torch lies
+#   PYTEST_FLAGS='-k nets'           what pytest should be told besides
+
+PYTHON ?= python3
+PIP_FLAGS ?=
+PYTEST_FLAGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+PYTEST := $(BIN)/python -m pytest -n 2 -rs $(PYTEST_FLAGS)
+
+.PHONY: demo test test-slow check bench release clean
+
+demo: $(VENV)/for-demo
+	$(BIN)/unweave demo
+
+test: $(VENV)/for-test
+	$(PYTEST) -m "not slow"
+
+test-slow: $(VENV)/for-test
+	$(PYTEST) -m slow
+
+check: $(VENV)/for-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(PYTEST) -m "not slow"
+
+bench: $(VENV)/for-demo
+	@for script in $(sort $(wildcard benchmarks/*.py)); do \
+		echo "== $$script"; $(BIN)/python $$script || exit 1; \
+	done
+
+# Each package is installed in an environment of its own and asked who it is, outside this folder.
+release: $(VENV)/for-dev
+	rm -rf dist
+	$(BIN)/python -m build
+	@for package in $(CURDIR)/dist/*; do \
+		echo "== $$package"; rm -rf .release; \
+		$(BIN)/python -m venv .release \
+		&& .release/bin/python -m pip install $(PIP_FLAGS) -c constraints.txt "$$package" \
+		&& (cd .release && bin/unweave --version && bin/unweave list methods) || exit 1; \
+	done
+	rm -rf .release
+
+clean:
+	rm -rf $(VENV) .release dist demo .hypothesis .ruff_cache
+
+# Installed again only when what is to be installed has changed; more extras include fewer.
+EXTRA_test := [test]
+EXTRA_dev := [dev]
+STAMPS_demo := $(VENV)/for-demo
+STAMPS_test := $(STAMPS_demo) $(VENV)/for-test
+STAMPS_dev := $(STAMPS_test) $(VENV)/for-dev
+
+$(VENV)/for-%: pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install $(PIP_FLAGS) -c constraints.txt -e '.$(EXTRA_$*)'
+	touch $(STAMPS_$*)
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else \
+		"unweave needs Python 3.11 or newer; %s is %d.%d. Name another: make PYTHON=python3.12 test" \
+		% (sys.executable, *sys.version_info[:2]))'
+	$(PYTHON) -m venv $(VENV)
