@@ -1,0 +1,250 @@
+"""What a picture is drawn from (Subject), what draws it (View) and what comes out (Picture)."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+import numpy as np
+from PIL import Image
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from unweave import checks, settings
+from unweave.errors import InputError
+from unweave.registry import figures
+from unweave.types import Codes, Images, Score
+from unweave.views import style
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+DEAD = 0.1  # nats; below this a latent carries less than a seventh of a bit
+GIF_LIMIT = 3_000_000  # bytes
+# Every which frame and how many colours: from the best picture to the smallest file.
+GIF_TRIES = ((1, 256), (1, 64), (2, 64), (2, 16), (4, 8))
+LARGEST = 128  # pixels; larger images are averaged down, since many stand side by side
+
+
+@runtime_checkable
+class Subject(Protocol):
+    """What figures and reports look at: a trained model with its data set, its log and its scores."""
+
+    @property
+    def name(self) -> str:
+        """Short and unique, such as the name of the run's folder."""
+        ...
+
+    @property
+    def title(self) -> str:
+        """For people: "factor-vae on dsprites, seed 0"."""
+        ...
+
+    @property
+    def kl_per_latent(self) -> np.ndarray:
+        """Mean rate of each latent, (d,) nats per image."""
+        ...
+
+    @property
+    def log(self) -> Sequence[Mapping[str, Any]]:
+        """One table per logged step: "step", "loss", each term, "kl_per_latent"; other keys may appear."""
+        ...
+
+    @property
+    def units(self) -> Mapping[str, str]:
+        """The unit of each term in the log."""
+        ...
+
+    @property
+    def scores(self) -> Mapping[str, Score]:
+        """Scores by the metric's name."""
+        ...
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """All settings as nested plain values: "method", "data", "training" (steps, batch, seed) and more."""
+        ...
+
+    @property
+    def made_with(self) -> Mapping[str, Any]:
+        """Versions, commit, "minutes", "images_seen" and the like, as nested plain values."""
+        ...
+
+    @property
+    def reproduce(self) -> str:
+        """The command line that makes the run again."""
+        ...
+
+    def reference_images(self, n: int) -> Images:
+        """Give the same `n` images each time (fewer if there are fewer), (n, C, H, W) in [0, 1]."""
+        ...
+
+    def random_images(self, n: int) -> Images:
+        """Draw `n` images from the data set, (n, C, H, W) in [0, 1]."""
+        ...
+
+    def encode(self, images: Images) -> Codes:
+        """Give the posterior means, (n, d)."""
+        ...
+
+    def categories(self, images: Images) -> Tensor | None:
+        """Give the categories of images, numbers (n, L), or None where the model tells none."""
+        ...
+
+    def decode(self, codes: Codes, categories: Tensor | None = None) -> Images:
+        """Turn codes (n, d), and categories where the model has some, into images (n, C, H, W) in [0, 1]."""
+        ...
+
+    def factor_code_information(self) -> tuple[np.ndarray, Sequence[str]] | None:
+        """Share (0 to 1) of each factor's entropy that each code tells, (K, d), and the factors' names.
+
+        None where the data set has no known factors.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A drawn figure that can be shown, saved and, where `animation` gives frames (h, w, 3), played.
+
+    Notebooks show it by themselves. `alt` says in words what is to be seen.
+    """
+
+    figure: Figure
+    alt: str
+    animation: Callable[[], list[np.ndarray]] | None = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels at scale 1."""
+        width, height = self.figure.get_size_inches() * style.DPI
+        return round(float(width)), round(float(height))
+
+    def png(self, scale: float = 2.0) -> bytes:
+        """Draw a bitmap with `scale` times the pixels of `size`."""
+        checks.positive(scale=scale)
+        return self._matplotlib("png", scale)
+
+    def svg(self) -> bytes:
+        """Draw vectors; letters are outlines, so no font is needed to show it."""
+        return self._matplotlib("svg")
+
+    def pdf(self) -> bytes:
+        """Draw vectors for print, with their fonts embedded."""
+        return self._matplotlib("pdf")
+
+    def gif(self, limit: int = GIF_LIMIT) -> bytes:
+        """Give the moving form, under `limit` bytes by fewer colours and then fewer frames where needed.
+
+        A figure that does not move raises InputError.
+        """
+        if self.animation is None:
+            raise InputError("a moving picture needs a figure that moves (traversal), got one that does not")
+        frames = self.animation()
+        tries = (encode_gif(frames[::every], colours, 70 * every) for every, colours in GIF_TRIES)
+        smallest = b""
+        for smallest in tries:
+            if len(smallest) < limit:
+                break
+        return smallest
+
+    def save(self, path: str | Path) -> Path:
+        """Write to `path`, whose ending chooses the form: .png, .svg, .pdf, and .gif for what moves.
+
+        The file appears whole or not at all. An unknown ending or a folder that cannot be written raises
+        InputError.
+        """
+        target = Path(path)
+        forms: dict[str, Callable[[], bytes]] = {".png": self.png, ".svg": self.svg, ".pdf": self.pdf}
+        if self.animation is not None:
+            forms[".gif"] = self.gif
+        if target.suffix.lower() not in forms:
+            raise InputError(f"out must end in {' or '.join(forms)} for this figure, got {target.name}")
+        return write_file(target, forms[target.suffix.lower()]())
+
+    def _repr_png_(self) -> bytes:
+        return self.png()
+
+    def _matplotlib(self, form: str, scale: float = 1.0) -> bytes:
+        # Without dates the same picture has the same bytes.
+        undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": None}
+        out = io.BytesIO()
+        with style.applied():
+            self.figure.savefig(out, format=form, dpi=style.DPI * scale, metadata=undated[form])
+        return out.getvalue()
+
+
+class View(Protocol):
+    """A registered figure: a frozen dataclass of settings that turns a subject into a picture."""
+
+    def __call__(self, subject: Subject) -> Picture:
+        """Draw; a subject that lacks what the figure needs raises InputError."""
+        ...
+
+
+def draw(name: str, subject: Subject, given: Mapping[str, object] | None = None) -> Picture:
+    """Draw the registered figure `name` of `subject`, with settings by name.
+
+    An unknown figure or setting, or a subject that lacks what the figure needs, raises InputError.
+    """
+    view: View = settings.build(figures.get(name), given, of=name)
+    return view(subject)
+
+
+def by_rate(kl_per_latent: np.ndarray) -> np.ndarray:
+    """Sort the latents' numbers by rate, highest first; equal rates keep their order.
+
+    >>> by_rate(np.array([0.0, 2.5, 0.7])).tolist()
+    [1, 2, 0]
+    """
+    return np.argsort(-np.asarray(kl_per_latent, dtype=float), kind="stable")
+
+
+def as_rgb(images: Tensor) -> np.ndarray:
+    """Turn images (n, 1 or 3, H, W) into (n, H, W, 3) in [0, 1]; sides above 128 pixels are averaged down.
+
+    Any other number of channels raises InputError.
+    """
+    if images.ndim != 4 or images.shape[1] not in (1, 3):
+        raise InputError(f"images to draw must have shape (n, 1 or 3, H, W), got {tuple(images.shape)}")
+    pixels = images.detach().float().cpu()
+    height, width = pixels.shape[2:]
+    if max(height, width) > LARGEST:
+        factor = LARGEST / max(height, width)
+        pixels = interpolate(pixels, (max(1, round(height * factor)), max(1, round(width * factor))), mode="area")
+    return pixels.clamp(0, 1).expand(-1, 3, -1, -1).permute(0, 2, 3, 1).numpy()
+
+
+def encode_gif(frames: Sequence[np.ndarray], colours: int, milliseconds: int) -> bytes:
+    """Encode frames (h, w, 3) of bytes as an endless GIF with one palette, so that still parts stay still."""
+    height, width = frames[0].shape[:2]
+    film = Image.fromarray(np.concatenate(frames)).quantize(colours, dither=Image.Dither.NONE)
+    shades = np.reshape(film.getpalette() or [], (-1, 3))
+    shades[shades.sum(1).argmax()] = 255  # averaging may have made the paper slightly grey
+    film.putpalette(shades.flatten().tolist())
+    shown = [film.crop((0, k * height, width, (k + 1) * height)) for k in range(len(frames))]
+    out = io.BytesIO()
+    shown[0].save(out, "GIF", save_all=True, append_images=shown[1:], duration=milliseconds, loop=0)
+    return out.getvalue()
+
+
+def write_file(path: Path, data: bytes) -> Path:
+    """Write whole or not at all, making missing folders; what the system refuses raises InputError."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError as wrong:
+        with contextlib.suppress(OSError):
+            part.unlink()
+        raise InputError(f"out must be a file that can be written, got {path}: {wrong.strerror}") from None
+    return path
