@@ -81,6 +81,40 @@ def test_other_settings_of_a_metric_are_kept_beside_the_first(run, small_pool):
     assert len({key for key in keys if key.startswith("mig")}) >= 2
 
 
+def test_data_without_factors_get_the_scores_that_need_none_on_images_kept_from_training(tmp_path):
+    run = unweave.train("vae", data="pinwheel", latents=2, steps=4, threads=1, watchers=[], out=tmp_path / "p")
+    assert run.probe.data.part == "test"
+    assert np.array_equal(run.probe.labels, run.probe.data.labels)
+    applies, refused = run.metrics()
+    assert {"hoyer", "overlap", "prior-match", "elbo-decomposition", "iwae"} <= set(applies)
+    assert refused["mig"] == "MIG needs the true factors of every row, which this probe does not have"
+    assert "needs categorical codes or a prior with modes" in refused["cluster-accuracy"]
+    scores = run.evaluate(["mig", "hoyer", "overlap"])
+    assert list(scores) == ["hoyer", "overlap"]
+    assert scores["hoyer"].settings["rows"] == 400
+
+
+def test_settings_decide_whether_a_metric_applies(tmp_path):
+    prior = {"prior": "mixture", "prior.components": 3}
+    run = unweave.train(
+        "vae",
+        data="identity",
+        steps=2,
+        latents=2,
+        threads=1,
+        watchers=[],
+        out=tmp_path / "i",
+        net="higgins-mlp",
+        **prior,
+        **{"data.sizes": (3, 4)},
+    )
+    assert "needs a factor named shape, labels" in run.metrics("cluster-accuracy")[1]["cluster-accuracy"]
+    named = {"cluster-accuracy": {"factor": "factor-0"}}
+    assert run.metrics("cluster-accuracy", named)[0] == ["cluster-accuracy"]
+    score = run.evaluate("cluster-accuracy", named)["cluster-accuracy"]
+    assert score.settings["told_by"] == "the prior's nearest mode"
+
+
 def test_tables_of_runs(run, small_pool):
     run.evaluate(["mig"])
     rows = unweave.runs(run.path.parent).table()

@@ -167,6 +167,12 @@ metrics: Registry[Any] = Registry(
         "factor-vae-score": "unweave.metrics.factor_vae_score:FactorVAEScore",
         "mig": "unweave.metrics.mig:MIG",
         "dci": "unweave.metrics.dci:DCI",
+        "cluster-accuracy": "unweave.metrics.cluster_accuracy:ClusterAccuracy",
+        "hoyer": "unweave.metrics.hoyer:Hoyer",
+        "overlap": "unweave.metrics.overlap:Overlap",
+        "prior-match": "unweave.metrics.prior_match:PriorMatch",
+        "elbo-decomposition": "unweave.metrics.elbo_decomposition:ElboDecomposition",
+        "iwae": "unweave.metrics.iwae:IWAE",
     },
 )
 figures: Registry[Any] = Registry(

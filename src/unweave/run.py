@@ -150,10 +150,9 @@ class Run:
 
     @cached_property
     def probe(self) -> Probe:
-        """The pool of encoded images that every metric of this run draws from."""
-        if not isinstance(self.data, FactorData):
-            raise InputError(f"scores need known factors, and {self.spec.data.name} has none")
-        return Probe.of_encoder(self.posterior, self.data, n=POOL, seed=self.spec.training.seed, model=self.vae)
+        """The pool of encoded images that every metric of this run draws from, held-out ones where there are any."""
+        data = self.data.held_out or self.data
+        return Probe.of_encoder(self.posterior, data, n=POOL, seed=self.spec.training.seed, model=self.vae)
 
     @property
     def kl_per_latent(self) -> np.ndarray:
@@ -187,16 +186,25 @@ class Run:
         rates = {"rate": kl, "rate_of_categories": discrete} if told else {"rate": kl}
         return {"distortion": distortion, **known, **rates, "images": float(n)}
 
-    def metrics(self, names: Sequence[str] | str | None = None) -> tuple[list[str], dict[str, str]]:
-        """Names of the metrics asked for (or all) that apply, and why the others do not."""
-        wanted = (
-            registry.metrics.names() if names in (None, "all") else [names] if isinstance(names, str) else list(names)
-        )
+    def metrics(
+        self,
+        names: Sequence[str] | str | None = None,
+        settings: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> tuple[list[str], dict[str, str]]:
+        """Names of the metrics asked for (or all) that apply under these settings, and why the others do not."""
+        reasons = {name: metric.refuses(self.probe) for name, metric in self._built(names, settings).items()}
+        refused = {name: reason for name, reason in reasons.items() if reason is not None}
+        return [name for name in reasons if name not in refused], refused
+
+    def _built(
+        self, names: Sequence[str] | str | None, settings: Mapping[str, Mapping[str, Any]] | None
+    ) -> dict[str, Metric]:
+        """The metrics asked for, or all, with their settings."""
+        every = registry.metrics.names()
+        wanted = every if names is None or names == "all" else [names] if isinstance(names, str) else names
         for name in wanted:
-            checks.known("metric", name, registry.metrics.names())
-        if not isinstance(self.data, FactorData):
-            return [], dict.fromkeys(wanted, f"needs known factors, and {self.spec.data.name} has none")
-        return wanted, {}
+            checks.known("metric", name, every)
+        return {name: build(registry.metrics.get(name), (settings or {}).get(name), of=name) for name in wanted}
 
     def evaluate(
         self,
@@ -205,14 +213,16 @@ class Run:
     ) -> dict[str, Score]:
         """Scores by the metric's name, kept in metrics.json; one already there for these weights is not made again.
 
-        `settings` maps a metric's name to settings of its own. Unknown names raise InputError.
+        `settings` maps a metric's name to settings of its own. A metric that does not apply is left out; `metrics`
+        says why. Unknown names raise InputError.
         """
         scores: dict[str, Score] = {}
-        for name in self.metrics(metrics)[0]:
-            metric: Metric = build(registry.metrics.get(name), (settings or {}).get(name), of=name)
+        for name, metric in self._built(metrics, settings).items():
             key = f"{name} v{metric.version} {short_hash(repr(metric))} {self.weights_hash}"
             known = self._stored_scores()
             if key not in known:
+                if metric.refuses(self.probe) is not None:
+                    continue
                 score = metric(self.probe).as_json()
                 known = {**known, key: {"metric": name, "weights": self.weights_hash, "pool": POOL, "score": score}}
                 folder.write_json(self.path / folder.SCORES, {"scores": known})
@@ -230,10 +240,12 @@ class Run:
         return {s["metric"]: Score.from_json(s["score"]) for s in stored if s["weights"] == self.weights_hash}
 
     def factor_code_information(self) -> tuple[np.ndarray, Sequence[str]] | None:
-        """Share of each factor's entropy that each latent tells, (K, d), and the factors' names."""
+        """Share of each factor's entropy that each latent tells, (K, d), and the factors' names; None if undefined."""
         if not isinstance(self.data, FactorData):
             return None
         score = self.evaluate(["mig"])["mig"]
+        if "normalised" not in score.tables:  # a single latent, say
+            return None
         return np.asarray(score.tables["normalised"]), list(score.per_factor)
 
     @cached_property

@@ -3,14 +3,13 @@
 import numpy as np
 import pytest
 import torch
+from tests.conftest import missing
 
 from unweave.data import load
 from unweave.data.base import FactorData, ImageData
 from unweave.errors import InputError
 from unweave.registry import datasets, likelihoods, nets
 from unweave.settings import build
-
-from tests.conftest import missing
 
 QUICK = {"dsprites": {"hold": "lazy"}}  # settings that spare a contract the making of a whole cache
 

@@ -6,16 +6,23 @@ import warnings
 
 import numpy as np
 import pytest
+import torch
 from tests import worlds
 
 from unweave import metrics, registry
+from unweave.distributions.isotropic import IsotropicPrior
+from unweave.distributions.likelihoods import Bernoulli
 from unweave.errors import InputError
-from unweave.metrics.probe import Probe
+from unweave.metrics.probe import Encoded, Probe
+from unweave.nets.base import build as build_net
+from unweave.nets.conv import Conv
+from unweave.objectives.discrete import Assigned
 from unweave.settings import settings_of
-from unweave.types import Score
+from unweave.types import Latents, Score
+from unweave.vae import VAE, heads
 
 NAMES = registry.metrics.names()
-FULL = [name for name in NAMES if "factors" in registry.metrics.get(name).needs]
+FULL = [name for name in NAMES if "factors" in registry.metrics.get(name).needs]  # codes against factors, no more
 
 
 def made(name, world, **more):
@@ -54,7 +61,7 @@ def test_every_setting_has_a_sentence_of_help_and_a_valid_default(name):
     assert registry.metrics.summary(name).endswith((".", "?"))
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", FULL)
 def test_the_pure_function_gives_what_the_class_gives(name):
     world = worlds.noisy(worlds.identity(900))
     pure = getattr(metrics, name.replace("-", "_"))
@@ -65,7 +72,7 @@ def test_the_pure_function_gives_what_the_class_gives(name):
     assert (score.value, score.parts, score.tables) == (by_class.value, by_class.parts, by_class.tables)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", FULL)
 @pytest.mark.parametrize(
     "codes, factors",
     [
@@ -88,6 +95,54 @@ def test_wrong_shapes_are_refused(name, codes, factors):
 def test_a_probe_without_factors_is_refused_with_a_sentence(name):
     with pytest.raises(InputError, match="needs the true factors of every row"):
         registry.metrics.get(name)()(Probe(np.eye(3)))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_metric_is_a_function_in_the_face(name):
+    assert callable(getattr(metrics, name.replace("-", "_")))
+
+
+@pytest.fixture(scope="module")
+def complete():
+    """A probe that has all there is to have: made by a small untrained model that tells categories too."""
+    data = registry.datasets.get("dsprites")(hold="lazy", size=32)
+    rng = torch.Generator().manual_seed(0)
+    latents, net = Latents(4, (3,), head=False), Conv(channels=(4, 4), hidden=8)
+    encoder, decoder = build_net(net, data.image_shape, heads(latents), latents.width, 1, rng)
+    vae = VAE(encoder, decoder, IsotropicPrior(4), Bernoulli(), latents, Assigned(3, 1.0)).eval()
+
+    def encode(x):
+        encoding = vae.encode(x)
+        q = encoding.posterior
+        return Encoded(q.mean, q.std, vae.prior.kl_each(q), vae.categories(x, encoding))
+
+    return Probe.of_encoder(encode, data, n=300, model=vae)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_metric_scores_a_complete_probe_twice_alike(name, complete):
+    quick = {each: 20 for each in ("n", "k") if name == "iwae"}
+    metric = registry.metrics.get(name)(**quick)
+    assert metric.refuses(complete) is None
+    score = metric(complete)
+    assert metric(complete) == score
+    assert {each.name for each in settings_of(type(metric))} <= score.settings.keys()
+    assert math.isfinite(score.value) or score.reason
+    if score.interval is not None:
+        assert score.interval[0] <= score.value <= score.interval[1]
+    text = json.dumps(score.as_json(), allow_nan=False)
+    assert Score.from_json(json.loads(text)).as_json() == score.as_json()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_bare_probe_gets_a_score_or_a_sentence(name):
+    metric, probe = registry.metrics.get(name)(), Probe(np.random.default_rng(0).normal(size=(30, 3)))
+    if (reason := metric.refuses(probe)) is None:
+        assert math.isfinite(metric(probe).value)
+        return
+    assert " needs " in reason
+    with pytest.raises(InputError, match=reason):
+        metric(probe)
 
 
 FACTORS = worlds.grid(120, sizes=(3, 4))

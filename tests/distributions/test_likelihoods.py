@@ -70,3 +70,32 @@ def test_bad_settings_are_refused():
         Gaussian(scale=0)
     with pytest.raises(InputError, match="distortion_weight must be more than 0"):
         Bernoulli(distortion_weight=-1)
+
+
+def test_a_learned_scale_is_a_normal_density_of_every_pixel():
+    likelihood = Gaussian(learn_scale=True, squash=False)
+    rng = torch.Generator().manual_seed(0)
+    output, x = torch.randn(5, 4, 1, 3, generator=rng), torch.randn(5, 2, 1, 3, generator=rng)
+    mean, raw = output[:, :2], output[:, 2:]
+    scale = torch.nn.functional.softplus(raw) + 1e-6
+    expected = -torch.distributions.Normal(mean, scale).log_prob(x).flatten(1).sum(1)
+    torch.testing.assert_close(likelihood.nll(output, x), expected)
+    torch.testing.assert_close(likelihood.image(output), mean)
+    assert (likelihood.outputs, Gaussian().outputs) == (2, 1)
+    assert (likelihood.floor(x) == -math.inf).all()
+
+
+def test_a_learned_scale_never_reaches_zero():
+    output = torch.tensor([0.3, -1e4]).reshape(1, 2, 1, 1).requires_grad_()
+    likelihood = Gaussian(learn_scale=True, squash=False)
+    nll = likelihood.nll(output, torch.tensor(0.3).reshape(1, 1, 1, 1))
+    assert nll.item() == pytest.approx(math.log(1e-6 * math.sqrt(2 * math.pi)), rel=1e-5)
+    nll.sum().backward()
+    assert output.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("likelihood", [Gaussian, Laplace])
+def test_without_squash_means_may_leave_the_unit_interval(likelihood):
+    output = torch.tensor([-0.5, 1.7]).reshape(1, 1, 1, 2)
+    assert torch.equal(likelihood(squash=False).image(output), output)
+    assert torch.equal(likelihood().image(output), output.sigmoid())

@@ -57,6 +57,13 @@ def test_normal_start_leaves_transposed_convolutions_as_torch_made_them(rng):
     assert transposed.bias.any()
 
 
+def test_dcgan_starts_all_convolutions_from_the_narrow_normal(rng):
+    for layer in started("dcgan", rng):
+        assert layer.weight.std().item() == pytest.approx(0.02, rel=0.03)
+        assert layer.weight.abs().max() > 3 * 0.02
+        assert not layer.bias.any()
+
+
 @pytest.mark.parametrize(("init", "zero"), [("xavier", True), ("he", True), ("torch", False)])
 def test_biases(init, zero, rng):
     assert all(bool(layer.bias.any()) != zero for layer in started(init, rng))

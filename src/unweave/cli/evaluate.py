@@ -45,7 +45,7 @@ def _evaluate(words: tuple[str, ...], given: dict[str, Any]) -> None:
         metric, _, setting = key.partition(".")
         settings.setdefault(metric.replace("_", "-"), {})[setting] = value
     run = Run(words[0])
-    wanted, refused = run.metrics(names)
+    wanted, refused = run.metrics(names, settings)
     scores: dict[str, Score] = {}
     for name in wanted:
         if not as_json:

@@ -76,6 +76,11 @@ class ImageData(ABC):
         return None
 
     @property
+    def held_out(self) -> ImageData | None:
+        """Images of the same kind that training never sees, or None. Runs are scored on them where there are any."""
+        return None
+
+    @property
     def at_hand(self) -> bool:
         """Whether all it needs is on this machine, so that nothing would be downloaded."""
         return True

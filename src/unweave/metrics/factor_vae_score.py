@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 
@@ -49,7 +49,8 @@ class FactorVAEScore(FactorMetric):
     """sum_d C[d, k(d)] / sum C, where C[d, k] counts votes and k(d) = argmax_k of d's training votes.
 
     One vote: hold factor k at a random value, take `samples` rows that share it, and see which live latent d
-    has the smallest variance relative to its variance over all rows. In [0, 1], no unit: 1/K is chance (K
+    has the smallest variance relative to its variance over all rows; categorical codes vote beside the latents, with
+    their Gini variance. In [0, 1], no unit: 1/K is chance (K
     factors vary), a perfect code that ignores one of K factors gets about (K - 1)/K. `in_sample` counts the
     training votes themselves and `held_out` fresh ones; the in-sample form flatters codes with many latents.
 
@@ -72,6 +73,9 @@ class FactorVAEScore(FactorMetric):
     samples: Annotated[int | None, "rows in one vote; none: as the preset says"] = None
     votes: Annotated[int | None, "training votes; none: as the preset says"] = None
     held_out: Annotated[int | None, "held-out votes; none: as the preset says"] = None
+    categorical: Annotated[bool, "let categorical codes vote too, where there are any"] = True
+
+    version: ClassVar[int] = 2
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -90,44 +94,84 @@ class FactorVAEScore(FactorMetric):
         """Share of votes that the majority rule gets right, with both vote matrices (D x K)."""
         how = self.protocol
         chosen = np.array([k for k in self.chosen(probe, how.ignores) if probe.groups.repeated[k] > 0], np.int64)
-        live = self.live(probe) if how.prunes else np.ptp(probe.codes, axis=0) > 0
+        latents = self.live(probe) if how.prunes else np.ptp(probe.codes, axis=0) > 0
+        none = np.empty((len(probe), 0), np.int64)
+        categories = probe.categories if self.categorical and probe.categories is not None else none
+        live = np.concatenate([latents, np.ptp(categories, axis=0) > 0])
         facts = {**vars(how), "K": len(chosen), "active": np.flatnonzero(live).tolist()}
         if len(chosen) < 2:
             return undefined("votes need two factors that vary and whose values repeat", **facts)
         if not live.any():
             value = 0.0 if how.empty == "zero" else 1 / len(chosen)
             return Score(value, reason=f"{self.no_life(probe)}, so no latent can vote", settings=facts)
-        codes = probe.codes[:, live]
-        codes = standardised(codes) if how.normalised else codes - codes.mean(axis=0)
+        columns = Columns(probe.codes[:, latents], categories[:, live[len(latents) :]], normalised=how.normalised)
         names = [probe.factor_names[k] for k in chosen]
         cast = {"in_sample": how.votes, "held_out": how.held_out}
         tables = {
-            part: _spread(_votes(codes, probe.groups, chosen, count, how, probe.rng(f"factor-vae-score/{part}")), live)
+            part: _spread(
+                _votes(columns, probe.groups, chosen, count, how, probe.rng(f"factor-vae-score/{part}")), live
+            )
             for part, count in cast.items()
         }
-        return _judge(tables, how, names, facts)
+        rows = latent_names(len(latents)) + [f"category {number}" for number in range(categories.shape[1])]
+        return _judge(tables, how, rows, names, facts)
 
 
-def _votes(codes: Reals, groups: Groups, chosen: Whole, count: int, how: Protocol, rng: np.random.Generator) -> Whole:
-    """Cast `count` votes: the matrix C of live latents and chosen factors, (d, K)."""
+def gini_variance(labels: Whole) -> Reals:
+    """How much categorical labels (..., n) vary: sum_{i,j} 1[a_i != a_j] / (2 n (n - 1)), (...) in [0, 1/2].
+
+    The same sum with (a_i - a_j)^2 is the variance of numbers (over n - 1). Two equal halves give 1/4 for large n.
+
+    >>> float(gini_variance(np.repeat([0, 1], 5000)).round(3)), float(gini_variance(np.zeros(9, int)))
+    (0.25, 0.0)
+    """
+    n = labels.shape[-1]
+    same = np.zeros(labels.shape[:-1])
+    for value in np.unique(labels):
+        same += np.square((labels == value).sum(axis=-1))
+    return (n * n - same) / (2 * n * (n - 1))
+
+
+class Columns:
+    """What can vote: codes (N, d) and categorical codes (N, L), with their variances over all rows."""
+
+    def __init__(self, codes: Reals, categories: Whole, *, normalised: bool) -> None:
+        self.codes = standardised(codes) if normalised else codes - codes.mean(axis=0)
+        self.categories = categories.T
+        self.scale = gini_variance(self.categories) if normalised else np.ones(len(self.categories))
+
+    def __len__(self) -> int:
+        return self.codes.shape[1] + len(self.categories)
+
+    def spread(self, rows: Whole) -> Reals:
+        """Variance of every column over rows (m, n), relative to that over all rows, (m, d + L)."""
+        numbers = self.codes[rows].var(axis=1, ddof=1)
+        labels = [gini_variance(column[rows]) / all_ for column, all_ in zip(self.categories, self.scale, strict=True)]
+        return np.column_stack([numbers, *labels])
+
+
+def _votes(
+    columns: Columns, groups: Groups, chosen: Whole, count: int, how: Protocol, rng: np.random.Generator
+) -> Whole:
+    """Cast `count` votes: the matrix C of live columns and chosen factors, (d + L, K)."""
     factor = np.arange(count) % len(chosen) if how.balanced else rng.integers(len(chosen), size=count)
     step = max(1, CHUNK // how.samples)
     steadiest = [
-        codes[groups.sharing(chosen[factor[at : at + step]], how.samples, rng)].var(axis=1, ddof=1).argmin(axis=1)
+        columns.spread(groups.sharing(chosen[factor[at : at + step]], how.samples, rng)).argmin(axis=1)
         for at in range(0, count, step)
     ]
     cell = np.concatenate(steadiest) * len(chosen) + factor
-    return np.bincount(cell, minlength=codes.shape[1] * len(chosen)).reshape(codes.shape[1], -1)
+    return np.bincount(cell, minlength=len(columns) * len(chosen)).reshape(len(columns), -1)
 
 
 def _spread(votes: Whole, live: Any) -> Whole:
-    """Give every latent a row, the dead ones without votes."""
+    """Give every latent and categorical a row, the dead ones without votes."""
     table = np.zeros((len(live), votes.shape[1]), np.int64)
     table[live] = votes
     return table
 
 
-def _judge(tables: dict[str, Whole], how: Protocol, names: list[str], facts: dict[str, Any]) -> Score:
+def _judge(tables: dict[str, Whole], how: Protocol, rows: list[str], names: list[str], facts: dict[str, Any]) -> Score:
     """Learn the majority rule on the training votes and count what it gets right in both matrices."""
     rule = tables["in_sample"].argmax(axis=1)
     right = {
@@ -151,7 +195,7 @@ def _judge(tables: dict[str, Whole], how: Protocol, names: list[str], facts: dic
         tables={
             "votes": tables["in_sample"].tolist(),
             "held_out_votes": tables["held_out"].tolist(),
-            "rows": latent_names(len(rule)),
+            "rows": rows,
             "columns": names,
         },
         settings=facts,
@@ -163,15 +207,16 @@ def factor_vae_score(
     factors: Any,
     *,
     kl_per_latent: Any = None,
+    categories: Any = None,
     factor_names: Iterable[str] | None = None,
     seed: int = 0,
     **settings: Any,
 ) -> Score:
     """FactorVAE score of codes (n, d) and whole-numbered factors (n, K); votes are drawn from the rows given.
 
-    `settings` are those of `FactorVAEScore`, by name; `kl_per_latent` (d,) in nats says which latents are
-    dead. Fewer than two factors that vary give NaN with a reason; wrong shapes and unknown settings raise
-    InputError.
+    `settings` are those of `FactorVAEScore`, by name; `kl_per_latent` (d,) in nats says which latents are dead;
+    `categories` (n, L) are categorical codes, numbers. Fewer than two factors that vary give NaN with a reason; wrong
+    shapes and unknown settings raise InputError.
 
     >>> grid = np.stack(np.meshgrid(range(10), range(10)), axis=-1).reshape(-1, 2)
     >>> factor_vae_score(grid * 1.0, grid, samples=10, votes=200, held_out=100).value
@@ -180,5 +225,7 @@ def factor_vae_score(
     >>> both.value, both.reason
     (0.0, 'every latent is constant, so no latent can vote')
     """
-    probe = Probe(codes, factors, factor_names=factor_names, kl_per_latent=kl_per_latent, seed=seed)
+    probe = Probe(
+        codes, factors, factor_names=factor_names, kl_per_latent=kl_per_latent, categories=categories, seed=seed
+    )
     return build(FactorVAEScore, settings, of="factor-vae-score")(probe)

@@ -159,6 +159,7 @@ class Probe:
         self.categories = None if categories is None else as_factors(_column(categories), n, "categories")
         self.labels = None if labels is None else as_factors(_column(labels, "labels"), n, "labels")[:, 0]
         self.seed, self.model, self.data, self.numbers = seed, model, data, numbers
+        self.kept: dict[Any, Any] = {}  # what several metrics would otherwise compute again
 
     @classmethod
     def of_encoder(

@@ -1,0 +1,127 @@
+"""Structured priors through the engine: default settings of a data set, learned parts kept, runs opened again."""
+
+import numpy as np
+import pytest
+import torch
+
+from unweave import recipes
+from unweave.data.pinwheel import Pinwheel
+from unweave.distributions.likelihoods import Gaussian
+from unweave.distributions.mixture import Mixture
+from unweave.engine import Spec, train
+from unweave.errors import InputError
+from unweave.run import Run
+from unweave.seeds import Generators
+
+TINY = {"data": "pinwheel", "latents": 2, "batch": 50, "steps": 6, "lr": 1e-2, "checkpoint_every": 2, "net.hidden": 8}
+
+
+def made(**settings):
+    return Spec.make("decomposition-vae", **{**TINY, **settings})
+
+
+def weights(path):
+    return (path / "weights.safetensors").read_bytes()
+
+
+def test_a_data_set_brings_its_net_and_its_likelihood_with_settings():
+    spec = made()
+    assert spec.net.name == "pinwheel-mlp"
+    assert spec.likelihood.settings == Gaussian(squash=False, learn_scale=True)
+    assert made(likelihood="gaussian") == spec
+    assert made(likelihood=Gaussian()).likelihood.settings == Gaussian()
+    assert made(likelihood="laplace").likelihood.settings.squash
+    plain = made(**{"likelihood.learn_scale": False, "likelihood.squash": True})
+    assert plain.likelihood.settings == Gaussian()
+    assert Spec.from_plain(plain.plain()) == plain
+
+
+@pytest.mark.parametrize("settings", [{}, {"likelihood.squash": True, "likelihood.learn_scale": False}])
+def test_the_command_of_a_run_says_all_that_makes_it(settings):
+    from unweave.cli.train import signed  # the options that the command line itself would take
+
+    spec = made(**settings)
+    words = spec.command.split()
+    assert "--data pinwheel" in spec.command
+    assert ("--likelihood.squash" in words) == bool(settings)
+    assert ("--no-likelihood.squash" in words) == (not settings)
+    assert signed(words[2:]) is not None
+
+
+@pytest.mark.parametrize(
+    "prior",
+    [
+        {"prior": "mixture", "prior.learn": True, "divergence": "kl-inclusive"},
+        {"prior": "anisotropic", "prior.start": "pca", "prior.learn": True},
+        {"prior": "student-t", "prior.start": "pca", "divergence": "mmd-dim"},
+        {"prior": "sparse", "divergence": "kl-exclusive"},
+    ],
+    ids=lambda settings: settings["prior"],
+)
+def test_runs_end_alike_whether_stopped_or_not_and_open_again(prior, tmp_path):
+    spec = made(**prior)
+    whole = train(spec, tmp_path / "whole")
+
+    class Crash:
+        def started(self, *_): ...
+        def stepped(self, step, loss):
+            if step == 5:
+                raise RuntimeError("power cut")
+
+        def logged(self, *_): ...
+        def said(self, *_): ...
+        def ended(self): ...
+
+    with pytest.raises(RuntimeError, match="power cut"):
+        train(spec, tmp_path / "torn", watchers=[Crash()])
+    torn = train(spec, tmp_path / "torn", resume=True)
+    assert weights(whole) == weights(torn)
+    run = Run(whole)
+    fresh = spec.build_vae(Generators(0)).prior.state_dict()
+    kept = run.vae.prior.state_dict()
+    for name, value in kept.items():
+        moved = name.endswith("logits") and prior.get("prior.learn", False)
+        assert torch.allclose(value, fresh[name], atol=1e-6) != moved
+    points = run.decode(run.encode(run.data.images(np.arange(5))))
+    assert points.shape == (5, 1, 1, 2)
+    assert np.isfinite(run.fit(100)["rate"])
+
+
+def test_pca_looks_at_the_data_of_the_run():
+    prior = made(**{"prior": "anisotropic", "prior.start": "pca"}).build_vae(Generators(0)).prior
+    points = torch.from_numpy(Pinwheel().points).double()
+    exact = torch.linalg.eigvalsh(torch.cov(points.T, correction=0)).flip(0)
+    torch.testing.assert_close(prior.spread.log().exp().double(), 2 * exact / exact.sum(), rtol=1e-5, atol=0)
+
+
+def test_method_and_prior_that_do_not_go_together_are_refused():
+    with pytest.raises(InputError, match="decomposition-vae cannot be trained like this: mmd-dim compares each"):
+        made(prior=Mixture(), divergence="mmd-dim").build_vae(Generators(0))
+    with pytest.raises(InputError, match="needs a factorised prior"):
+        Spec.make("beta-tcvae", data="pinwheel", latents=2, prior="mixture").build_vae(Generators(0))
+
+
+def test_a_net_with_batch_normalisation_trains_and_encodes_each_image_alone(tmp_path):
+    spec = Spec.make(
+        "decomposition-vae", data="dsprites", net="fashion-conv", prior="sparse", divergence="mmd-dim", latents=3,
+        batch=8, steps=3, **{"data.size": 32, "data.hold": "lazy", "net.channels": 4},
+    )  # fmt: skip
+    run = Run(train(spec, tmp_path / "run"))
+    assert any("running_mean" in name for name in run.vae.state_dict())
+    x = run.data.images(np.arange(0, 60_000, 10_000))
+    torch.testing.assert_close(run.encode(x)[:2], run.encode(x[:2]))
+
+
+@pytest.mark.parametrize("name", ["decomposition-vae-pinwheel-published", "decomposition-vae-fashion-published"])
+def test_published_recipes_are_whole(name):
+    recipe = recipes.load(name)
+    spec = Spec.make(recipe.method, recipe=name, **recipe.settings)
+    assert spec.adam.amsgrad
+    published = {
+        "decomposition-vae-pinwheel-published": (400, 500, 2, 1e-3, 0, 1, "kl-inclusive"),
+        "decomposition-vae-fashion-published": (500, 9600, 50, 5e-4, 1, 100, "mmd-dim"),
+    }
+    training, method = spec.training, spec.objective
+    assert published[name] == (
+        training.batch, training.steps, training.latents, spec.adam.lr, method.beta, method.alpha, method.divergence,
+    )  # fmt: skip
