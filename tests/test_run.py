@@ -99,12 +99,13 @@ def test_settings_decide_whether_a_metric_applies(tmp_path):
     run = unweave.train(
         "vae",
         data="identity",
+        batch=4,
         steps=2,
         latents=2,
         threads=1,
         watchers=[],
         out=tmp_path / "i",
-        net="higgins-mlp",
+        net="pinwheel-mlp",
         **prior,
         **{"data.sizes": (3, 4)},
     )

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 POOL = 60_000  # images encoded once, from which every metric draws
 CHUNK = 500  # images encoded at a time
-COLUMNS: list[str] = "run method data seed metric factor value low high settings_hash".split()
+COLUMNS = ["run", "method", "data", "seed", "metric", "factor", "value", "low", "high", "settings_hash"]
 
 
 class Run:
@@ -131,13 +131,14 @@ class Run:
         return None if found is None else torch.as_tensor(found)
 
     def decode(self, codes: Codes, categories: torch.Tensor | None = None) -> Images:
-        """Expected images of codes (n, d) and categories, numbers (n, L), in [0, 1].
+        """Expected images of codes (n, d) and categories, numbers (n, L); pixels are cut to [0, 1].
 
         Without `categories` a model that tells any takes the first of each.
         """
         z = torch.as_tensor(codes, dtype=torch.float32).split(CHUNK)
         chosen = [None] * len(z) if categories is None else torch.as_tensor(categories).split(CHUNK)
-        return torch.cat([self.vae.images(*each) for each in zip(z, chosen, strict=True)])
+        made = torch.cat([self.vae.images(*each) for each in zip(z, chosen, strict=True)])
+        return made.clamp(0, 1) if self.data.bounded else made
 
     def reference_images(self, n: int) -> Images:
         """Always the same images: the data set's own references first, then random ones."""

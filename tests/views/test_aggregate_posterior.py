@@ -88,7 +88,7 @@ def test_the_panel_shows_modes_and_names_the_latents():
     crosses = np.stack(axes.lines[0].get_data(), axis=1)
     np.testing.assert_allclose(crosses, [[1, 0], [0, 1], [-1, 0], [0, -1]], atol=1e-6)
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("z0", "z1")
-    assert axes.get_title(loc="left") == "decomposition-vae on pinwheel, beta 1"
+    assert axes.get_title(loc="left") == "decomposition-vae on pinwheel\nbeta 1"
 
 
 def test_the_latents_that_carry_most_are_taken_by_rate_or_else_by_spread():

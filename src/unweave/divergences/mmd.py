@@ -57,7 +57,7 @@ def _similarity(a: Codes, b: Codes, widths: tuple[float, ...]) -> Tensor:
 
 
 def _joint_similarity(a: Codes, b: Codes, widths: tuple[float, ...]) -> Tensor:
-    squares = (a[:, None] - b[None]).square().sum(-1)
+    squares = (a.square().sum(1)[:, None] + b.square().sum(1) - 2 * a @ b.T).clamp(min=0)
     return torch.stack([(width / (width + squares)).sum() for width in widths]).sum()
 
 

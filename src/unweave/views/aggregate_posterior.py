@@ -230,12 +230,12 @@ def _short(value: Any) -> str:
 def _heading(subject: Encodes) -> str:
     method = subject.settings.get("method", {})
     weights = [f"{name} {_short(method[name])}" for name in ("beta", "alpha") if name in method]
-    return ", ".join([subject.title.partition(",")[0], *weights])
+    return "\n".join(filter(None, [subject.title.partition(",")[0], ", ".join(weights)]))
 
 
 def _words(clouds: Sequence[Cloud], titles: Sequence[str]) -> str:
     parts = [
-        f"{title}: codes spread {cloud.mean.std(0).mean():.2f}, each {cloud.std.mean():.2f} wide"
+        f"{title.replace(chr(10), ', ')}: codes spread {cloud.mean.std(0).mean():.2f}, each {cloud.std.mean():.2f} wide"
         for cloud, title in zip(clouds, titles, strict=True)
     ]
     return f"Density of the aggregate posterior over the prior's contours. {'; '.join(parts)}."
