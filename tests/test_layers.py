@@ -19,6 +19,7 @@ ROWS = (
     ("run",),
     ("reports", "estimator", "export"),
     ("cli", "explorer"),
+    ("contracts",),  # tests that other packages can run
     ("__init__", "__main__"),  # the package's face, which imports on use
 )
 WITHIN_THE_LOWEST = ROWS[0]  # small files that build on each other

@@ -37,7 +37,8 @@ assert (cut.path / "weights.safetensors").read_bytes() == (whole.path / "weights
 import unweave.run
 unweave.run.POOL = 2000
 print("mig", unweave.Run(out / "cut").evaluate(["mig"])["mig"].value)
-raise SystemExit(pytest.main([sys.argv[2], "-q", "-p", "no:cacheprovider", "-k", "free-bits-vae or tiny-mlp"]))
+ours = ["-k", "free-bits-vae or tiny-mlp"]
+raise SystemExit(pytest.main(["--pyargs", sys.argv[2], "-q", "-p", "no:cacheprovider", *ours]))
 """
 
 
@@ -67,7 +68,7 @@ def installed(tmp_path_factory):
 def test_trains_resumes_is_scored_by_name_and_keeps_the_contracts(installed, tmp_path):
     paths = os.pathsep.join([str(installed), os.environ.get("PYTHONPATH", "")])
     done = subprocess.run(
-        [sys.executable, "-c", SESSION, str(tmp_path), str(ROOT / "tests/contracts")],
+        [sys.executable, "-c", SESSION, str(tmp_path), "unweave.contracts"],
         capture_output=True,
         text=True,
         check=False,

@@ -5,8 +5,8 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
-from tests import worlds
 
+from unweave.contracts import worlds
 from unweave.errors import InputError
 from unweave.metrics.base import Metric, live_latents, standardised, wilson
 from unweave.metrics.factor_vae_score import FactorVAEScore

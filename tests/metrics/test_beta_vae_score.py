@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests import worlds
 
+from unweave.contracts import worlds
 from unweave.errors import InputError
 from unweave.metrics import beta_vae_score
 from unweave.metrics.beta_vae_score import BetaVAEScore, _points

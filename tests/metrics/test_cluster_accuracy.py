@@ -7,8 +7,8 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from tests import worlds
 
+from unweave.contracts import worlds
 from unweave.distributions.isotropic import Isotropic
 from unweave.distributions.mixture import Mixture
 from unweave.errors import InputError

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import entropy
-from tests import worlds
 
+from unweave.contracts import worlds
 from unweave.errors import InputError
 from unweave.metrics import dci
 from unweave.metrics.dci import DCI, completeness, disentanglement

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests import worlds
 
+from unweave.contracts import worlds
 from unweave.errors import InputError
 from unweave.metrics import factor_vae_score
 from unweave.metrics.factor_vae_score import PRESETS, FactorVAEScore

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import mutual_info_score
-from tests import worlds
 
+from unweave.contracts import worlds
 from unweave.metrics.information import entropy, mutual_information, pointwise, quantise
 
 

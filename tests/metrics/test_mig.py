@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import mutual_info_score
-from tests import worlds
 
+from unweave.contracts import worlds
 from unweave.errors import InputError
 from unweave.metrics import mig
 from unweave.metrics.mig import MIG

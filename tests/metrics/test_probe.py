@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from tests import worlds
 
+from unweave.contracts import worlds
 from unweave.data.base import Factor, FactorData
 from unweave.errors import InputError
 from unweave.metrics.probe import Encoded, Groups, Probe, _subsets

@@ -7,9 +7,9 @@ import warnings
 import numpy as np
 import pytest
 import torch
-from tests import worlds
 
 from unweave import metrics, registry
+from unweave.contracts import worlds
 from unweave.distributions.isotropic import IsotropicPrior
 from unweave.distributions.likelihoods import Bernoulli
 from unweave.errors import InputError
