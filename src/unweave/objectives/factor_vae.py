@@ -37,9 +37,7 @@ class FactorVAE(Objective):
     gamma: Annotated[float, "weight of total correlation"] = 35.0
     warmup: Annotated[int, "steps over which the weight rises from 0 to gamma"] = 0
     d_steps: Annotated[int, "steps of the critic per step of the VAE"] = 1
-    single_batch: Annotated[bool, "permute the codes of the VAE's own batch instead of a second one's"] = (
-        False
-    )
+    single_batch: Annotated[bool, "permute the codes of the VAE's own batch instead of a second one's"] = False
     critic_layers: Annotated[int, "hidden layers of the critic"] = 6
     critic_width: Annotated[int, "units in each of them"] = 1000
     critic_lr: Annotated[float, "learning rate of the critic"] = 1e-4
@@ -49,9 +47,7 @@ class FactorVAE(Objective):
 
     def __post_init__(self) -> None:
         checks.nonnegative(gamma=self.gamma, warmup=self.warmup)
-        checks.at_least(
-            1, d_steps=self.d_steps, critic_layers=self.critic_layers, critic_width=self.critic_width
-        )
+        checks.at_least(1, d_steps=self.d_steps, critic_layers=self.critic_layers, critic_width=self.critic_width)
         checks.positive(critic_lr=self.critic_lr)
         checks.betas(critic_betas=self.critic_betas)
 
