@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -164,6 +165,13 @@ def _packed(stream: IO[bytes], path: Path, images: int) -> np.ndarray:
     return np.packbits(pixels).view(ROW).reshape(images, 64)
 
 
+def unlike_the_rule(packed: np.ndarray) -> np.ndarray:
+    """Numbers of the rows of all images (737280, 64) that are not as the rule draws them, int64."""
+    held = (packed[start : start + POSITIONS] for start in range(0, IMAGES, POSITIONS))
+    unlike = [(rows != rule).any(1) for rows, rule in zip(held, drawn(), strict=True)]
+    return np.flatnonzero(np.concatenate(unlike))
+
+
 @dataclass(frozen=True)
 class DSprites(FactorData):
     """One white square, ellipse or heart on black in 3 x 6 x 40 x 32 x 32 = 737,280 ways.
@@ -219,7 +227,16 @@ class DSprites(FactorData):
         path = Path(self.file).resolve()
         about = path.stat()
         key = short_hash([str(path), about.st_size, about.st_mtime_ns])
-        return cache.array(f"dsprites-file-{key}", shape, ROW, lambda: packed_file(path))
+        name = f"dsprites-file-{key}"
+        new = not cache.cached(f"{name}.npy").exists()
+        rows = cache.array(name, shape, ROW, lambda: packed_file(path))
+        if new and (count := len(unlike_the_rule(rows))):
+            warnings.warn(
+                f"{path.name} differs from the rule in {count:,} of {IMAGES:,} images; its own images are used",
+                UserWarning,
+                stacklevel=3,
+            )
+        return rows
 
     def images(self, indices: np.ndarray) -> Tensor:
         """The images with these numbers, float32 (n, 1, size, size); one out of range raises InputError."""
@@ -233,9 +250,7 @@ class DSprites(FactorData):
 
     def differences(self) -> np.ndarray:
         """Numbers of the images that differ from the rule, int64; drawing all anew takes some seconds."""
-        held = (self.packed[start : start + POSITIONS] for start in range(0, IMAGES, POSITIONS))
-        unlike = [(rows != rule).any(1) for rows, rule in zip(held, drawn(), strict=True)]
-        return np.flatnonzero(np.concatenate(unlike))
+        return unlike_the_rule(self.packed)
 
     def digest(self) -> str:
         """Sha-256 of all packed rows in hexadecimal; `SHA256` where every image follows the rule."""
