@@ -115,9 +115,9 @@ def test_pictures_show_images_with_their_own_categories(run, monkeypatch):
     assert isinstance(run, Subject)
     run.draw("reconstructions", images=4)
     assert torch.equal(seen.pop(), run.categories(run.reference_images(4)))
-    run.traverse(steps=3, image=1, frames=2, references=2).gif()
+    run.traverse(steps=3, image=1, frames=2, references=2, blocks=0).gif()
     categories = run.categories(run.reference_images(3))
-    walk, again, *film = seen
+    again, walk, *film = seen
     assert torch.equal(walk, categories[1:2].expand(9, -1))
     assert torch.equal(again, categories)
     assert all(torch.equal(frame, categories[:2].repeat(3, 1)) for frame in film)

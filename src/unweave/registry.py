@@ -184,6 +184,9 @@ figures: Registry[Any] = Registry(
         "curves": "unweave.views.curves:Curves",
         "mutual-information": "unweave.views.mutual_information:MutualInformation",
         "aggregate-posterior": "unweave.views.aggregate_posterior:AggregatePosterior",
+        "class-magnitudes": "unweave.views.class_magnitudes:ClassMagnitudes",
+        "active-dimensions": "unweave.views.active_dimensions:ActiveDimensions",
+        "hoyer-alpha": "unweave.views.hoyer_alpha:HoyerAlpha",
     },
 )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,12 +29,13 @@ from unweave.seeds import Generators, numpy_generator
 from unweave.settings import build, short_hash
 from unweave.types import Codes, Images, Score
 from unweave.vae import VAE
-from unweave.views.base import Picture, draw
+from unweave.views.base import Classes, Picture, draw
 
 if TYPE_CHECKING:
     import pandas as pd  # pyright: ignore[reportMissingImports]
 
 POOL = 60_000  # images encoded once, from which every metric draws
+SHOWN = 10_000  # images encoded for pictures of classes
 CHUNK = 500  # images encoded at a time
 COLUMNS = ["run", "method", "data", "seed", "metric", "factor", "value", "low", "high", "settings_hash"]
 
@@ -155,6 +156,12 @@ class Run:
         data = self.data.held_out or self.data
         return Probe.of_encoder(self.posterior, data, n=POOL, seed=self.spec.training.seed, model=self.vae)
 
+    @cached_property
+    def _shown(self) -> Probe:
+        """The encoded images that pictures of classes look at."""
+        data = self.data.held_out or self.data
+        return Probe.of_encoder(self.posterior, data, n=SHOWN, seed=self.spec.training.seed)
+
     @property
     def kl_per_latent(self) -> np.ndarray:
         """Mean rate of each latent, (d,) nats per image, over 5,000 images."""
@@ -239,6 +246,32 @@ class Run:
         """Scores made so far for these weights; of several with different settings the newest."""
         stored = self._stored_scores().values()
         return {s["metric"]: Score.from_json(s["score"]) for s in stored if s["weights"] == self.weights_hash}
+
+    @property
+    def category_sizes(self) -> tuple[int, ...]:
+        """Size of each categorical latent that the model tells, () where it tells none."""
+        return self.vae.told
+
+    def classes(self, factor: str | None = None) -> Classes | None:
+        """Codes of up to 10,000 images by class, held-out ones where there are any: labels, or the values of `factor`.
+
+        Not named, it is the first factor where there are no labels. None where the data set has neither; a factor
+        that it does not have raises InputError.
+        """
+        probe, data = self._shown, self.data
+        images = partial(_images_of_rows, probe)
+        if factor is None and probe.labels is not None:
+            names = data.classes or tuple(f"class {k}" for k in range(int(probe.labels.max()) + 1))
+            return Classes(probe.codes, probe.labels, names, images)
+        if not isinstance(data, FactorData):
+            if factor is None:
+                return None
+            raise InputError(f"factor must be one that {self.spec.data.name} has, got {factor}, and it has none")
+        wanted = data.names[0] if factor is None else factor
+        checks.known("factor", wanted, data.names)
+        column = data.names.index(wanted)
+        names = tuple(f"{wanted} {value:.3g}" for value in data.factors[column].values)
+        return Classes(probe.codes, probe.known_factors[:, column], names, images)
 
     def factor_code_information(self) -> tuple[np.ndarray, Sequence[str]] | None:
         """Share of each factor's entropy that each latent tells, (K, d), and the factors' names; None if undefined."""
@@ -327,6 +360,10 @@ class Runs(list[Run]):
         """Rows with the columns run, method, data, seed, metric, factor, value, low, high, settings_hash."""
         return [row for run in self for row in run.rows()]
 
+    def draw(self, figure: str, **settings: object) -> Picture:
+        """A registered figure of all these runs; one that takes a single run refuses several by InputError."""
+        return draw(figure, self, settings)
+
     def to_pandas(self) -> pd.DataFrame:
         """The table as a pandas frame; without pandas an InputError says what to install."""
         try:
@@ -334,6 +371,12 @@ class Runs(list[Run]):
         except ModuleNotFoundError:
             raise InputError("to_pandas needs pandas: pip install 'unweave[tables]'") from None
         return pd.DataFrame(self.table(), columns=COLUMNS)
+
+
+def _images_of_rows(probe: Probe, rows: np.ndarray) -> Images:
+    found = probe.rows(rows, images=True).images
+    assert found is not None
+    return found
 
 
 def runs(path: str | Path = "runs") -> Runs:

@@ -161,7 +161,7 @@ class VAE(nn.Module):
 
     @torch.no_grad()
     def images(self, z: Codes, categories: Tensor | None = None) -> Images:
-        """Expected images of codes and their categories, numbers (n, L), in [0, 1].
+        """Expected images of codes and their categories, numbers (n, L); in [0, 1] if the likelihood keeps them there.
 
         Without `categories` a model that tells any takes the first of each.
         """

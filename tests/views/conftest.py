@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from unweave.types import Score
+from unweave.views import Classes
 
 
 def disc(codes, size=64):
@@ -78,6 +79,16 @@ class Disc:
 
     def decode(self, codes, categories=None):
         return disc(codes, self.size).repeat(1, self.channels, 1, 1)
+
+    @property
+    def category_sizes(self):
+        return ()
+
+    def classes(self, factor=None):
+        """Two classes of 25 codes each: "down" for the lower half of the discs, "up" for the others."""
+        codes = self.codes(50)
+        images = lambda rows: self.decode(codes[torch.as_tensor(rows)])  # noqa: E731
+        return Classes(codes.numpy(), (codes[:, 1] < codes[:, 1].median()).long().numpy(), ("down", "up"), images)
 
     def factor_code_information(self):
         return self.information

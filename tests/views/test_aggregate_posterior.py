@@ -23,13 +23,15 @@ class Coded:
     prior: object = field(default_factory=Mixture)
     kl: np.ndarray | None = None
     beta: float = 1.0
+    alpha: float | None = None
     name: str = "run-0"
 
     title = "decomposition-vae on pinwheel, seed 0"
 
     @property
     def settings(self):
-        return {"method": {"name": "decomposition-vae", "beta": self.beta}, "training": {"seed": 0}}
+        weights = {"beta": self.beta} | ({} if self.alpha is None else {"alpha": self.alpha})
+        return {"method": {"name": "decomposition-vae", **weights}, "training": {"seed": 0}}
 
     @property
     def vae(self):
@@ -135,3 +137,34 @@ def test_what_has_no_plane_of_codes_is_refused(subject):
         AggregatePosterior(latents=(0, 5))(coded())
     with pytest.raises(InputError, match="needs a trained run with posteriors, got one without"):
         AggregatePosterior()(subject)
+
+
+def test_a_whole_grid_has_a_row_for_each_beta_and_a_column_for_each_alpha():
+    pairs = [(1.0, 10.0), (0.1, 0.0), (1.0, 0.0), (0.1, 10.0), (1.0, 2.0), (0.1, 2.0)]
+    axes = AggregatePosterior()([coded(beta=b, alpha=a) for b, a in pairs]).figure.axes
+    assert [each.get_title(loc="left") for each in axes] == [f"beta {b:g}, alpha {a:g}" for b, a in sorted(pairs)]
+    assert axes[0].get_gridspec().get_geometry() == (2, 3)
+
+
+def test_runs_that_are_no_grid_are_ordered_by_beta_then_alpha():
+    many = [coded(beta=2.0), coded(beta=0.5, alpha=3.0), coded(beta=0.5, alpha=1.0)]
+    axes = AggregatePosterior()(many).figure.axes
+    titles = [each.get_title(loc="left") for each in axes]
+    assert titles == ["beta 0.5, alpha 1", "beta 0.5, alpha 3", "beta 2"]  # the last has no alpha
+    assert axes[0].get_gridspec().get_geometry() == (1, 3)
+
+
+def test_runs_that_differ_in_much_or_nothing_go_by_their_names():
+    plain, other = coded(name="plain"), coded(alpha=1 / 3, beta=2 / 3, name="other")
+    assert [axes.get_title(loc="left") for axes in AggregatePosterior()([plain, plain]).figure.axes] == ["plain"] * 2
+    lines = [axes.get_title(loc="left") for axes in AggregatePosterior()([plain, other]).figure.axes]
+    assert lines == ["beta 0.666667, alpha\n0.333333", "beta 1"]
+    other.__class__ = type("Odd", (Coded,), {"settings": {"method": {"name": "a" * 30, "beta": "b" * 30}}})
+    assert AggregatePosterior()([plain, other]).figure.axes[1].get_title(loc="left") == "other"
+
+
+def test_panels_of_different_latents_each_name_their_own():
+    first, second = coded(d=3, prior=Isotropic()), coded(d=3, prior=Isotropic(), beta=2.0)
+    first.mean, second.mean = first.mean * np.array([1, 2, 0.1]), second.mean * np.array([0.1, 2, 1])
+    axes = AggregatePosterior()([first, second]).figure.axes
+    assert [(each.get_xlabel(), each.get_ylabel()) for each in axes] == [("z0", "z1"), ("z1", "z2")]

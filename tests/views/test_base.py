@@ -18,7 +18,8 @@ from unweave.registry import figures
 from unweave.views import Subject, draw
 from unweave.views.base import as_rgb, by_rate, write_file
 
-DRAWN = ("traversal", "reconstructions", "curves", "mutual-information")  # what any subject suffices for
+# What any subject suffices for.
+DRAWN = ("traversal", "reconstructions", "curves", "mutual-information", "class-magnitudes", "active-dimensions")
 STARTS = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}
 
 
@@ -86,6 +87,14 @@ def test_unknown_figures_and_settings_are_refused(subject):
         draw("traversl", subject)
     with pytest.raises(InputError, match="unknown setting of traversal 'step'; did you mean 'steps'"):
         draw("traversal", subject, {"step": 3})
+
+
+def test_figures_of_one_run_refuse_several(subject):
+    with pytest.raises(InputError, match="curves is a figure of one run, got 2"):
+        draw("curves", [subject, subject])
+    with pytest.raises(InputError, match="curves is a figure of one run, got 0"):
+        draw("curves", [])
+    assert draw("curves", [subject]).png(1) == draw("curves", subject).png(1)
 
 
 def test_still_figures_have_no_gif(subject, tmp_path):

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from unweave.views.base import Picture
-from unweave.views.sheet import BREAK, EDGE, GAP, Sheet
+from unweave.views.sheet import BREAK, EDGE, GAP, HEAD, Sheet
 
 NOISE = np.random.default_rng(0).random((2, 3, 32, 32, 3))
 
@@ -54,6 +54,15 @@ def test_faint_rows_are_paler_and_others_are_not():
 def test_a_longer_label_moves_the_tiles_right():
     short, long = (Sheet([NOISE[0]], [label]).left for label in ("z1", "reconstruction"))
     assert long > short + 60
+
+
+def test_heads_push_their_row_and_all_below_down():
+    bare, headed = (Sheet([np.zeros((1, 64, 64, 3))] * 2, ["a", "b"], heads=heads) for heads in ({}, {1: "second"}))
+    assert bare.corner(0, 0) == headed.corner(0, 0)
+    assert headed.corner(1, 0)[1] - bare.corner(1, 0)[1] == HEAD
+    assert headed.extent[0] == bare.extent[0] + HEAD
+    text = next(text for text in headed.figure().axes[0].texts if text.get_text() == "second")
+    assert 64 < text.get_position()[1] < headed.corner(1, 0)[1]
 
 
 def test_frames_differ_only_in_their_tiles(sheet):

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from unweave.errors import InputError
@@ -103,6 +104,69 @@ def test_a_small_data_set_has_fewer_originals(subject):
         Traversal(image=5)(few)
 
 
+class Telling:
+    """A subject whose category shifts the disc to the right, `sizes` being those of its categorical latents."""
+
+    def __init__(self, inner, sizes):
+        self.inner, self.category_sizes = inner, sizes
+
+    def __getattr__(self, name):
+        return getattr(self.inner, name)
+
+    def categories(self, images):
+        return torch.ones(len(images), len(self.category_sizes), dtype=torch.long)
+
+    def decode(self, codes, categories=None):
+        shifted = codes.clone()
+        shifted[:, 3] = codes[:, 3] / 4 + categories.float() @ torch.tensor([1.0, 0.3][: categories.shape[1]]) - 1
+        return self.inner.decode(shifted)
+
+
+class TestBlocks:
+    def test_one_block_a_category_each_decoded_with_it(self, subject, sheets):
+        told = Telling(subject, (3,))
+        picture = Traversal(latents=2)(told)
+        sheet = sheets[0]
+        assert sheet.heads == {2: "category 0", 4: "category 1, the image's own", 6: "category 2"}
+        assert sheet.breaks == {1, 3, 5}
+        assert sheet.labels[2:4] == sheet.labels[4:6] == sheet.labels[6:8] == ["z3  3.14 nats", "z1  2.91 nats"]
+        middles = [centres(sheet.rows[row])[1].mean() for row in (2, 4, 6)]
+        assert (np.diff(middles) > 5).all()
+        code = subject.encode(subject.reference_images(7))[:1].clone()
+        code[:, 3] = -2
+        assert (sheet.rows[6][0] == as_rgb(told.decode(code, torch.tensor([[2]])))[0]).all()
+        assert "3 blocks: category 0; category 1, the image's own; category 2" in picture.alt
+
+    def test_of_several_categorical_latents_one_moves_at_a_time(self, subject, sheets):
+        Traversal(latents=1)(Telling(subject, (2, 3)))
+        assert list(sheets[0].heads.values()) == [
+            "categorical latent 0: category 0",
+            "categorical latent 0: category 1, the image's own",
+            "categorical latent 1: category 0",
+            "categorical latent 1: category 1, the image's own",
+            "categorical latent 1: category 2",
+        ]
+        own, same = sheets[0].rows[3], sheets[0].rows[5]
+        assert (own == same).all()
+
+    def test_blocks_limits_them_and_zero_keeps_the_images_own(self, subject, sheets):
+        told = Telling(subject, (3,))
+        Traversal(latents=2, blocks=2)(told)
+        assert list(sheets[-1].heads) == [2, 4]
+        Traversal(latents=2, blocks=0)(told)
+        assert not sheets[-1].heads
+        assert len(sheets[-1].rows) == 4
+        assert (sheets[-1].rows[2] == sheets[0].rows[4]).all()
+
+    def test_dead_latents_are_greyed_in_every_block(self, subject, sheets):
+        Traversal(latents=5)(Telling(subject, (2,)))
+        assert sheets[0].faint == {6, 11}
+
+    def test_the_moving_form_keeps_the_images_categories(self, subject):
+        frames = Traversal(frames=2, references=2)(Telling(subject, (3,))).animation()
+        assert frames[0].shape == Traversal(frames=2, references=2)(subject).animation()[0].shape
+
+
 @pytest.mark.parametrize("size", [16, 28, 32])
 def test_small_and_colour_images(subject, size):
     picture = Traversal(steps=3)(replace(subject, size=size, channels=3))
@@ -152,6 +216,7 @@ class TestGif:
         ({"frames": 1}, "frames must be 2 or more, got 1"),
         ({"latents": 0}, "latents must be 1 or more, got 0"),
         ({"image": -1}, "image must be 0 or more, got -1"),
+        ({"blocks": -1}, "blocks must be 0 or more, got -1"),
     ],
 )
 def test_numbers_are_checked(wrong, message):

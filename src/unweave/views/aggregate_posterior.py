@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -14,12 +16,14 @@ from unweave.errors import InputError
 from unweave.types import Images, Prior
 from unweave.views import style
 from unweave.views.base import Picture, by_rate
+from unweave.views.compared import differences, short, weight
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MOST = 5_000  # images whose posteriors are averaged
 PANEL = 1.85  # inches
+LINE, WIDE, LONG = 0.14, 26, 60  # inches of a line of words, letters in one, letters that are too many over a panel
 CLIP = 99.5  # percentile of the density, where there is some, that gets the darkest shade
 MASSES = (0.5, 0.9)  # shares of the prior that its contours enclose
 
@@ -128,19 +132,23 @@ class AggregatePosterior:
     """q(z), the average of q(z|x) over at most 5,000 images, as shades of blue in two latents.
 
     Orange lines enclose half and nine tenths of the prior, crosses are a mixture's modes. Shades are scaled to each
-    panel. Several subjects stand side by side on the same axes, named by what sets them apart. A model with fewer
+    panel. Several subjects stand side by side on the same axes, named by what sets them apart and ordered by beta,
+    then alpha; where each beta comes with each alpha, rows are betas and columns alphas. A model with fewer
     than two latents, or a subject that gives no posteriors, raises InputError. Protocol: Mathieu et al. 2019,
     https://arxiv.org/abs/1812.02833, figure 2.
     """
 
+    several: ClassVar[bool] = True
+
     latents: Annotated[tuple[int, int] | None, "numbers of the two latents; those that carry most if not given"] = None
     reach: Annotated[float | None, "half the side of the square that is drawn; to fit if not given"] = None
     cells: Annotated[int, "grid cells along each side"] = 240
-    columns: Annotated[int, "panels side by side"] = 4
+    columns: Annotated[int | None, "panels side by side; if not given one an alpha in a whole grid, else 4"] = None
 
     def __post_init__(self) -> None:
         checks.at_least(2, cells=self.cells)
-        checks.at_least(1, columns=self.columns)
+        if self.columns is not None:
+            checks.at_least(1, columns=self.columns)
         if self.reach is not None:
             checks.positive(reach=self.reach)
         if self.latents is not None:
@@ -154,13 +162,18 @@ class AggregatePosterior:
         for each in subjects:
             if not isinstance(each, Encodes):
                 raise InputError("aggregate-posterior needs a trained run with posteriors, got one without")
+        subjects = _ordered(subjects)
         clouds = [Cloud.of(each, self.latents) for each in subjects]
-        titles = _differences([each.settings for each in subjects]) if len(subjects) > 1 else [clouds[0].title]
+        named = differences([each.settings for each in subjects])
+        titles = [_above(words, each.name) for words, each in zip(named, subjects, strict=True)]
+        titles = titles if len(clouds) > 1 else [clouds[0].title]
         reach = self.reach or max(cloud.reach() for cloud in clouds)
-        columns = min(self.columns, len(clouds))
+        columns = min(self.columns or _alphas(subjects) or 4, len(clouds))
         rows = -(-len(clouds) // columns)
+        extra = LINE * max(title.count("\n") for title in titles)
+        alike = len({cloud.latents for cloud in clouds}) == 1
         with style.applied():
-            size = (3.3, 3.6) if len(clouds) == 1 else (PANEL * columns + 0.3, (PANEL + 0.22) * rows + 0.45)
+            size = (3.3, 3.6) if len(clouds) == 1 else (PANEL * columns + 0.3, (PANEL + 0.22 + extra) * rows + 0.45)
             made = style.figure(*size, layout="constrained")
             grid = made.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
             for number, axes in enumerate(grid.flat):
@@ -169,10 +182,10 @@ class AggregatePosterior:
                     continue
                 self._panel(axes, clouds[number], reach)
                 axes.set_title(titles[number])
-                if number + columns >= len(clouds):
+                if number + columns >= len(clouds) or not alike:
                     axes.set_xlabel(f"z{clouds[number].latents[0]}")
                     axes.tick_params(labelbottom=True)
-                if number % columns == 0:
+                if number % columns == 0 or not alike:
                     axes.set_ylabel(f"z{clouds[number].latents[1]}")
             made.supxlabel("blue: codes; orange: half and nine tenths of the prior", fontsize=style.SMALL)
         return Picture(made, _words(clouds, titles))
@@ -205,31 +218,32 @@ def enclosing(density: np.ndarray, masses: Sequence[float]) -> list[float]:
     return sorted(set(found))
 
 
-def _flat(settings: Any) -> dict[str, Any]:
-    """Nested settings under dotted names, those of method and training without a prefix."""
-    flat: dict[str, Any] = {}
-    for group, values in settings.items():
-        prefix = "" if group in ("method", "training") else f"{group}."
-        if isinstance(values, dict):
-            flat |= {prefix + k: v for k, v in values.items() if k != "name"} | {group: values.get("name")}
-    return flat
+def _above(words: str, name: str) -> str:
+    """What stands over a panel: its differences in short lines, or the name of the run if they are none or many."""
+    return textwrap.fill(words, WIDE) if 0 < len(words) <= LONG else textwrap.fill(name, WIDE)
 
 
-def _differences(settings: Sequence[Any]) -> list[str]:
-    """For each table what it does not share with all others: "beta 1, alpha 0"; all but seeds if nothing else."""
-    tables = [_flat(each) for each in settings]
-    names = list(dict.fromkeys(name for table in tables for name in table))
-    unlike = [n for n in names if len({repr(table.get(n)) for table in tables}) > 1]
-    return [", ".join(f"{n} {_short(table.get(n))}" for n in unlike) or f"run {k}" for k, table in enumerate(tables)]
+def _ordered(subjects: Sequence[Encodes]) -> list[Encodes]:
+    """By beta, then by alpha; those without either last, otherwise as given."""
+
+    def place(subject: Encodes) -> list[float]:
+        found = (weight(subject.settings, name) for name in ("beta", "alpha"))
+        return [math.inf if value is None else value for value in found]
+
+    return sorted(subjects, key=place)
 
 
-def _short(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+def _alphas(subjects: Sequence[Encodes]) -> int | None:
+    """How many alphas there are, if every beta comes with each of them once; else None."""
+    pairs = [(weight(each.settings, "beta"), weight(each.settings, "alpha")) for each in subjects]
+    betas, alphas = ({pair[k] for pair in pairs} for k in (0, 1))
+    whole = len(pairs) == len(set(pairs)) == len(betas) * len(alphas)
+    return len(alphas) if whole and len(betas) > 1 and len(alphas) > 1 else None
 
 
 def _heading(subject: Encodes) -> str:
     method = subject.settings.get("method", {})
-    weights = [f"{name} {_short(method[name])}" for name in ("beta", "alpha") if name in method]
+    weights = [f"{name} {short(method[name])}" for name in ("beta", "alpha") if name in method]
     return "\n".join(filter(None, [subject.title.partition(",")[0], ", ".join(weights)]))
 
 

@@ -31,6 +31,37 @@ GIF_TRIES = ((1, 256), (1, 64), (2, 64), (2, 16), (4, 8))
 LARGEST = 128  # pixels; larger images are averaged down, since many stand side by side
 
 
+@dataclass(frozen=True)
+class Classes:
+    """Codes (n, d) with the class of each row (n,), which `names` names; `images` gives those of some rows.
+
+    A class that no row belongs to has no magnitude: it is left out, and the others are numbered anew.
+
+    >>> Classes(np.array([[1.0, 0.0], [-3.0, 2.0]]), np.array([2, 2]), ("a", "b", "c"), lambda rows: None).magnitudes()
+    array([[2., 1.]])
+    """
+
+    codes: np.ndarray
+    labels: np.ndarray
+    names: tuple[str, ...]
+    images: Callable[[np.ndarray], Images]
+
+    def __post_init__(self) -> None:
+        present, labels = np.unique(self.labels, return_inverse=True)
+        object.__setattr__(self, "labels", labels)
+        object.__setattr__(self, "names", tuple(self.names[int(k)] for k in present))
+
+    def magnitudes(self) -> np.ndarray:
+        """Mean |z_d| over the rows of each class, (classes, d)."""
+        return np.stack([np.abs(self.codes[self.labels == k]).mean(0) for k in range(len(self.names))])
+
+    def typical(self, k: int) -> int:
+        """The row of class `k` whose code is nearest to the mean code of the class."""
+        rows = np.flatnonzero(self.labels == k)
+        own = self.codes[rows]
+        return int(rows[((own - own.mean(0)) ** 2).sum(1).argmin()])
+
+
 @runtime_checkable
 class Subject(Protocol):
     """What figures and reports look at: a trained model with its data set, its log and its scores."""
@@ -98,6 +129,18 @@ class Subject(Protocol):
 
     def decode(self, codes: Codes, categories: Tensor | None = None) -> Images:
         """Turn codes (n, d), and categories where the model has some, into images (n, C, H, W) in [0, 1]."""
+        ...
+
+    @property
+    def category_sizes(self) -> tuple[int, ...]:
+        """Size of each categorical latent that the model tells, () where it tells none."""
+        ...
+
+    def classes(self, factor: str | None = None) -> Classes | None:
+        """Codes by class: labels, or the values of `factor` (the first one if there are neither name nor labels).
+
+        None where the data set has no classes; a factor that it does not have raises InputError.
+        """
         ...
 
     def factor_code_information(self) -> tuple[np.ndarray, Sequence[str]] | None:
@@ -180,20 +223,54 @@ class Picture:
 
 
 class View(Protocol):
-    """A registered figure: a frozen dataclass of settings that turns a subject into a picture."""
+    """A registered figure: a frozen dataclass of settings that turns a subject into a picture.
 
-    def __call__(self, subject: Subject) -> Picture:
+    One whose class says `several = True` is given a list of subjects instead.
+    """
+
+    def __call__(self, subject: Any) -> Picture:
         """Draw; a subject that lacks what the figure needs raises InputError."""
         ...
 
 
-def draw(name: str, subject: Subject, given: Mapping[str, object] | None = None) -> Picture:
-    """Draw the registered figure `name` of `subject`, with settings by name.
+def draw(name: str, subject: Subject | Sequence[Subject], given: Mapping[str, object] | None = None) -> Picture:
+    """Draw the registered figure `name` of a subject, or of several where it takes them, with settings by name.
 
-    An unknown figure or setting, or a subject that lacks what the figure needs, raises InputError.
+    An unknown figure or setting, several subjects for a figure of one, or a subject that lacks what the figure needs
+    raises InputError.
     """
-    view: View = settings.build(figures.get(name), given, of=name)
-    return view(subject)
+    kind = figures.get(name)
+    view: View = settings.build(kind, given, of=name)
+    subjects = list(subject) if isinstance(subject, Sequence) else [subject]
+    if getattr(kind, "several", False):
+        return view(subjects)
+    if len(subjects) != 1:
+        raise InputError(f"{name} is a figure of one run, got {len(subjects)}")
+    return view(subjects[0])
+
+
+def classes_of(subject: Subject, factor: str | None, figure: str) -> Classes:
+    """The classes of a subject; InputError where its data set has none."""
+    found = subject.classes(factor)
+    if found is None:
+        raise InputError(f"{figure} needs a data set with classes or known factors, {subject.name} has neither")
+    return found
+
+
+def with_latent(codes: Codes, latent: int, value: float) -> Codes:
+    """A copy of codes (n, d) in which one latent has this value."""
+    changed = codes.clone()
+    changed[:, latent] = value
+    return changed
+
+
+def number(value: float) -> str:
+    """At most two decimals, with a true minus sign.
+
+    >>> number(-1.0) == "\N{MINUS SIGN}1", number(0.666)
+    (True, '0.67')
+    """
+    return f"{round(float(value), 2) + 0.0:g}".replace("-", "\N{MINUS SIGN}")
 
 
 def by_rate(kl_per_latent: np.ndarray) -> np.ndarray:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -17,12 +17,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TILE = 64  # pixels: smaller images are enlarged by a whole factor to about this size
-GAP, BREAK, EDGE, FOOT = (
-    2,
-    10,
-    8,
-    34,
-)  # pixels: between tiles, between groups of rows, around, below for words
+# Pixels: between tiles, between groups of rows, around, below for words, over a row for its head.
+GAP, BREAK, EDGE, FOOT, HEAD = 2, 10, 8, 34, 26
 
 
 @dataclass(frozen=True)
@@ -30,8 +26,8 @@ class Sheet:
     """Rows of tiles (h, w, 3) in [0, 1], all of one size; a row may be shorter than the others.
 
     `labels` stand left of the rows, `foot` holds words under the sheet by position (0.5 is the middle of the
-    first column). `faint` rows are greyed, rows in `breaks` have room below, tiles in `framed` (row, column)
-    an outline.
+    first column). `faint` rows are greyed, rows in `breaks` have room below, those in `heads` words above, tiles in
+    `framed` (row, column) an outline.
     """
 
     rows: Sequence[np.ndarray]
@@ -40,6 +36,7 @@ class Sheet:
     faint: frozenset[int] = frozenset()
     breaks: frozenset[int] = frozenset()
     framed: Sequence[tuple[int, int]] = ()
+    heads: Mapping[int, str] = field(default_factory=dict[int, str])
 
     @property
     def zoom(self) -> int:
@@ -60,7 +57,8 @@ class Sheet:
     def corner(self, row: int, column: float) -> tuple[float, float]:
         """Find the upper left corner (x, y) of a tile, counted from the first tile's, pixels at scale 1."""
         height, width = self.tile
-        return column * (width + GAP), row * (height + GAP) + BREAK * sum(b < row for b in self.breaks)
+        room = BREAK * sum(b < row for b in self.breaks) + HEAD * sum(h <= row for h in self.heads)
+        return column * (width + GAP), row * (height + GAP) + room
 
     @property
     def extent(self) -> tuple[int, int]:
@@ -93,6 +91,8 @@ class Sheet:
                 y = self.corner(number, 0)[1] + self.tile[0] / 2
                 colour = style.GREY if number in self.faint else style.INK
                 axes.text(-8, y, label, ha="right", va="center", color=colour)
+            for row, words in self.heads.items():
+                axes.text(0, self.corner(row, 0)[1] - 5, words, ha="left", va="bottom")
             for position, words in self.foot:
                 x = self.corner(0, position)[0] - GAP / 2
                 axes.text(x, height + 8, words, ha="center", va="top", fontsize=style.SMALL)

@@ -1,5 +1,6 @@
 """Latent traversals: one row per latent, which moves while the others stay."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -7,12 +8,12 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw
 from scipy.stats import norm
+from torch import Tensor
 
 from unweave import checks
 from unweave.errors import InputError
-from unweave.types import Codes
 from unweave.views import style
-from unweave.views.base import DEAD, Picture, Subject, as_rgb, by_rate
+from unweave.views.base import DEAD, Picture, Subject, as_rgb, by_rate, number, with_latent
 from unweave.views.sheet import EDGE, Sheet
 
 
@@ -22,8 +23,9 @@ class Traversal:
 
     Rows are sorted by mean KL, which stands beside each in nats per image; dead latents (KL below 0.1 nats)
     come last and are greyed. The other latents stay at the code of the outlined image, or at 0 with span
-    "zero"; its categories stay in any case. Saved as .gif, rows are latents, columns are reference images, and
-    all latents move forth and back together.
+    "zero". A model that tells categories gets the rows once for each category, in blocks; of several categorical
+    latents one takes its values while the others stay at those of the image. Saved as .gif, rows are latents, columns
+    are reference images, whose categories stay, and all latents move forth and back together.
     Source: the rows and the KL beside them are those of Kim and Mnih 2018, https://arxiv.org/abs/1802.05983.
 
     >>> Traversal(span="quantiles", steps=3).values.round(2).tolist()
@@ -36,7 +38,8 @@ class Traversal:
         "or -1 to 1 with all other latents at 0",
     ] = "two"
     steps: Annotated[int, "number of values, which is the number of columns"] = 7
-    latents: Annotated[int, "largest number of rows"] = 10
+    latents: Annotated[int, "largest number of rows, in each block"] = 10
+    blocks: Annotated[int, "largest number of blocks; 0 keeps the image's own categories, in a single one"] = 10
     image: Annotated[int, "which reference image the traversal starts from, counted from 0"] = 0
     references: Annotated[int, "number of reference images in the moving form"] = 4
     frames: Annotated[int, "number of frames from one end to the other in the moving form"] = 13
@@ -45,7 +48,7 @@ class Traversal:
         checks.one_of(("two", "three", "quantiles", "zero"), span=self.span)
         checks.at_least(2, steps=self.steps, frames=self.frames)
         checks.at_least(1, latents=self.latents, references=self.references)
-        checks.nonnegative(image=self.image)
+        checks.nonnegative(image=self.image, blocks=self.blocks)
 
     @property
     def values(self) -> np.ndarray:
@@ -62,20 +65,25 @@ class Traversal:
         codes, categories = subject.encode(originals), subject.categories(originals)
         order = by_rate(subject.kl_per_latent)[: self.latents]
         start = codes[at : at + 1] * (self.span != "zero")
-        moved = torch.cat([_set(start, int(j), value) for j in order for value in self.values])
-        kept = None if categories is None else categories[at : at + 1].expand(len(moved), -1)
-        walks = as_rgb(subject.decode(moved, kept))
-        rows = [as_rgb(originals), as_rgb(subject.decode(codes, categories)), *np.split(walks, len(order))]
+        moved = torch.cat([with_latent(start, int(j), value) for j in order for value in self.values])
+        blocks = _blocks(None if categories is None else categories[at], subject.category_sizes, self.blocks)
+        rows = [as_rgb(originals), as_rgb(subject.decode(codes, categories))]
+        for kept in blocks.values():
+            walks = subject.decode(moved, None if kept is None else kept.expand(len(moved), -1))
+            rows += np.split(as_rgb(walks), len(order))
         live, labels = _labels(subject.kl_per_latent, order)
+        heads = {2 + len(order) * k: head for k, head in enumerate(blocks) if head}
         sheet = Sheet(
             rows,
-            ["original", "reconstruction", *labels],
-            foot=[(column + 0.5, _number(value)) for column, value in enumerate(self.values)],
-            faint=frozenset(2 + row for row, alive in enumerate(live) if not alive),
-            breaks=frozenset({1}),
+            ["original", "reconstruction", *labels * len(blocks)],
+            foot=[(column + 0.5, number(value)) for column, value in enumerate(self.values)],
+            faint=frozenset(2 + row for row, alive in enumerate([*live] * len(blocks)) if not alive),
+            breaks=frozenset({1, *(row - 1 for row in heads)}),
             framed=[] if self.span == "zero" else [(0, at), (1, at)],
+            heads=heads,
         )
-        return Picture(sheet.figure(), _words(subject, labels, self.values), lambda: self._film(subject, order))
+        words = _words(subject, labels, self.values, list(heads.values()))
+        return Picture(sheet.figure(), words, lambda: self._film(subject, order))
 
     def _spread(self, n: int) -> np.ndarray:
         if self.span == "quantiles":
@@ -90,20 +98,28 @@ class Traversal:
         values = self._spread(self.frames)
         moments: list[list[np.ndarray]] = []
         for value in values:
-            moved = torch.cat([_set(starts, int(j), value) for j in order])
+            moved = torch.cat([with_latent(starts, int(j), value) for j in order])
             moments.append(np.split(as_rgb(subject.decode(moved, kept)), len(order)))
         live, labels = _labels(subject.kl_per_latent, order)
         faint = frozenset(row for row, alive in enumerate(live) if not alive)
-        ends = [(0.15, _number(values[0])), (len(starts) - 0.15, _number(values[-1]))]
+        ends = [(0.15, number(values[0])), (len(starts) - 0.15, number(values[-1]))]
         sheet = Sheet(moments[0], labels, foot=ends, faint=faint)
         there = [_with_knob(frame, sheet, k / (self.frames - 1)) for k, frame in enumerate(sheet.frames(moments))]
         return there + there[-2:0:-1]
 
 
-def _set(codes: Codes, latent: int, value: float) -> Codes:
-    changed = codes.clone()
-    changed[:, latent] = value
-    return changed
+def _blocks(own: Tensor | None, sizes: Sequence[int], most: int) -> dict[str, Tensor | None]:
+    """Categories (1, L) of each block under its head; a single block without head where there is nothing to change."""
+    if own is None or not sizes or most == 0:
+        return {"": None if own is None else own[None]}
+    found: dict[str, Tensor | None] = {}
+    for latent, size in enumerate(sizes):
+        name = "category" if len(sizes) == 1 else f"categorical latent {latent}: category"
+        for k in range(size):
+            kept = own.clone()[None]
+            kept[0, latent] = k
+            found[f"{name} {k}" + (", the image's own" if k == own[latent] else "")] = kept
+    return dict(list(found.items())[:most])
 
 
 def _labels(kl_per_latent: np.ndarray, order: np.ndarray) -> tuple[np.ndarray, list[str]]:
@@ -111,15 +127,12 @@ def _labels(kl_per_latent: np.ndarray, order: np.ndarray) -> tuple[np.ndarray, l
     return rates >= DEAD, [f"z{j}  {rate:.2f} nats" for j, rate in zip(order, rates, strict=True)]
 
 
-def _number(value: float) -> str:
-    return f"{round(float(value), 2) + 0.0:g}".replace("-", "\N{MINUS SIGN}")
-
-
-def _words(subject: Subject, labels: list[str], values: np.ndarray) -> str:
+def _words(subject: Subject, labels: list[str], values: np.ndarray, heads: list[str]) -> str:
     rows = ", ".join(labels).replace("  ", " ")
+    again = f" These rows come once for each of {len(heads)} blocks: {'; '.join(heads)}." if heads else ""
     return (
         f"Latent traversal of {subject.title}: originals, reconstructions, then one row per latent moved "
-        f"from {_number(values[0])} to {_number(values[-1])}, sorted by KL: {rows}."
+        f"from {number(values[0])} to {number(values[-1])}, sorted by KL: {rows}.{again}"
     )
 
 
