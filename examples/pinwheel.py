@@ -40,6 +40,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--steps", type=int, default=500)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("pinwheel"))
+    parser.add_argument("--overwrite", action="store_true", help="replace the runs in OUT")
     given = parser.parse_args(arguments)
     betas, alphas = ([float(each) for each in text.split(",")] for text in (given.betas, given.alphas))
     runs, rows = [], []
@@ -55,7 +56,7 @@ def main(arguments: list[str] | None = None) -> None:
                 seed=given.seed,
                 threads=1,
                 out=given.out / f"beta-{beta:g}-alpha-{alpha:g}",
-                overwrite=True,
+                overwrite=given.overwrite,
                 watchers=[],
             )
             runs.append(run)
