@@ -166,13 +166,30 @@ metrics: Registry[Any] = Registry(
         "beta-vae-score": "unweave.metrics.beta_vae_score:BetaVAEScore",
         "factor-vae-score": "unweave.metrics.factor_vae_score:FactorVAEScore",
         "mig": "unweave.metrics.mig:MIG",
+        "mig-sampled": "unweave.metrics.mig_sampled:SampledMIG",
         "dci": "unweave.metrics.dci:DCI",
+        "sap": "unweave.metrics.sap:SAP",
+        "modularity": "unweave.metrics.modularity:Modularity",
+        "explicitness": "unweave.metrics.explicitness:Explicitness",
+        "irs": "unweave.metrics.irs:IRS",
+        "infomec": "unweave.metrics.infomec:InfoMEC",
+        "gaussian-total-correlation": "unweave.metrics.gaussian_total_correlation:GaussianTotalCorrelation",
+        "wasserstein-correlation": "unweave.metrics.wasserstein_correlation:WassersteinCorrelation",
+        "code-mutual-information": "unweave.metrics.code_mutual_information:CodeMutualInformation",
         "cluster-accuracy": "unweave.metrics.cluster_accuracy:ClusterAccuracy",
         "hoyer": "unweave.metrics.hoyer:Hoyer",
         "overlap": "unweave.metrics.overlap:Overlap",
         "prior-match": "unweave.metrics.prior_match:PriorMatch",
         "elbo-decomposition": "unweave.metrics.elbo_decomposition:ElboDecomposition",
         "iwae": "unweave.metrics.iwae:IWAE",
+    },
+)
+comparisons: Registry[Any] = Registry(
+    "comparison",
+    "unweave.comparisons",
+    {
+        "udr": "unweave.metrics.udr:UDR",
+        "model-centrality": "unweave.metrics.model_centrality:ModelCentrality",
     },
 )
 figures: Registry[Any] = Registry(
@@ -194,6 +211,7 @@ ALL: dict[str, Registry[Any]] = {
     "methods": methods,
     "data": datasets,
     "metrics": metrics,
+    "comparisons": comparisons,
     "nets": nets,
     "priors": priors,
     "likelihoods": likelihoods,

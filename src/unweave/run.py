@@ -23,6 +23,8 @@ from unweave.engine.callbacks.progress import ProgressBar
 from unweave.engine.train import read_log
 from unweave.errors import InputError
 from unweave.metrics.base import Metric
+from unweave.metrics.calibration import calibrated, calibrates, is_calibrated
+from unweave.metrics.doctor import RULES, Finding, doctor
 from unweave.metrics.probe import Encoded, Probe
 from unweave.recipes import load as load_recipe
 from unweave.seeds import Generators, numpy_generator
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 POOL = 60_000  # images encoded once, from which every metric draws
 SHOWN = 10_000  # images encoded for pictures of classes
 CHUNK = 500  # images encoded at a time
+DIAGNOSIS = "doctor.json"
 COLUMNS = ["run", "method", "data", "seed", "metric", "factor", "value", "low", "high", "settings_hash"]
 
 
@@ -218,23 +221,30 @@ class Run:
         self,
         metrics: Sequence[str] | str | None = None,
         settings: Mapping[str, Mapping[str, Any]] | None = None,
+        *,
+        calibrate: bool = True,
     ) -> dict[str, Score]:
         """Scores by the metric's name, kept in metrics.json; one already there for these weights is not made again.
 
         `settings` maps a metric's name to settings of its own. A metric that does not apply is left out; `metrics`
-        says why. Unknown names raise InputError.
+        says why. With `calibrate`, scores against true factors get their floor and ceiling, stored ones too. Unknown
+        names raise InputError.
         """
         scores: dict[str, Score] = {}
         for name, metric in self._built(metrics, settings).items():
             key = f"{name} v{metric.version} {short_hash(repr(metric))} {self.weights_hash}"
             known = self._stored_scores()
-            if key not in known:
-                if metric.refuses(self.probe) is not None:
-                    continue
-                score = metric(self.probe).as_json()
-                known = {**known, key: {"metric": name, "weights": self.weights_hash, "pool": POOL, "score": score}}
-                folder.write_json(self.path / folder.SCORES, {"scores": known})
-            scores[name] = Score.from_json(self._stored_scores()[key]["score"])
+            if key not in known and metric.refuses(self.probe) is not None:
+                continue
+            score = Score.from_json(known[key]["score"]) if key in known else metric(self.probe)
+            lacks = calibrate and calibrates(metric) and not is_calibrated(score)
+            if lacks:
+                score = calibrated(score, metric, self.probe)
+            if lacks or key not in known:
+                entry = {"metric": name, "weights": self.weights_hash, "pool": POOL, "score": score.as_json()}
+                folder.write_json(self.path / folder.SCORES, {"scores": {**known, key: entry}})
+                score = Score.from_json(self._stored_scores()[key]["score"])
+            scores[name] = score
         return scores
 
     def _stored_scores(self) -> dict[str, Any]:
@@ -273,11 +283,21 @@ class Run:
         names = tuple(f"{wanted} {value:.3g}" for value in data.factors[column].values)
         return Classes(probe.codes, probe.known_factors[:, column], names, images)
 
+    @cached_property
+    def findings(self) -> list[Finding]:
+        """What is right and wrong with the codes, in sentences with their numbers; kept in doctor.json."""
+        path, key = self.path / DIAGNOSIS, f"{self.weights_hash} v{RULES}"
+        held: dict[str, Any] = folder.read_json(path) if path.exists() else {}
+        if held.get("of") != key:
+            held = {"of": key, "findings": [finding.as_json() for finding in doctor(self.probe)]}
+            folder.write_json(path, held)
+        return [Finding(**finding) for finding in held["findings"]]
+
     def factor_code_information(self) -> tuple[np.ndarray, Sequence[str]] | None:
         """Share of each factor's entropy that each latent tells, (K, d), and the factors' names; None if undefined."""
         if not isinstance(self.data, FactorData):
             return None
-        score = self.evaluate(["mig"])["mig"]
+        score = self.evaluate(["mig"], calibrate=False)["mig"]
         if "normalised" not in score.tables:  # a single latent, say
             return None
         return np.asarray(score.tables["normalised"]), list(score.per_factor)

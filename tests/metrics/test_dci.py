@@ -138,5 +138,5 @@ def test_one_factor_has_completeness_but_no_disentanglement():
 def test_wrong_settings_are_refused():
     with pytest.raises(InputError, match="trees must be 1 or more, got 0"):
         DCI(trees=0)
-    with pytest.raises(InputError, match="backend must be 'random-forest', got 'lasso'"):
-        dci(np.eye(4), np.eye(4, dtype=int), backend="lasso")
+    with pytest.raises(InputError, match="backend must be 'random-forest', 'gbt' or 'lasso', got 'forest'"):
+        dci(np.eye(4), np.eye(4, dtype=int), backend="forest")

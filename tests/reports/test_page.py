@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from unweave.errors import InputError
+from unweave.metrics.doctor import Finding
 from unweave.reports import page, write
 from unweave.types import Score
 
@@ -108,7 +109,8 @@ def test_says_what_was_run_and_how_to_make_it_again(text, subject):
 
 def test_table_of_scores(text):
     shown = Tree(text).text
-    assert "factor-vae-score 0.812 0.790 to 0.830 0.310 1.000 in sample 0.823, held out 0.812" in shown
+    said = "73 % of the way from noise (0.31) to the true factors (1.00)"
+    assert f"factor-vae-score 0.812 0.790 to 0.830 0.310 1.000 {said} in sample 0.823, held out 0.812" in shown
     assert "needs at least 100 draws with known factors" in shown
     assert "reconstruction 24.3" in shown
     assert "nats per image; lower is better" in shown
@@ -122,6 +124,20 @@ def test_without_scores_factors_or_log(subject, tmp_path):
     assert "Not scored yet." in shown.text
     assert "Not drawn: curves need a log" in shown.text
     assert "Not drawn: mutual-information needs a data set with known factors" in shown.text
+
+
+def test_what_the_doctor_found_is_told_with_its_numbers(subject, tmp_path):
+    assert "What the codes are like" not in Tree(write([subject], tmp_path / "r.html").read_text("utf-8")).text
+    found = [
+        Finding("live latents", f"All live. {EVIL}", True, {"kl": [0.5, 2.0]}),
+        Finding("missing factors", "Nobody carries shape.", False, {"together": {"shape": 0.01}}),
+    ]
+    object.__setattr__(subject, "findings", found)
+    shown = Tree(write([subject], tmp_path / "r.html").read_text("utf-8"))
+    assert not shown.wrong
+    assert "script" not in {name for name, _ in shown.tags}
+    for words in (f"All live. {EVIL}", "Look here: Nobody carries shape.", "live latents: kl 0.5, 2", "shape 0.01"):
+        assert words in shown.text
 
 
 def test_hostile_names_stay_text(subject, text, tmp_path):

@@ -19,6 +19,8 @@ COMMANDS = {
     "demo": "unweave.cli.demo:demo",
     "train": "unweave.cli.train:signed",
     "evaluate": "unweave.cli.evaluate:signed",
+    "score": "unweave.cli.score:signed",
+    "doctor": "unweave.cli.doctor:doctor",
     "draw": "unweave.cli.draw:signed",
     "traverse": "unweave.cli.draw:signed_traverse",
     "reconstruct": "unweave.cli.draw:signed_reconstruct",

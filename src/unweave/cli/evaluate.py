@@ -8,25 +8,30 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from unweave import checks, registry
-from unweave.cli.options import argument, option, options_of, value_of
+from unweave.cli.options import Options, argument, option, options_of, value_of
 from unweave.cli.options import signed as with_options
 from unweave.types import Score
 
 
 def signed(tokens: list[str]) -> Callable[..., Any]:
     """The command with the settings of the metrics that `tokens` name."""
-    names = _names(value_of("--metrics", tokens))
+    return with_options(_evaluate, [argument("run", "folder of the run"), *score_options(tokens)])
+
+
+def score_options(tokens: list[str]) -> Options:
+    """Which metrics, how to print them, and the settings of those that `tokens` name."""
     options = [
-        argument("run", "folder of the run"),
         option("metrics", f"all, or names with commas between: {', '.join(registry.metrics.names())}", "Scores"),
+        option("calibrate", "also say what noise and the true factors would get [yes]", "Scores", kind=bool),
         option("json", "print strict JSON", "Scores", kind=bool),
     ]
-    for name in names:
+    for name in names_of(value_of("--metrics", tokens)):
         options += options_of(registry.metrics.get(name), f"Settings of {name}", f"{name}.")
-    return with_options(_evaluate, options)
+    return options
 
 
-def _names(given: str | None) -> list[str]:
+def names_of(given: str | None) -> list[str]:
+    """Names of the metrics in what `--metrics` was given, all if nothing; an unknown one raises InputError."""
     if given in (None, "all"):
         return registry.metrics.names()
     wanted = [name.strip() for name in str(given).split(",") if name.strip()]
@@ -35,53 +40,80 @@ def _names(given: str | None) -> list[str]:
     return wanted
 
 
-def _evaluate(words: tuple[str, ...], given: dict[str, Any]) -> None:
-    from unweave.run import Run
-
-    as_json = given.pop("json", False)
-    names = _names(given.pop("metrics", None))
+def settings_in(given: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Settings by metric from options such as mig.bins."""
     settings: dict[str, dict[str, Any]] = {}
     for key, value in given.items():
         metric, _, setting = key.partition(".")
         settings.setdefault(metric.replace("_", "-"), {})[setting] = value
+    return settings
+
+
+def _evaluate(words: tuple[str, ...], given: dict[str, Any]) -> None:
+    from unweave.run import Run
+
+    as_json, calibrate = given.pop("json", False), given.pop("calibrate", True)
+    names = names_of(given.pop("metrics", None))
+    settings = settings_in(given)
     run = Run(words[0])
     wanted, refused = run.metrics(names, settings)
     scores: dict[str, Score] = {}
     for name in wanted:
         if not as_json:
             print(f"{name} ...", file=sys.stderr)
-        scores |= run.evaluate([name], settings)
-    fit = run.fit()
+        scores |= run.evaluate([name], settings, calibrate=calibrate)
     if as_json:
-        print(json.dumps({name: score.as_json() for name, score in scores.items()}, indent=1, allow_nan=False))
+        print_json(scores)
         return
-    show(run.title, fit, scores, refused)
+    show(run.title, scores, refused, run.fit())
 
 
-def show(title: str, fit: Mapping[str, float], scores: Mapping[str, Score], refused: Mapping[str, str]) -> None:
-    """Print scores as a table for people."""
+def print_json(scores: Mapping[str, Score]) -> None:
+    """Print scores by name as strict JSON."""
+    print(json.dumps({name: score.as_json() for name, score in scores.items()}, indent=1, allow_nan=False))
+
+
+def show(
+    title: str, scores: Mapping[str, Score], refused: Mapping[str, str], fit: Mapping[str, float] | None = None
+) -> None:
+    """Print scores as a table for people: value, interval, floor, ceiling and verdict side by side."""
     from rich.console import Console
     from rich.table import Table
 
+    from unweave.metrics.calibration import verdict
+
     console = Console(highlight=False)
     table = Table(title=title, title_justify="left", show_edge=False, pad_edge=False)
-    for heading, justify in (
-        ("score", "left"),
-        ("value", "right"),
-        ("95 % interval", "right"),
-        ("of which", "left"),
-    ):
-        table.add_column(heading, justify=justify)  # type: ignore[arg-type]
+    for heading in ("score", "value", "95 % interval", "noise", "truth", "which says"):
+        side = "left" if heading in ("score", "which says") else "right"
+        table.add_column(heading, justify=side)
     for name, score in scores.items():
         interval = "" if score.interval is None else f"{score.interval[0]:.3f} to {score.interval[1]:.3f}"
-        inside = {**score.parts, **({} if score.parts else score.per_factor)}
-        parts = ", ".join(f"{part.replace('_', ' ')} {value:.3f}" for part, value in inside.items())
-        table.add_row(name, f"{score.value:.3f}", interval, score.reason or parts)
+        ends = ["" if end is None else f"{end:.3f}" for end in (score.floor, score.ceiling)]
+        said = verdict(score).partition(": ")[2]
+        table.add_row(name, f"{score.value:.3f}", interval, *ends, "; ".join(filter(None, (score.reason, said))))
     console.print(table)
+    for name, score in scores.items():
+        if parts := _parts(score):
+            console.print(f"{name}: {parts}")
+    if fit is not None:
+        console.print(f"\n{_fit(fit)}")
+    for name, reason in refused.items():
+        console.print(f"not scored: {name}: {reason}")
+
+
+def _parts(score: Score) -> str:
+    """Sub-scores, or the values by factor, and what truth without one factor would get."""
+    inside = {**score.parts, **({} if score.parts else score.per_factor)}
+    told = [f"{part.replace('_', ' ')} {value:.3f}" for part, value in inside.items()]
+    without = [f"{name} {value:.3f}" for name, value in score.tables.get("as_if_missing", {}).items()]
+    lines = [", ".join(told), f"truth without {', '.join(without)}" if without else ""]
+    return "; ".join(line for line in lines if line)
+
+
+def _fit(fit: Mapping[str, float]) -> str:
     floor = ""
     if "distortion_floor" in fit:
         floor = f" (floor {fit['distortion_floor']:.2f}, excess {fit['distortion_excess']:.2f})"
     told = f", of categories {fit['rate_of_categories']:.2f}" if "rate_of_categories" in fit else ""
-    console.print(f"\ndistortion {fit['distortion']:.2f}{floor}, rate {fit['rate']:.2f}{told}, nats per image")
-    for name, reason in refused.items():
-        console.print(f"not scored: {name}: {reason}")
+    return f"distortion {fit['distortion']:.2f}{floor}, rate {fit['rate']:.2f}{told}, nats per image"

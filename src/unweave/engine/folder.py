@@ -90,7 +90,7 @@ def clear(path: Path) -> None:
     """Remove what a run wrote, and nothing else that lies in the folder."""
     from unweave.engine.checkpoint import FOLDER, PATTERN
 
-    for name in (DONE, WEIGHTS, LOG, SCORES, "report.html", SETTINGS):
+    for name in (DONE, WEIGHTS, LOG, SCORES, "doctor.json", "report.html", SETTINGS):
         (path / name).unlink(missing_ok=True)
     for file in (path / FOLDER).glob(PATTERN):
         file.unlink()

@@ -1,15 +1,29 @@
 """Scores of codes: pure functions on arrays, and the settings classes behind them."""
 
 from unweave.metrics.beta_vae_score import beta_vae_score as beta_vae_score
+from unweave.metrics.calibration import calibrated as calibrated
+from unweave.metrics.calibration import verdict as verdict
 from unweave.metrics.cluster_accuracy import cluster_accuracy as cluster_accuracy
+from unweave.metrics.code_mutual_information import code_mutual_information as code_mutual_information
+from unweave.metrics.comparison import Comparison as Comparison
 from unweave.metrics.dci import dci as dci
 from unweave.metrics.elbo_decomposition import elbo_decomposition as elbo_decomposition
+from unweave.metrics.explicitness import explicitness as explicitness
 from unweave.metrics.factor_vae_score import factor_vae_score as factor_vae_score
+from unweave.metrics.gaussian_total_correlation import gaussian_total_correlation as gaussian_total_correlation
 from unweave.metrics.hoyer import hoyer as hoyer
+from unweave.metrics.infomec import infomec as infomec
+from unweave.metrics.irs import irs as irs
 from unweave.metrics.iwae import iwae as iwae
 from unweave.metrics.mig import mig as mig
+from unweave.metrics.mig_sampled import mig_sampled as mig_sampled
+from unweave.metrics.model_centrality import model_centrality as model_centrality
+from unweave.metrics.modularity import modularity as modularity
 from unweave.metrics.overlap import overlap as overlap
 from unweave.metrics.prior_match import prior_match as prior_match
 from unweave.metrics.probe import Encoded as Encoded
 from unweave.metrics.probe import Probe as Probe
+from unweave.metrics.sap import sap as sap
+from unweave.metrics.udr import udr as udr
+from unweave.metrics.wasserstein_correlation import wasserstein_correlation as wasserstein_correlation
 from unweave.types import Score as Score

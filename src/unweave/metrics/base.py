@@ -38,12 +38,14 @@ class Metric(ABC):
     """Settings of one metric; calling it with a probe gives a Score.
 
     A subclass is a frozen dataclass that writes `score`. `needs` names the attributes of the probe that must
-    be there; `version` grows whenever the same probe would get another value.
+    be there; `version` grows whenever the same probe would get another value. Factors that are no whole numbers
+    are for those only whose `takes_continuous` says so.
     """
 
     needs: ClassVar[tuple[str, ...]] = ()
     version: ClassVar[int] = 1
     higher_is_better: ClassVar[bool] = True
+    learns: ClassVar[bool] = False  # fits a learner to the rows, so that floor and ceiling take fewer of them
 
     def __call__(self, probe: Probe) -> Score:
         """Score `probe` and write all settings into it; a probe that lacks something raises InputError."""
@@ -51,6 +53,8 @@ class Metric(ABC):
             raise InputError(reason)
         score = self.score(probe)
         facts = {"D": probe.codes.shape[1], "rows": len(probe), "seed": probe.seed}
+        if probe.dropped:
+            facts["rows_without_factors"] = probe.dropped
         return replace(
             score,
             settings={**settings.plain(self), **facts, **score.settings},
@@ -63,7 +67,20 @@ class Metric(ABC):
         for need in self.needs:
             if getattr(probe, need) is None:
                 return f"{type(self).__name__} needs {NEEDS[need]}, which this probe does not have"
+        if "factors" in self.needs and not self.takes_continuous() and (name := self._continuous(probe)) is not None:
+            return (
+                f"{type(self).__name__} needs factors that are integers, and {name} is continuous: cut it into bins, "
+                "leave it out, or take irs, sap with kind=continuous or dci with backend=lasso"
+            )
         return None
+
+    def takes_continuous(self) -> bool:
+        """Whether factors that are no whole numbers can be scored with these settings."""
+        return False
+
+    def _continuous(self, probe: Probe) -> str | None:
+        """The first factor to be scored that is no whole number, or None."""
+        return next(iter(probe.continuous), None)
 
     @abstractmethod
     def score(self, probe: Probe) -> Score:
@@ -88,6 +105,9 @@ class FactorMetric(Metric):
 
     def __post_init__(self) -> None:
         checks.nonnegative(min_kl=self.min_kl, min_std=self.min_std)
+
+    def _continuous(self, probe: Probe) -> str | None:
+        return next((name for name in probe.continuous if name not in self.exclude_factors), None)
 
     def live(self, probe: Probe) -> npt.NDArray[np.bool_]:
         """Which latents count, (d,)."""
@@ -132,6 +152,17 @@ def standardised(codes: Reals) -> Reals:
     centred = codes - codes.mean(axis=0)
     std = centred.std(axis=0, ddof=1)
     return centred / np.where(std > 0, std, 1.0)
+
+
+def parted(n: int, train: int, test: int, rng: np.random.Generator) -> tuple[Whole, Whole]:
+    """Numbers of training and of held-out rows, none in both; fewer than `train` + `test` are split in proportion.
+
+    >>> [len(part) for part in parted(90, 200, 100, np.random.default_rng(0))]
+    [60, 30]
+    """
+    rows = rng.permutation(n)[: train + test]
+    cut = min(max(1, len(rows) * train // (train + test)), len(rows) - 1)
+    return rows[:cut], rows[cut:]
 
 
 def undefined(reason: str, **facts: object) -> Score:
@@ -188,6 +219,18 @@ def as_factors(value: Any, rows: int, name: str = "factors") -> Whole:
     if len(array) != rows:
         raise InputError(f"{name} must have as many rows as codes, got {len(array)} and {rows}")
     return array.astype(np.int64)
+
+
+def as_values(value: Any, rows: int, name: str = "factors") -> Reals:
+    """`value` as float64 (n, K) with as many rows as there are codes, NaN where unknown, or InputError."""
+    array = _two_dimensional(as_array(value, name), name, "(n, K)")
+    if len(array) != rows:
+        raise InputError(f"{name} must have as many rows as codes, got {len(array)} and {rows}")
+    if array.dtype.kind == "f" and np.isinf(array).any():
+        raise InputError(
+            f"{name} must be finite, or NaN where unknown, got {int(np.isinf(array).sum())} infinite values"
+        )
+    return array.astype(np.float64)
 
 
 def _two_dimensional(array: npt.NDArray[Any], name: str, shape: str) -> npt.NDArray[Any]:

@@ -15,7 +15,7 @@ from torch import Tensor
 from unweave import checks
 from unweave.data.base import FactorData, ImageData
 from unweave.errors import InputError
-from unweave.metrics.base import Reals, Whole, as_array, as_codes, as_factors, as_names
+from unweave.metrics.base import Reals, Whole, as_array, as_codes, as_factors, as_names, as_values
 from unweave.seeds import numpy_generator
 
 
@@ -119,11 +119,13 @@ def _subsets(size: Whole, n: int, rng: np.random.Generator) -> Whole:
 class Probe:
     """One pool of encoded rows, from plain arrays (numpy, torch, pandas, lists).
 
-    codes (n, d) are the posterior means or any other representation, factors (n, K) whole numbers, or None
-    where the truth is unknown. `kl_per_latent` (d,) is the mean rate of each latent in nats, `scale` (n, d)
-    the posteriors' standard deviations, `categories` (n, S) categorical codes, `labels` (n,) the classes of the
-    rows, `numbers` (n,) which images of `data` they are. What does not fit raises InputError. Metrics draw from
-    the pool, so nothing is encoded twice; `seed` fixes what they draw.
+    codes (n, d) are the posterior means or any other representation, factors (n, K), or None where the truth is
+    unknown. Rows in which a factor is NaN are dropped, `dropped` says how many. A factor with a value that is no whole
+    number is named in `continuous`; `factors` then holds the ranks of its values, `known_values` the values.
+    `kl_per_latent` (d,) is the mean rate of each latent in nats, `scale` (n, d) the posteriors' standard deviations,
+    `categories` (n, S) categorical codes, `labels` (n,) the classes of the rows, `numbers` (n,) which images of `data`
+    they are. What does not fit raises InputError. Metrics draw from the pool, so nothing is encoded twice; `seed` fixes
+    what they draw.
 
     >>> probe = Probe([[0.0, 1.0], [1.0, 0.0], [2.0, 1.0], [3.0, 0.0]], [[0, 1], [0, 0], [1, 1], [1, 0]])
     >>> probe.fixing(1, 2, np.random.default_rng(0), value=1).factors.tolist() == [[0, 1], [1, 1]]
@@ -148,9 +150,11 @@ class Probe:
     ) -> None:
         self.codes = as_codes(codes)
         n, d = self.codes.shape
-        self.factors = None if factors is None else as_factors(factors, n)
+        self.factors, self.values, known = _truth(factors, n)
         count = 0 if self.factors is None else self.factors.shape[1]
         self.factor_names: tuple[str, ...] = as_names(factor_names, factors, count) if count else ()
+        whole = np.ones(count, bool) if self.values is None else (self.values == np.floor(self.values)).all(axis=0)
+        self.continuous = tuple(name for name, each in zip(self.factor_names, whole, strict=True) if not each)
         self.factor_sizes = self._sizes(factor_sizes)
         self.kl_per_latent = None if kl_per_latent is None else _rates(kl_per_latent, d)
         self.scale = None if scale is None else as_codes(scale, "scale")
@@ -160,6 +164,9 @@ class Probe:
         self.labels = None if labels is None else as_factors(_column(labels, "labels"), n, "labels")[:, 0]
         self.seed, self.model, self.data, self.numbers = seed, model, data, numbers
         self.kept: dict[Any, Any] = {}  # what several metrics would otherwise compute again
+        self.dropped = n - int(known.sum())  # rows in which a factor was NaN
+        if self.dropped:
+            self._keep(known)
 
     @classmethod
     def of_encoder(
@@ -211,6 +218,19 @@ class Probe:
             raise InputError("factors are needed here, and this probe has none")
         return self.factors
 
+    @property
+    def known_values(self) -> Reals:
+        """The factors (n, K) as they were given, whole numbers or not; without them InputError."""
+        return self.known_factors.astype(np.float64) if self.values is None else self.values
+
+    def _keep(self, known: npt.NDArray[np.bool_]) -> None:
+        """Leave out the rows that are not `known` (n,); `factors` and `values` lack them already."""
+        self.codes = self.codes[known]
+        self.scale = None if self.scale is None else self.scale[known]
+        self.categories = None if self.categories is None else self.categories[known]
+        self.labels = None if self.labels is None else self.labels[known]
+        self.numbers = None if self.numbers is None else np.asarray(self.numbers)[known]
+
     @cached_property
     def groups(self) -> Groups:
         """Rows by factor and value."""
@@ -241,6 +261,14 @@ class Probe:
     def sample(self, n: int, rng: np.random.Generator, *, images: bool = False) -> Draw:
         """`n` random rows, all different where the pool has that many."""
         return self.rows(rng.choice(len(self), size=n, replace=n > len(self)), images=images)
+
+    def rows_at_most(self, n: int, name: str) -> Whole:
+        """Numbers of `n` random rows, all different, by the draws called `name`; of all if there are no more."""
+        return np.arange(len(self)) if n >= len(self) else self.rng(name).choice(len(self), size=n, replace=False)
+
+    def at_most(self, n: int, name: str) -> Draw:
+        """The rows that `rows_at_most` gives."""
+        return self.rows(self.rows_at_most(n, name))
 
     def fixing(
         self, k: int, n: int, rng: np.random.Generator, value: int | None = None, *, images: bool = False
@@ -280,6 +308,24 @@ class Probe:
                     f"factor {name} must lie between 0 and {size - 1}, got {column.min()} to {column.max()}"
                 )
         return sizes
+
+
+def _truth(factors: Any, n: int) -> tuple[Whole | None, Reals | None, npt.NDArray[np.bool_]]:
+    """Factors as whole numbers, as they are (None where these are the same), and which of `n` rows know them all."""
+    known = np.ones(n, bool)
+    if factors is None or as_array(factors, "factors").dtype.kind != "f":
+        return None if factors is None else as_factors(factors, n), None, known
+    values = as_values(factors, n)
+    known = np.isnan(values).sum(axis=1) == 0
+    if known.sum() < 2:
+        raise InputError(f"factors must be known, not NaN, in 2 rows or more, got {int(known.sum())}")
+    values = values[known]
+    whole = (values == np.floor(values)) & (np.abs(values) < 2**53)
+    if whole.all():
+        return values.astype(np.int64), None, known
+    ranks = [np.unique(column, return_inverse=True)[1] for column in values.T]
+    columns = [c.astype(np.int64) if w.all() else r for c, w, r in zip(values.T, whole.T, ranks, strict=True)]
+    return np.stack(columns, axis=1), values, known
 
 
 def _rates(value: Any, d: int) -> Reals:

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 
 from unweave.errors import InputError
+from unweave.metrics.calibration import verdict
+from unweave.metrics.doctor import Finding
 from unweave.types import Score
 from unweave.views import Picture, Subject, draw
 from unweave.views.base import DEAD, write_file
@@ -19,6 +21,7 @@ from unweave.views.base import DEAD, write_file
 LIMIT = 5_000_000  # bytes of the whole page
 MOVING_LIMIT = 1_500_000  # bytes of one animation; one that cannot be made that small is left out
 MOST = 60  # rows and columns of a folded table
+MARKS = {True: "", False: "Look here: ", None: ""}
 DASH = "\N{EN DASH}"
 # No script, no frame, nothing from anywhere: only what is written into the page itself.
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
@@ -93,6 +96,8 @@ def _run(subject: Subject, number: int, scale: float, *, moving: bool, only: boo
     for name, heading, caption in SECTIONS:
         parts.append(_section(heading, level, _pictures(name, subject, caption, scale, moving=moving)))
     parts.append(_section("Scores", level, _scores(subject)))
+    if told := _findings(subject):
+        parts.append(_section("What the codes are like", level, told))
     parts.append(_section("How to make it again", level, _provenance(subject)))
     title = escape(subject.title)
     head = "" if only else f"<h2>{title}</h2>"
@@ -189,18 +194,31 @@ def _scores(subject: Subject) -> str:
         return '<p class="soft">Not scored yet.</p>\n'
     calibrated = any(s.floor is not None or s.ceiling is not None for s in subject.scores.values())
     noted = any(_note(score) for score in subject.scores.values())
-    heads = ["metric", "value", "95 % interval", *(["noise", "truth"] if calibrated else []), "parts"]
+    heads = ["metric", "value", "95 % interval", *(["noise", "truth", "which says"] if calibrated else []), "parts"]
     rows: list[list[str]] = []
     for name, score in subject.scores.items():
-        ends = [_number(score.floor), _number(score.ceiling)] if calibrated else []
+        said = verdict(score).partition(": ")[2]
+        ends = [_number(score.floor), _number(score.ceiling), said] if calibrated else []
         inside = {**score.parts, **score.per_factor}
         parts = ", ".join(f"{_words(part)} {_number(value)}" for part, value in inside.items())
         row = [name, _number(score.value), _interval(score), *ends, parts]
         rows.append([*row, _note(score)] if noted else row)
-    said = "Noise and truth: what a code of pure noise and the true factors would get. " if calibrated else ""
+    ends = "Noise and truth: what a code of pure noise and the true factors would get. " if calibrated else ""
     folded = "".join(_score_details(name, score) for name, score in subject.scores.items())
-    intro = f'<p class="soft">{said}Higher is better unless noted.</p>\n'
+    intro = f'<p class="soft">{ends}Higher is better unless noted.</p>\n'
     return intro + _table("All scores of this run", [*heads, "note"] if noted else heads, rows) + folded
+
+
+def _findings(subject: Subject) -> str:
+    """List what the doctor found, with the numbers folded away; nothing where the subject has no findings."""
+    found: Sequence[Finding] = getattr(subject, "findings", ())
+    if not found:
+        return ""
+    lines = "".join(f"<li>{escape(MARKS[each.good])}{escape(each.sentence)}</li>" for each in found)
+    rows = [[f"{each.topic}: {_words(key)}", _short(value)] for each in found for key, value in _flat(each.numbers)]
+    return f"<ul>{lines}</ul>\n" + _details(
+        "Numbers behind each sentence", [_table("Findings", ["what", "value"], rows)]
+    )
 
 
 def _note(score: Score) -> str:

@@ -1,0 +1,63 @@
+"""Code mutual information: how many nats two latents tell about each other, in the mean over pairs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import numpy as np
+
+from unweave import checks
+from unweave.metrics.base import undefined
+from unweave.metrics.information import Binning, mutual_information, quantise
+from unweave.metrics.label_free import LabelFree
+from unweave.metrics.probe import Probe
+from unweave.settings import build
+from unweave.types import Score
+
+
+@dataclass(frozen=True)
+class CodeMutualInformation(LabelFree):
+    """Mean over pairs of different live latents of I(z_i; z_j), codes cut into bins.
+
+    0 or more, in nats, at most log(bins). The plug-in estimate exceeds the truth by about (bins - 1)^2 / 2n nats for
+    independent latents. It sees any pairwise dependence, and none of higher order. There is no interval.
+    Source: Locatello et al. 2019, https://arxiv.org/abs/1811.12359, section 5.3.
+    """
+
+    bins: Annotated[int, "bins a code is cut into"] = 20
+    binning: Annotated[Binning, "bins of equal width, or with equally many rows (quantile)"] = "width"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        checks.at_least(2, bins=self.bins)
+        checks.one_of(("width", "quantile"), binning=self.binning)
+
+    def score(self, probe: Probe) -> Score:
+        """Mean information in nats, with that of all pairs."""
+        draw, live, facts, few = self.drawn(probe, "code-mutual-information")
+        if few:
+            return undefined(few, **facts)
+        cells = quantise(draw.codes[:, live], self.bins, self.binning)
+        table = mutual_information(cells, cells)
+        names = [f"latent {j}" for j in np.flatnonzero(live)]
+        return Score(
+            float(table[~np.eye(len(table), dtype=bool)].mean()),
+            tables={"mutual_information": table.tolist(), "rows": names, "columns": names},
+            unit="nats",
+            settings=facts,
+        )
+
+
+def code_mutual_information(codes: Any, *, kl_per_latent: Any = None, seed: int = 0, **settings: Any) -> Score:
+    """Mean pairwise information in nats of codes (n, d), all rows unless `n` is given.
+
+    `settings` are those of `CodeMutualInformation`, by name. Fewer than two live latents give NaN with a reason;
+    wrong shapes and unknown settings raise InputError.
+
+    >>> codes = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+    >>> code_mutual_information(codes).value, round(code_mutual_information(codes[:, [0, 0]]).value, 4)
+    (0.0, 0.6931)
+    """
+    probe = Probe(codes, kl_per_latent=kl_per_latent, seed=seed)
+    return build(CodeMutualInformation, {"n": len(probe), **settings}, of="code-mutual-information")(probe)

@@ -1,0 +1,195 @@
+"""InfoMEC: modularity, compactness and explicitness from nearest-neighbour information and linear prediction."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from unweave import checks
+from unweave.metrics.base import FactorMetric, Reals, Whole, latent_names, undefined
+from unweave.metrics.information import entropy, renumbered
+from unweave.metrics.probe import Probe
+from unweave.settings import build
+from unweave.types import Score
+
+
+@dataclass(frozen=True)
+class InfoMEC(FactorMetric):
+    """InfoM, with InfoC and InfoE beside it, from N_ij = I(s_i; z_j) / H(s_i) of factors s and active latents z.
+
+    InfoM = (mean_j max_i N_ij / sum_i N_ij - 1/K) / (1 - 1/K): does each latent tell one factor? InfoC = (mean_i max_j
+    N_ij / sum_j N_ij - 1/a) / (1 - 1/a), a the number of active latents: is each factor told by one latent? InfoE =
+    mean_i (1 - H_i / H_i0): which share of a linear classifier's log loss on constants, H_i0, do the codes take away?
+    All are 1 at best and 0 if nothing is there (InfoE can fall below 0); the value is InfoM, all three are parts. I is
+    the nearest-neighbour estimate (Ross 2014), which needs no bins. It is clipped at 0, so a latent that tells nothing
+    often keeps a single spurious entry of N and looks modular: noise gets InfoM and InfoC far above 0, even near 1, and
+    only its InfoE is near 0 (read them together, and with the floor). A row or column that is 0 throughout stays out of
+    its mean. InfoE's classifier is an unpenalised multinomial logistic regression with balanced classes, judged on the
+    rows it was trained on. A latent is active if it is live and its range exceeds 1/20 of the widest; with one active
+    latent InfoC is NaN.
+    There is no interval. Source: Hsu et al. 2023, https://arxiv.org/abs/2305.18378, section 4.
+    """
+
+    n: Annotated[int, "rows the score is computed on"] = 10_000
+    neighbours: Annotated[int, "how many nearest rows of the same value set the scale of I"] = 10
+    min_range: Annotated[float, "a latent is inactive if its range is at most this share of the widest"] = 0.05
+    iterations: Annotated[int, "steps at most of the classifier behind InfoE"] = 100
+    min_std: Annotated[float, "without a KL: a latent is dead if its codes' standard deviation is below this"] = 0.0
+
+    learns: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        checks.at_least(2, n=self.n)
+        checks.at_least(1, neighbours=self.neighbours, iterations=self.iterations)
+        checks.fraction(min_range=self.min_range)
+
+    def score(self, probe: Probe) -> Score:
+        """The three parts, with the matrix N (factors x latents) and InfoE of each factor."""
+        draw = probe.at_most(self.n, "infomec")
+        assert draw.factors is not None
+        chosen = [k for k in self.chosen(probe) if np.ptp(draw.factors[:, k]) > 0]
+        width = np.ptp(draw.codes, axis=0)
+        active = self.live(probe) & (width > self.min_range * width.max())
+        facts = {"n": len(draw.codes), "K": len(chosen), "active": np.flatnonzero(active).tolist()}
+        if not chosen:
+            return undefined("no factor varies", **facts)
+        if not active.any():
+            return undefined(f"{self.no_life(probe)}, so no latent tells a factor", **facts)
+        codes, labels = draw.codes[:, active], renumbered(draw.factors[:, chosen])
+        codes = codes - codes.mean(axis=0)
+        codes = codes / np.abs(codes).max(axis=0)
+        codes = codes / codes.std(axis=0)
+        shares = (
+            neighbour_information(codes, labels, self.neighbours, probe.rng("infomec/ties")) / entropy(labels)[:, None]
+        )
+        explained = np.array([explained_share(codes, column, self.iterations) for column in labels.T])
+        names = [probe.factor_names[k] for k in chosen]
+        parts = {"infom": concentration(shares.T), "infoc": concentration(shares), "infoe": float(explained.mean())}
+        table = np.zeros((len(names), len(active)))
+        table[:, active] = shares
+        few = "InfoM needs two factors that vary, and there is one" if len(chosen) < 2 else "no latent tells a factor"
+        return Score(
+            parts["infom"],
+            parts=parts,
+            tables={
+                "information": table.tolist(),
+                "rows": names,
+                "columns": latent_names(len(active)),
+                "infoe_per_factor": explained.tolist(),
+            },
+            settings=facts,
+            reason=few if math.isnan(parts["infom"]) else None,
+        )
+
+
+def concentration(table: Reals) -> float:
+    """Mean over the rows that are not 0 of max / sum, rescaled so that 1/width becomes 0; NaN if it has no meaning.
+
+    >>> concentration(np.array([[2.0, 0.0], [1.0, 1.0]])), concentration(np.ones((3, 1)))
+    (0.5, nan)
+    """
+    rows, width = table[table.sum(axis=1) > 0], table.shape[1]
+    if width < 2 or not len(rows):
+        return math.nan
+    share = float((rows.max(axis=1) / rows.sum(axis=1)).mean())
+    return min(1.0, max(0.0, (share - 1 / width) / (1 - 1 / width)))
+
+
+def neighbour_information(codes: Reals, labels: Whole, neighbours: int, rng: np.random.Generator) -> Reals:
+    """I(g_k; z_j) in nats of factors (n, K) and codes (n, d) of deviation 1, (K, d), by nearest neighbours.
+
+    psi(n) + mean psi(k_i) - mean psi(n_v) - mean psi(m_i): k_i is the smaller of `neighbours` and n_v - 1, n_v the
+    rows with the same value v, and m_i the rows nearer to row i than its k_i-th nearest of that value, itself
+    included. Never negative. Rows whose value is theirs alone are left out. Noise of 1e-10 parts ties, without
+    which the estimate has no meaning for codes on a grid.
+    Source: Ross 2014, https://doi.org/10.1371/journal.pone.0087357.
+    """
+    mixed = codes + 1e-10 * np.maximum(1.0, np.abs(codes).mean(axis=0)) * rng.standard_normal(codes.shape)
+    return np.array([[_by_neighbours(z, g, neighbours) for z in mixed.T] for g in labels.T])
+
+
+def _by_neighbours(code: Reals, labels: Whole, neighbours: int) -> float:
+    from scipy.special import digamma  # late: takes half a second
+
+    counts = np.bincount(labels)
+    code, labels = code[counts[labels] > 1], labels[counts[labels] > 1]
+    if not len(code):
+        return 0.0
+    order = np.lexsort((code, labels))
+    code, labels = code[order], labels[order]
+    size = counts[labels]
+    k = np.minimum(neighbours, size - 1)
+    place = np.arange(len(code)) - (np.cumsum(np.bincount(labels)) - counts[: labels[-1] + 1])[labels]
+    radius = np.nextafter(_kth_distance(code, place, size, k), 0)
+    every = np.sort(code)
+    near = _within(every, code, radius) - len(code) + _within(-every[::-1], -code, radius)
+    found = digamma(len(code)) + (digamma(k) - digamma(size) - digamma(np.maximum(near, 1))).mean()
+    return max(0.0, float(found))
+
+
+def _within(every: Reals, code: Reals, radius: Reals) -> Whole:
+    """How many of `every` (n,), sorted, exceed each code (m,) by at most its radius; sums round, differences decide."""
+    count = np.searchsorted(every, code + radius, side="right")
+    while (over := (count > 0) & (every[count - 1] - code > radius)).any():
+        count = count - over
+    while (under := (count < len(every)) & (every[np.minimum(count, len(every) - 1)] - code <= radius)).any():
+        count = count + under
+    return count
+
+
+def _kth_distance(code: Reals, place: Whole, size: Whole, k: Whole) -> Reals:
+    """Distance of each row to its k-th nearest among those with its value, which lie side by side and sorted."""
+    best, at = np.full(len(code), np.inf), np.arange(len(code))
+    for below in range(int(k.max()) + 1):  # of the k nearest, so many lie below
+        fits = (below <= k) & (below <= place) & (k - below <= size - 1 - place)
+        i = at[fits]
+        reach = np.maximum(code[i] - code[i - below], code[i + k[fits] - below] - code[i])
+        best[fits] = np.minimum(best[fits], reach)
+    return best
+
+
+def explained_share(codes: Reals, labels: Whole, iterations: int) -> float:
+    """1 - log loss of a linear classifier of the labels (n,) over that of one without codes, on the same rows."""
+    from sklearn.exceptions import ConvergenceWarning  # late: takes a second
+    from sklearn.linear_model import LogisticRegression
+
+    model = LogisticRegression(C=np.inf, class_weight="balanced", max_iter=iterations)
+    present = np.unique(labels, return_inverse=True)[1]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # the definition stops after so many steps
+        warnings.simplefilter("ignore", RuntimeWarning)  # separable classes drive the weights up
+        warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)  # still a factor
+        model.fit(codes, present)
+    guessed: npt.NDArray[np.float64] = model.predict_proba(codes)[np.arange(len(codes)), present]
+    tiny = np.finfo(np.float64).eps
+    return 1 + float(np.log(guessed.clip(tiny, 1)).mean()) / math.log(int(present.max()) + 1)
+
+
+def infomec(
+    codes: Any,
+    factors: Any,
+    *,
+    kl_per_latent: Any = None,
+    factor_names: Iterable[str] | None = None,
+    seed: int = 0,
+    **settings: Any,
+) -> Score:
+    """InfoMEC of codes (n, d) and whole-numbered factors (n, K), all rows unless `n` is given.
+
+    `settings` are those of `InfoMEC`, by name; `kl_per_latent` (d,) in nats says which latents are dead. No factor
+    that varies gives NaN with a reason, and so does InfoM (not InfoE) where there is one; wrong shapes and unknown
+    settings raise InputError.
+
+    >>> grid = np.stack(np.meshgrid(range(5), range(100)), axis=-1).reshape(-1, 2) % 5
+    >>> infomec(grid * 1.0, grid).value > 0.99
+    True
+    """
+    probe = Probe(codes, factors, factor_names=factor_names, kl_per_latent=kl_per_latent, seed=seed)
+    return build(InfoMEC, {"n": len(probe), **settings}, of="infomec")(probe)

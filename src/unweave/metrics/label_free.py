@@ -1,0 +1,47 @@
+"""What the scores that need no factors share: which latents count, and their covariance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from unweave import checks
+from unweave.metrics.base import Metric, Reals, live_latents
+from unweave.metrics.probe import Draw, Probe
+
+
+@dataclass(frozen=True)
+class LabelFree(Metric):
+    """A score of how far latents depend on each other; it says nothing of true factors.
+
+    Low dependence of codes drawn from the posteriors does not make their means independent: these scores look at
+    whatever codes the probe holds, usually the means.
+    """
+
+    n: Annotated[int, "rows the score is computed on"] = 10_000
+    min_kl: Annotated[float, "leave out latents whose mean KL is at most this many nats; constant ones go always"] = 0.1
+
+    higher_is_better: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        checks.at_least(2, n=self.n)
+        checks.nonnegative(min_kl=self.min_kl)
+
+    def drawn(self, probe: Probe, name: str) -> tuple[Draw, npt.NDArray[np.bool_], dict[str, object], str | None]:
+        """Rows, live latents, facts, and why a dependence cannot be had, or None."""
+        draw = probe.at_most(self.n, name)
+        live = live_latents(draw.codes, probe.kl_per_latent, self.min_kl, 0.0)
+        facts: dict[str, object] = {"n": len(draw.codes), "active": np.flatnonzero(live).tolist()}
+        few = f"dependence needs two live latents, and there {'is one' if live.sum() == 1 else 'is none'}"
+        return draw, live, facts, few if live.sum() < 2 else None
+
+
+def correlation(codes: Reals) -> Reals:
+    """Correlation matrix (d, d) of codes (n, d) none of which is constant."""
+    centred = codes - codes.mean(axis=0)
+    centred = centred / np.abs(centred).max(axis=0)  # so that squares of tiny or huge codes are not lost
+    centred = centred / np.sqrt((centred**2).sum(axis=0))
+    return centred.T @ centred

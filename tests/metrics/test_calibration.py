@@ -1,0 +1,261 @@
+"""Floors, ceilings and verdicts: known answers, and what they are kept under."""
+
+import json
+import math
+import warnings
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+from unweave import registry
+from unweave.contracts import worlds
+from unweave.data.cache import entries
+from unweave.errors import InputError
+from unweave.metrics import calibration as module
+from unweave.metrics.base import FactorMetric
+from unweave.metrics.calibration import calibrated, calibrates, calibration, verdict
+from unweave.metrics.dci import DCI
+from unweave.metrics.factor_vae_score import FactorVAEScore
+from unweave.metrics.hoyer import Hoyer
+from unweave.metrics.mig import MIG
+from unweave.metrics.probe import Probe
+from unweave.types import Score
+
+ROWS = 6_000
+CHEAP = ["factor-vae-score", "mig"]
+DSPRITES = registry.datasets.get("dsprites")(hold="lazy")
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("UNWEAVE_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def probe_of(world, **more):
+    return Probe(world.codes, world.factors, factor_names=world.names, kl_per_latent=world.kl, **more)
+
+
+def on_dsprites(world):
+    return probe_of(world, data=DSPRITES, numbers=DSPRITES.index(world.factors))
+
+
+@pytest.mark.parametrize("name", CHEAP)
+def test_noise_scores_the_floor_within_its_spread(name):
+    metric, probe = registry.metrics.get(name)(), probe_of(worlds.noise(ROWS, d=6))
+    found = calibration(metric, probe)
+    assert found.draws == 3
+    assert metric(probe).value == pytest.approx(found.floor, abs=max(6 * found.spread, 0.01))
+    assert verdict(calibrated(metric(probe), metric, probe)).endswith("no better than noise")
+
+
+@pytest.mark.parametrize("name", CHEAP)
+@pytest.mark.parametrize("world", [worlds.identity, worlds.permuted])
+def test_the_identity_scores_the_ceiling(name, world):
+    metric, probe = registry.metrics.get(name)(), probe_of(world(ROWS))
+    found = calibration(metric, probe)
+    assert metric(probe).value == pytest.approx(found.ceiling, abs=0.005)
+    assert "what the true factors themselves get" in verdict(calibrated(metric(probe), metric, probe))
+
+
+@pytest.mark.parametrize("name", ["shape", "orientation", "y"])
+def test_a_code_without_a_factor_is_told_to_lack_it(name):
+    metric, probe = FactorVAEScore(), on_dsprites(worlds.missing(name))
+    score = calibrated(metric(probe), metric, probe)
+    assert score.tables["as_if_missing"][name] == pytest.approx(0.8, abs=0.015)
+    assert verdict(score) == f"{score.value:.2f}: what a code perfect but for {name} would get"
+
+
+def test_missing_shape_scores_0_80():
+    metric, probe = FactorVAEScore(), on_dsprites(worlds.with_dead(worlds.missing("shape"), count=6))
+    assert verdict(calibrated(metric(probe), metric, probe)) == "0.80: what a code perfect but for shape would get"
+
+
+def test_declared_symmetries_lower_the_ceiling_and_only_where_declared():
+    world = worlds.identity(ROWS)
+    told = calibration(MIG(bins=40), on_dsprites(world))
+    bare = calibration(MIG(bins=40), probe_of(world))
+    assert bare.ceiling - told.ceiling > 0.001  # 39 and 0 are one image, so one value of 40 cannot be told
+
+
+def test_learners_are_calibrated_on_2000_rows_and_say_so():
+    metric, probe = DCI(trees=5, train=3_000, test=1_000), probe_of(worlds.identity(ROWS))
+    score = calibrated(metric(probe), metric, probe)
+    assert score.settings["calibration"]["rows"] == 2_000
+    assert score.settings["calibration"]["draws_of_noise"] == 1
+    assert score.floor < 0.1 < 0.9 < score.ceiling
+    assert calibrated(metric(probe), MIG(), probe).settings["calibration"]["rows"] == ROWS
+
+
+@dataclass(frozen=True)
+class Counting(FactorMetric):
+    """How many codes vary; it counts its calls."""
+
+    calls: ClassVar[list[int]] = []
+
+    def score(self, probe):
+        self.calls.append(len(probe))
+        return Score(float((np.ptp(probe.codes, axis=0) > 0).sum()))
+
+
+def test_answers_are_kept_under_all_they_depend_on(own_cache):
+    metric, probe = Counting(), probe_of(worlds.noise(500, d=3))
+    Counting.calls.clear()
+    first = calibration(metric, probe)
+    made = len(Counting.calls)
+    assert made == 3 + 1 + 5  # noise three times, truth, truth without each factor
+    assert (first.floor, first.ceiling, set(first.missing.values())) == (3, 5, {4})
+    assert calibration(metric, probe) == first
+    assert len(Counting.calls) == made
+    others = [
+        (Counting(min_std=0.1), probe),
+        (metric, probe_of(worlds.noise(400, d=3))),
+        (metric, probe_of(worlds.noise(500, d=4))),
+        (metric, probe_of(worlds.noise(500, d=3, seed=1))),
+        (metric, Probe(worlds.noise(500, d=3).codes, probe.factors)),
+    ]
+    for number, other in enumerate(others, 1):
+        calibration(*other)
+        assert len(Counting.calls) == made * (1 + number)
+    assert len(entries()) == 1 + len(others)
+
+
+def test_what_is_drawn_from_a_grid_is_shared_by_runs_with_other_rows(own_cache):
+    for seed in (0, 1):
+        calibration(Counting(), on_dsprites(worlds.noise(500, d=3, seed=seed)))
+    assert len(entries()) == 1
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"key": {}}', '{"key": null, "calibration": 3}'])
+def test_a_broken_file_in_the_cache_is_made_again(own_cache, content):
+    metric, probe = Counting(), probe_of(worlds.noise(300, d=2))
+    first = calibration(metric, probe)
+    path = entries()[0].path
+    path.write_text(content)
+    assert calibration(metric, probe) == first
+    assert json.loads(path.read_text())["calibration"]["ceiling"] == 5
+
+
+def test_a_cache_that_cannot_be_written_does_no_harm(own_cache):
+    own_cache.touch()  # a file where the folder should be
+    assert calibration(Counting(), probe_of(worlds.noise(300, d=2))).ceiling == 5
+
+
+def test_dead_latents_are_made_dead_and_excluded_factors_left_out():
+    world = worlds.with_dead(worlds.identity(800), count=3)
+    found = calibration(Counting(exclude_factors=("shape",)), probe_of(world))
+    assert set(found.missing) == {"scale", "orientation", "x", "y"}
+    bench = module.Bench.of(MIG(), probe_of(world), 0)
+    noise = bench._noise(MIG(), 0)
+    assert MIG().live(noise).tolist() == MIG().live(probe_of(world)).tolist()
+
+
+def test_a_metric_without_true_factors_is_left_alone():
+    metric, probe = Hoyer(), probe_of(worlds.noise(300, d=4))
+    score = metric(probe)
+    assert not calibrates(metric)
+    assert calibrated(score, metric, probe) is score
+    with pytest.raises(InputError, match="metric must compare codes with true factors"):
+        calibration(metric, probe)
+
+
+def test_what_a_metric_does_not_define_is_none_and_strict_json():
+    probe = Probe(np.random.default_rng(0).normal(size=(100, 1)), np.arange(100)[:, None] % 3)
+    score = calibrated(MIG()(probe), MIG(), probe)  # one latent and one factor: no runner-up
+    assert (score.floor, score.ceiling) == (None, None)
+    assert "as_if_missing" not in score.tables
+    assert Score.from_json(json.loads(json.dumps(score.as_json(), allow_nan=False))).floor is None
+
+
+CALIBRATED = Score(0.5, floor=0.1, ceiling=0.9, tables={"as_if_missing": {"a": 0.7, "b": 0.6}})
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"value": 0.11}, "0.11: no better than noise"),
+        ({"value": 0.02}, "0.02: worse than noise"),
+        ({"value": 0.895}, "0.90: what the true factors themselves get"),
+        ({"value": 0.99}, "0.99: better than the true factors themselves (0.90), so not to be trusted"),
+        ({"value": 0.705}, "0.70: what a code perfect but for a would get"),
+        ({"value": 0.65}, "0.65: 69 % of the way from noise (0.10) to the true factors (0.90)"),
+        (
+            {"value": 0.5},
+            "0.50: 50 % of the way from noise (0.10) to the true factors (0.90), below a code that lacks any one",
+        ),
+        ({"value": 0.65, "interval": (0.59, 0.71)}, "0.65: what a code perfect but for any one factor would get"),
+        ({"value": 0.65, "interval": (0.59, 0.71), "per_factor": {"a": 0.1, "b": 0.9}}, "but for a would get"),
+        ({"ceiling": 0.1015}, "0.50: tells nothing here"),
+        ({"floor": None}, ""),
+        ({"value": math.nan}, ""),
+    ],
+)
+def test_verdicts_in_words(changes, words):
+    said = verdict(replace(CALIBRATED, **changes))
+    assert bool(said) == bool(words)
+    assert words in said
+
+
+def test_a_blind_metric_says_that_a_factor_may_be_lost():
+    blind = replace(CALIBRATED, value=0.9, tables={"as_if_missing": {"a": 0.9, "b": 0.6}})
+    assert verdict(blind) == "0.90: what the true factors themselves get, and a code without a gets it too"
+
+
+def test_what_a_missing_factor_does_not_cost_is_not_said():
+    blind = replace(CALIBRATED, tables={"as_if_missing": {"a": 0.9, "b": 0.6}})
+    assert verdict(blind) == "0.50: 50 % of the way from noise (0.10) to the true factors (0.90)"
+
+
+def test_where_less_is_better_the_words_turn_round():
+    turned = Score(0.75, floor=0.9, ceiling=0.1, higher_is_better=False)
+    assert verdict(turned) == "0.75: 19 % of the way from noise (0.90) to the true factors (0.10)"
+    assert verdict(replace(turned, value=0.95)) == "0.95: worse than noise"
+
+
+ALL = [name for name in registry.metrics.names() if calibrates(registry.metrics.get(name)())]
+SMALL = worlds.grid(120, sizes=(3, 4))
+DRAWN = np.random.default_rng(0).normal(size=(120, 3))
+DEGENERATE = {
+    "constant codes": (np.ones((120, 3)), SMALL),
+    "one latent": (DRAWN[:, :1], SMALL),
+    "one factor": (DRAWN, SMALL[:, :1]),
+    "a factor that never varies": (DRAWN, SMALL * np.array([1, 0])),
+    "no factor that varies": (DRAWN, SMALL * 0),
+    "two rows": (np.eye(2), np.eye(2, dtype=int)),
+    "unknown in some rows": (DRAWN, np.where(np.arange(240).reshape(120, 2) % 7, SMALL, np.nan)),
+}
+
+
+@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("case", DEGENERATE)
+def test_every_metric_is_calibrated_on_any_rows_without_a_warning(name, case):
+    codes, factors = DEGENERATE[case]
+    metric = registry.metrics.get(name)()
+    probe = Probe(codes, factors, scale=np.full(codes.shape, 0.1))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        score = calibrated(metric(probe), metric, probe)
+    assert all(end is None or math.isfinite(end) for end in (score.floor, score.ceiling))
+    assert isinstance(verdict(score), str)
+    json.dumps(score.as_json(), allow_nan=False)
+
+
+def test_continuous_factors_are_calibrated_as_they_are():
+    rng = np.random.default_rng(0)
+    angles = rng.uniform(size=(800, 2))
+    metric, probe = registry.metrics.get("irs")(), Probe(angles, angles)
+    score = calibrated(metric(probe), metric, probe)
+    assert score.value == pytest.approx(score.ceiling, abs=0.01)
+    assert score.floor < score.ceiling - 0.2
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_truth_beats_noise_by_every_metric(name):
+    found = calibration(
+        registry.metrics.get(name)(), probe_of(worlds.noise(1_000, d=5), scale=np.full((1_000, 5), 0.1))
+    )
+    assert found.floor < found.ceiling
+    assert set(found.missing) == set(worlds.NAMES)
+    assert max(found.missing.values()) <= found.ceiling + 0.05

@@ -1,0 +1,121 @@
+"""InfoMEC: neighbours against scikit-learn's, parts by hand, known answers."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.special import digamma
+from sklearn.feature_selection import mutual_info_classif
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
+
+from unweave.contracts import worlds
+from unweave.errors import InputError
+from unweave.metrics import infomec
+from unweave.metrics.infomec import InfoMEC, concentration, explained_share, neighbour_information
+
+
+def scored(world, **settings):
+    return infomec(world.codes, world.factors, kl_per_latent=world.kl, factor_names=world.names, **settings)
+
+
+@pytest.mark.parametrize("neighbours", [1, 3, 10])
+def test_information_is_that_of_scikit_learn(neighbours):
+    rng = np.random.default_rng(neighbours)
+    factors = worlds.grid(1_500, sizes=(3, 20))  # groups so large that the peer does not expand squares
+    codes = np.column_stack([factors[:, 0], factors[:, 1] / 10, np.zeros(1_500)]) + rng.normal(size=(1_500, 3))
+    codes /= codes.std(axis=0)
+    mine = neighbour_information(codes, factors, neighbours, rng)
+    for k, factor in enumerate(factors.T):
+        peer = mutual_info_classif(codes, factor, discrete_features=False, n_neighbors=neighbours, random_state=0)
+        assert mine[k] == pytest.approx(peer, abs=1e-6)
+
+
+@pytest.mark.parametrize("neighbours", [1, 3, 10])
+def test_information_is_that_of_all_distances_where_groups_are_small(neighbours):
+    rng = np.random.default_rng(neighbours)
+    factor, code = rng.integers(100, size=200), rng.normal(size=200)
+    kept = np.bincount(factor)[factor] > 1  # values that occur once are left out
+    labels, x = factor[kept], code[kept]
+    far, terms = np.abs(x[:, None] - x), []
+    for i, v in enumerate(labels):
+        own = np.sort(far[i, labels == v])
+        k = min(neighbours, len(own) - 1)
+        terms.append(digamma(k) - digamma(len(own)) - digamma((far[i] < own[k]).sum()))
+    slow = max(0.0, digamma(len(x)) + np.mean(terms))
+    assert neighbour_information(code[:, None], factor[:, None], neighbours, rng)[0, 0] == pytest.approx(slow, abs=1e-6)
+
+
+def test_information_of_two_normals_has_the_known_value():
+    rng = np.random.default_rng(0)
+    which = rng.integers(2, size=20_000)
+    code = rng.normal(size=20_000) + 2 * which
+    points = np.linspace(-8, 10, 20_001)
+    each = [np.exp(-((points - m) ** 2) / 2) / math.sqrt(2 * math.pi) for m in (0, 2)]
+    mixed = sum(each) / 2
+    exact = sum((p * np.log(p / mixed)).sum() for p in each) / 2 * (points[1] - points[0])
+    found = neighbour_information((code / code.std())[:, None], which[:, None], 10, rng)
+    assert found[0, 0] == pytest.approx(exact, abs=0.02)
+
+
+def test_concentration_by_hand():
+    assert concentration(np.array([[3.0, 1.0], [0.0, 0.0]])) == pytest.approx((0.75 - 0.5) / 0.5)
+    assert concentration(np.eye(3)) == 1.0
+    assert math.isnan(concentration(np.zeros((2, 2))))
+
+
+def test_explained_share_is_that_of_scikit_learns_log_loss():
+    world = worlds.noisy(worlds.rotated(800))
+    labels = world.factors[:, 0]
+    peer = LogisticRegression(C=np.inf, class_weight="balanced", max_iter=100).fit(world.codes, labels)
+    null = LogisticRegression(C=np.inf, class_weight="balanced", max_iter=100).fit(np.zeros((800, 1)), labels)
+    losses = [log_loss(labels, m.predict_proba(x)) for m, x in ((peer, world.codes), (null, np.zeros((800, 1))))]
+    assert explained_share(world.codes, labels, 100) == pytest.approx(1 - losses[0] / losses[1], abs=1e-3)
+
+
+def test_known_answers():
+    perfect = scored(worlds.identity(3_000))
+    assert perfect.value == pytest.approx(0.997, abs=0.01)  # what the noise that parts ties leaves
+    assert perfect.parts["infoc"] == pytest.approx(0.997, abs=0.01)
+    rotated = scored(worlds.rotated(3_000, turn=1))
+    assert rotated.value < 0.6
+    assert rotated.parts["infoe"] == pytest.approx(perfect.parts["infoe"], abs=0.1)
+    doubled = scored(worlds.duplicated(1_500))
+    assert doubled.value > 0.97  # each latent tells one factor
+    assert doubled.parts["infoc"] == pytest.approx((0.5 - 0.1) / 0.9, abs=0.03)  # and each factor has two of ten
+    assert abs(scored(worlds.noise(3_000, d=4)).parts["infoe"]) < 0.05
+    missing = scored(worlds.missing("shape", n=1_500))
+    assert dict(zip(worlds.NAMES, missing.tables["infoe_per_factor"], strict=True))["shape"] < 0.05
+
+
+def test_a_narrow_latent_is_inactive_and_compactness_depends_on_their_number():
+    world = worlds.identity(1_000)
+    narrow = np.column_stack([world.codes, 0.01 * np.random.default_rng(0).normal(size=1_000)])
+    score = infomec(narrow, world.factors)
+    assert score.settings["active"] == [0, 1, 2, 3, 4]
+    assert score.parts["infoc"] == pytest.approx(infomec(world.codes, world.factors).parts["infoc"], abs=1e-2)
+    assert infomec(narrow, world.factors, min_range=0.0).settings["active"] == [0, 1, 2, 3, 4, 5]
+
+
+@given(st.permutations(range(3)), st.sampled_from([-1.0, 1.0]), st.floats(1e-3, 1e3))
+def test_order_sign_and_common_unit_do_not_matter(order, sign, unit):
+    factors = worlds.grid(200, sizes=(3, 4, 5))
+    codes = factors + np.random.default_rng(1).normal(size=factors.shape)
+    value = infomec(codes, factors, iterations=1)
+    changed = infomec(codes[:, list(order)] * sign * unit, factors, iterations=1)
+    assert changed.value == pytest.approx(value.value, abs=1e-3)  # other noise parts the ties
+    assert changed.parts["infoc"] == pytest.approx(value.parts["infoc"], abs=1e-3)
+
+
+def test_one_factor_and_one_latent_have_parts_and_a_reason():
+    score = infomec(np.arange(40.0)[:, None], np.arange(40)[:, None] % 2)
+    assert math.isnan(score.value)
+    assert math.isnan(score.parts["infoc"])
+    assert score.reason == "InfoM needs two factors that vary, and there is one"
+
+
+def test_wrong_settings_are_refused():
+    with pytest.raises(InputError, match="neighbours must be 1 or more, got 0"):
+        InfoMEC(neighbours=0)
