@@ -191,11 +191,11 @@ def _wants_compile(training: Training, device: torch.device) -> bool:
     return device.type == "cuda" and training.steps >= COMPILE_FROM and compiler
 
 
-def steps_in(spec: Spec, seconds: float, timed: int = 15) -> int:
+def steps_in(spec: Spec, seconds: float, timed: int = 40) -> int:
     """How many steps of `spec` this machine does in about `seconds`, by timing a few of them; at least 1."""
     loop = Loop(spec)
     loop.state.vae.train()
-    for _ in range(5):
+    for _ in range(20):  # the first ones are slow: pages, caches and threads are still cold
         loop.step()
     began = time.perf_counter()
     for _ in range(timed):
