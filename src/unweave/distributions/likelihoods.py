@@ -1,6 +1,7 @@
 """Likelihoods p(x|z) of images: how far a reconstruction is from its image, in nats per image."""
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -20,7 +21,7 @@ def _total(values: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Likelihood:
+class Likelihood(ABC):
     """A decoder's output read as a distribution of pixels, all independent given z."""
 
     distortion_weight: Annotated[float, _WEIGHT] = 1.0
@@ -33,17 +34,17 @@ class Likelihood:
         """How many numbers the decoder gives per pixel and channel, side by side in the channel dimension."""
         return 1
 
+    @abstractmethod
     def nll(self, output: Images, x: Images) -> PerImage:
         """-log p(x|z), summed over pixels and channels, nats per image (n,)."""
-        raise NotImplementedError  # every registered likelihood gives its own
 
+    @abstractmethod
     def image(self, output: Images) -> Images:
         """The expected image; in [0, 1] wherever the likelihood keeps means there."""
-        raise NotImplementedError
 
+    @abstractmethod
     def floor(self, x: Images) -> PerImage:
         """The least `nll` that any decoder output could reach for `x`, nats per image (n,)."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -27,7 +28,7 @@ class AdamSettings:
 
 
 @dataclass(frozen=True)
-class Objective:
+class Objective(ABC):
     """A frozen record of validated settings; it holds no tensors. The defaults here are a plain VAE's.
 
     `neutral` names settings with which the loss is exactly a plain VAE's, or None with the reason in `no_neutral`.
@@ -46,9 +47,9 @@ class Objective:
         """How categories are chosen at this step; None without categories."""
         return None
 
+    @abstractmethod
     def __call__(self, at: Pass) -> Terms:
         """The loss of one pass as named terms."""
-        raise NotImplementedError  # every registered method gives its own
 
     def critic(self) -> RatioCritic | None:
         """The second network the method trains against, if any."""

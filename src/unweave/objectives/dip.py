@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
@@ -38,9 +39,9 @@ class DIP(Objective):
         if self.average == 1:
             raise InputError("average must be less than 1, or no batch would ever count, got 1")
 
+    @abstractmethod
     def covariance(self, posterior: Posterior) -> Tensor:
         """The covariance (d, d) that is pulled to the identity."""
-        raise NotImplementedError  # I and II take different ones
 
     def __call__(self, at: Pass) -> Terms:
         """Distortion, rate, and the two parts of the covariance's distance to the identity."""

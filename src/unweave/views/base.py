@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +14,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from unweave import checks, settings
+from unweave.data.cache import write_atomic
 from unweave.errors import InputError
 from unweave.registry import figures
 from unweave.types import Codes, Images, Score
@@ -312,16 +311,8 @@ def encode_gif(frames: Sequence[np.ndarray], colours: int, milliseconds: int) ->
 
 def write_file(path: Path, data: bytes) -> Path:
     """Write whole or not at all, making missing folders; what the system refuses raises InputError."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
+        write_atomic(path, lambda file: file.write(data))
     except OSError as wrong:
-        with contextlib.suppress(OSError):
-            part.unlink()
         raise InputError(f"out must be a file that can be written, got {path}: {wrong.strerror}") from None
     return path
