@@ -1,19 +1,27 @@
-"""Images per second: the engine beside a bare torch loop on the same net, and what share of the time the data take.
+"""Images per second of training: plain torch, each of our changes on top of it, the engine, and the wall.
 
-Run `python benchmarks/throughput.py [--threads 2] [--steps 60] [--rounds 5]`. Engine and bare loop take turns in one
-process, so the ratio holds when the machine's speed drifts; every figure is the median over the rounds.
+Run `python benchmarks/throughput.py [--threads 2] [--steps 30] [--rounds 5]`. All variants take turns in one process
+and each figure is the median over all steps of all rounds, so ratios hold when the machine's speed drifts. The wall is
+the net's own arithmetic (counted, not guessed) at the speed of a large matrix product. `--processes` adds two processes
+of one thread each, which need the machine to themselves.
 """
 
 import argparse
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from unweave.engine import Spec
-from unweave.engine.train import Loop, train
+from unweave.engine.train import Loop, read_log, train
+from unweave.nets.convolution import Conv2d, ConvTranspose2d
 
 CASES = {
     "dlib-conv 64x64, vae": ("vae", {"net": "dlib-conv"}),
@@ -22,20 +30,39 @@ CASES = {
         "factor-vae", {"data.size": 32, "net": "conv", "critic_layers": 3, "critic_width": 256},
     ),
 }  # fmt: skip
+TORCH = {Conv2d: nn.Conv2d, ConvTranspose2d: nn.ConvTranspose2d}
+# what a variant has of ours: images and weights with channels last, in-place ReLU, our convolutions, fused Adam
+VARIANTS = {
+    "plain torch, NCHW": set(),
+    "channels last": {"last"},
+    "+ fused Adam": {"last", "fused"},
+    "+ in-place ReLU": {"last", "fused", "inplace"},
+    "+ our convolutions": {"last", "fused", "inplace", "ours"},
+}
 
 
-def bare_vae(spec: Spec, images: list[torch.Tensor]) -> float:
-    """Images per second of a loop that is nothing but torch: same net, same optimiser, images in memory already."""
+def loop_with(spec: Spec, parts: set[str]) -> Callable[[torch.Tensor, torch.Tensor], float]:
+    """One step of a loop that is nothing but torch, on images in memory already."""
     state = Loop(spec).state
-    vae, adam = state.vae, state.optimiser
-    critic, critic_adam = state.critic_net, state.critic_optimiser
-    began = time.perf_counter()
-    for at in range(0, len(images), 2):
-        x = images[at]
+    layout = torch.channels_last if "last" in parts else torch.contiguous_format
+    vae, critic = state.vae.to(memory_format=layout).train(), state.critic_net
+    for layer in vae.modules():
+        if "ours" not in parts and type(layer) in TORCH:
+            layer.__class__ = TORCH[type(layer)]
+        if isinstance(layer, nn.ReLU):
+            layer.inplace = "inplace" in parts
+    adam = torch.optim.Adam(vae.parameters(), lr=1e-3, fused="fused" in parts)
+    critic_adam = None if critic is None else torch.optim.Adam(critic.parameters(), lr=1e-3, fused="fused" in parts)
+
+    def codes(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         q = vae.encode(x).posterior
         z = q.mean + (0.5 * q.log_variance).exp() * torch.randn_like(q.mean)
-        nll = torch.nn.functional.binary_cross_entropy_with_logits(vae.decoder(z), x, reduction="sum") / len(x)
-        kl = 0.5 * (q.mean**2 + q.log_variance.exp() - 1 - q.log_variance).sum() / len(x)
+        return z, 0.5 * (q.mean**2 + q.log_variance.exp() - 1 - q.log_variance).sum() / len(x)
+
+    def step(x: torch.Tensor, second: torch.Tensor) -> float:
+        x, second = (images.contiguous(memory_format=layout) for images in (x, second))
+        z, kl = codes(x)
+        nll = nn.functional.binary_cross_entropy_with_logits(vae.decoder(z), x, reduction="sum") / len(x)
         loss = nll + kl
         if critic is not None:
             critic.requires_grad_(False)
@@ -47,59 +74,126 @@ def bare_vae(spec: Spec, images: list[torch.Tensor]) -> float:
         if critic is not None and critic_adam is not None:
             critic.requires_grad_(True)
             with torch.no_grad():
-                q2 = vae.encode(images[at + 1]).posterior
-                z2 = q2.mean + (0.5 * q2.log_variance).exp() * torch.randn_like(q2.mean)
+                z2 = codes(second)[0]
                 z2 = z2.gather(0, torch.rand_like(z2).argsort(0))
             labels = torch.zeros(len(x), dtype=torch.long)
-            cross = torch.nn.functional.cross_entropy
+            cross = nn.functional.cross_entropy
             critic_loss = 0.5 * (cross(critic(z.detach()), labels) + cross(critic(z2), labels + 1))
             critic_adam.zero_grad()
             critic_loss.backward()
             critic_adam.step()
-    return len(images) // 2 * len(images[0]) / (time.perf_counter() - began)
+        return loss.item()
+
+    return step
+
+
+def timed(step: Callable[[torch.Tensor, torch.Tensor], float], images: list[torch.Tensor]) -> list[float]:
+    """Seconds of each step."""
+    found: list[float] = []
+    for at in range(0, len(images), 2):
+        began = time.perf_counter()
+        step(images[at], images[at + 1])
+        found.append(time.perf_counter() - began)
+    return found
+
+
+def fetching(loop: Loop, batches: int = 100) -> float:
+    """Median seconds of getting one batch."""
+    found: list[float] = []
+    for _ in range(batches):
+        began = time.perf_counter()
+        loop.fetch(loop.state.batches)
+        found.append(time.perf_counter() - began)
+    return statistics.median(found)
+
+
+def flops_per_image(spec: Spec, images: list[torch.Tensor]) -> float:
+    """Multiplications and additions of one step, an image's share."""
+    step = loop_with(spec, set())
+    with FlopCounterMode(display=False) as counter:
+        step(images[0], images[1])
+    return counter.get_total_flops() / len(images[0])
+
+
+def matrix_speed(size: int = 2048) -> float:
+    """Floating-point operations per second of a large matrix product, the best of ten."""
+    a, b = torch.randn(size, size), torch.randn(size, size)
+    best = float("inf")
+    for _ in range(10):
+        began = time.perf_counter()
+        _ = a @ b
+        best = min(best, time.perf_counter() - began)
+    return 2 * size**3 / best
 
 
 def engine(spec: Spec, folder: Path) -> float:
-    """Images per second of `train`, checkpoints off, from its own log without the first line."""
-    import json
+    """Seconds a step of `train`, checkpoints off, by its own log without the first line."""
+    run = train(spec, folder, overwrite=True)
+    lines = read_log(run / "log.jsonl")[0][1:]
+    return spec.training.batch / statistics.median(line["images_per_second"] for line in lines)
 
-    out = train(spec, folder, overwrite=True)
-    done = json.loads((out / "done.json").read_text())
-    return done["images"] / done["seconds"]
+
+def two_processes(case: str, steps: int) -> float:
+    """Images per second of two engines of one thread each, side by side."""
+    code = "import sys; sys.path.insert(0, {!r}); import throughput; throughput.alone({!r}, {})"
+    command = [sys.executable, "-c", code.format(str(Path(__file__).parent), case, steps)]
+    running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    return sum(float(each.communicate()[0].split()[-1]) for each in running)
+
+
+def alone(case: str, steps: int) -> None:
+    """Print the images per second of one engine with one thread."""
+    with tempfile.TemporaryDirectory() as place:
+        print(64 / engine(spec_of(case, steps, threads=1), Path(place) / "run"))
+
+
+def spec_of(case: str, steps: int, threads: int) -> Spec:
+    """A run of the case, logging often."""
+    method, settings = CASES[case]
+    return Spec.make(
+        method, data="dsprites", steps=steps, lr=1e-3, threads=threads, log_every=10, checkpoint_every=10**9, **settings
+    )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--steps", type=int, default=60)
+    parser.add_argument("--steps", type=int, default=30)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--processes", action="store_true")
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     print(f"torch {torch.__version__}, {given.threads} threads, batch 64, {given.rounds} rounds of {given.steps} steps")
-    for name, (method, settings) in CASES.items():
-        spec = Spec.make(
-            method, data="dsprites", steps=given.steps, lr=1e-3, threads=given.threads, log_every=given.steps,
-            checkpoint_every=10**9, **settings,
-        )  # fmt: skip
+    wall = matrix_speed()
+    for case in CASES:
+        spec = spec_of(case, given.steps, given.threads)
         loop = Loop(spec)
         images = [loop.fetch(loop.state.batches) for _ in range(2 * given.steps)]
-        fetch = []
-        for _ in range(200):
-            began = time.perf_counter()
-            loop.fetch(loop.state.batches)
-            fetch.append(time.perf_counter() - began)
-        bare, ours = [], []
+        fetch = fetching(loop)
+        steps = {name: loop_with(spec, parts) for name, parts in VARIANTS.items()}
+        for step in steps.values():
+            timed(step, images[:6])
+        spent: dict[str, list[float]] = {name: [] for name in steps}
+        ours: list[float] = []
         with tempfile.TemporaryDirectory() as place:
             for _ in range(given.rounds):
-                bare.append(bare_vae(spec, images))
+                for name, step in steps.items():
+                    spent[name] += timed(step, images)
                 ours.append(engine(spec, Path(place) / "run"))
-        ratio = statistics.median(o / b for o, b in zip(ours, bare, strict=True))
-        batches = 2 if method == "factor-vae" else 1
-        share = batches * statistics.median(fetch) * statistics.median(ours) / 64
-        print(
-            f"{name:30} bare {statistics.median(bare):6.0f}  engine {statistics.median(ours):6.0f} images/s"
-            f"  ratio {ratio:.3f}  data {100 * share:.1f} % of the time"
-        )
+        speeds = {name: 64 / statistics.median(each) for name, each in spent.items()}
+        speeds["the engine"] = 64 / statistics.median(ours)
+        plain = speeds["plain torch, NCHW"]
+        flops = flops_per_image(spec, images)
+        print(f"\n{case}: {flops / 1e6:.0f} MFLOP an image; a matrix product does {wall / 1e9:.0f} GFLOP/s")
+        for name, speed in speeds.items():
+            print(f"  {name:22} {speed:6.0f} images/s  {speed / plain:5.2f} x plain")
+        print(f"  {'the wall':22} {wall / flops:6.0f} images/s  {wall / flops / plain:5.2f} x plain")
+        batches = 2 if CASES[case][0] == "factor-vae" else 1
+        bare = speeds["+ our convolutions"]
+        print(f"  engine / bare loop {speeds['the engine'] / bare:.3f}; data {batches * fetch * bare / 64:.1%} of it")
+        if given.processes:
+            both = two_processes(case, given.steps)
+            print(f"  two processes of one thread {both:6.0f} images/s  {both / plain:5.2f} x plain")
 
 
 if __name__ == "__main__":

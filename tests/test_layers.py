@@ -14,11 +14,13 @@ ROWS = (
     ("distributions",),
     ("divergences", "data", "nets"),
     ("vae",),
-    ("objectives", "metrics"),
+    ("objectives", "metrics", "model"),
     ("engine", "views"),
     ("run",),
-    ("reports", "estimator", "export"),
-    ("cli", "explorer"),
+    ("reports", "estimator", "codes", "export", "importing"),
+    ("studies",),
+    ("explorer",),
+    ("cli",),
     ("contracts",),  # tests that other packages can run
     ("__init__", "__main__"),  # the package's face, which imports on use
 )

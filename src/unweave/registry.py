@@ -115,9 +115,24 @@ datasets: Registry[Any] = Registry(
     "unweave.data",
     {
         "dsprites": "unweave.data.dsprites:DSprites",
+        "dsprites-color": "unweave.data.dsprites_color:DSpritesColor",
+        "dsprites-noisy": "unweave.data.dsprites_noisy:DSpritesNoisy",
+        "dsprites-scream": "unweave.data.dsprites_scream:DSpritesScream",
         "identity": "unweave.data.identity:Identity",
         "pinwheel": "unweave.data.pinwheel:Pinwheel",
         "fashion-mnist": "unweave.data.fashion_mnist:FashionMNIST",
+        "mnist": "unweave.data.mnist:MNIST",
+        "shapes3d": "unweave.data.shapes3d:Shapes3D",
+        "cars3d": "unweave.data.cars3d:Cars3D",
+        "small-norb": "unweave.data.small_norb:SmallNORB",
+        "mpi3d-toy": "unweave.data.mpi3d:MPI3DToy",
+        "mpi3d-realistic": "unweave.data.mpi3d:MPI3DRealistic",
+        "mpi3d-real": "unweave.data.mpi3d:MPI3DReal",
+        "celeba": "unweave.data.celeba:CelebA",
+        "chairs3d": "unweave.data.chairs3d:Chairs3D",
+        "folder": "unweave.data.folder:Folder",
+        "array": "unweave.data.array:Array",
+        "table": "unweave.data.table:Table",
     },
 )
 nets: Registry[Any] = Registry(
@@ -125,6 +140,7 @@ nets: Registry[Any] = Registry(
     "unweave.nets",
     {
         "conv": "unweave.nets.conv:Conv",
+        "mlp": "unweave.nets.mlp:MLP",
         "dlib-conv": "unweave.nets.dlib_conv:DlibConv",
         "higgins-mlp": "unweave.nets.higgins_mlp:HigginsMLP",
         "kim2018": "unweave.nets.kim2018:Kim2018",
@@ -157,6 +173,7 @@ likelihoods: Registry[Any] = Registry(
         "continuous-bernoulli": "unweave.distributions.likelihoods:ContinuousBernoulli",
         "gaussian": "unweave.distributions.likelihoods:Gaussian",
         "laplace": "unweave.distributions.likelihoods:Laplace",
+        "mixed": "unweave.distributions.mixed:Mixed",
     },
 )
 metrics: Registry[Any] = Registry(
@@ -198,12 +215,14 @@ figures: Registry[Any] = Registry(
     {
         "traversal": "unweave.views.traversal:Traversal",
         "reconstructions": "unweave.views.reconstructions:Reconstructions",
+        "samples": "unweave.views.samples:Samples",
         "curves": "unweave.views.curves:Curves",
         "mutual-information": "unweave.views.mutual_information:MutualInformation",
         "aggregate-posterior": "unweave.views.aggregate_posterior:AggregatePosterior",
         "class-magnitudes": "unweave.views.class_magnitudes:ClassMagnitudes",
         "active-dimensions": "unweave.views.active_dimensions:ActiveDimensions",
         "hoyer-alpha": "unweave.views.hoyer_alpha:HoyerAlpha",
+        "columns": "unweave.views.columns:Columns",
     },
 )
 

@@ -10,22 +10,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file
 
 from unweave import checks, registry
 from unweave.data.base import FactorData, ImageData
+from unweave.data.locate import located
 from unweave.distributions.categorical import kl_to_uniform
 from unweave.engine import Spec, folder
 from unweave.engine import train as train_spec
 from unweave.engine.callbacks import Watcher
 from unweave.engine.callbacks.progress import ProgressBar
+from unweave.engine.scoring import read_scores
 from unweave.engine.train import read_log
 from unweave.errors import InputError
 from unweave.metrics.base import Metric
 from unweave.metrics.calibration import calibrated, calibrates, is_calibrated
 from unweave.metrics.doctor import RULES, Finding, doctor
-from unweave.metrics.probe import Encoded, Probe
+from unweave.metrics.probe import Probe
+from unweave.model import CHUNK, Encodings, Model, load_weights
 from unweave.recipes import load as load_recipe
 from unweave.seeds import Generators, numpy_generator
 from unweave.settings import build, short_hash
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
 
 POOL = 60_000  # images encoded once, from which every metric draws
 SHOWN = 10_000  # images encoded for pictures of classes
-CHUNK = 500  # images encoded at a time
 DIAGNOSIS = "doctor.json"
 COLUMNS = ["run", "method", "data", "seed", "metric", "factor", "value", "low", "high", "settings_hash"]
 
@@ -88,16 +88,15 @@ class Run:
         path = self.path / folder.WEIGHTS
         if not path.is_file():
             raise InputError(f"{self.path} has no {path.name}: the run is not finished; go on with it by --resume")
-        try:
-            with safe_open(path, framework="pt") as file:
-                found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
-        except (SafetensorError, OSError) as wrong:
-            raise InputError(f"{path} cannot be read: {wrong}") from None
-        if wrong := checks.differing(found, self.spec.shapes()):
-            raise InputError(f"{path} does not hold the weights that {folder.SETTINGS} calls for: {wrong[0]}")
-        vae = self.spec.build_vae(Generators(self.spec.training.seed), fresh=False)
-        vae.load_state_dict(load_file(path))
-        return vae.to(memory_format=torch.channels_last).eval()  # pyright: ignore[reportCallIssue]
+        seed = self.spec.training.seed
+        return load_weights(
+            path, self.spec.shapes(), lambda: self.spec.build_vae(Generators(seed), fresh=False), folder.SETTINGS
+        )
+
+    @cached_property
+    def model(self) -> Model:
+        """The trained model by itself, which needs no data."""
+        return Model.of(self)
 
     @cached_property
     def weights_hash(self) -> str:
@@ -108,41 +107,27 @@ class Run:
         for images in rows:
             yield torch.as_tensor(images, dtype=torch.float32).contiguous(memory_format=torch.channels_last)
 
-    @torch.no_grad()
-    def posterior(self, images: Images) -> Encoded:
+    def posterior(self, images: Images) -> Encodings:
         """Means, standard deviations and rates (nats) of each latent for images (n, C, H, W), each (n, d).
 
         Where the model tells categories, their numbers (n, L) too.
         """
-        parts: list[tuple[torch.Tensor, ...]] = []
-        for x in self._in_chunks(torch.as_tensor(images).split(CHUNK)):
-            encoding = self.vae.encode(x)
-            q, categories = encoding.posterior, self.vae.categories(x, encoding)
-            kl = self.vae.prior.kl_each(q)
-            rates = kl if kl is not None else torch.full_like(q.mean, float("nan"))
-            parts.append((q.mean, q.std, rates, *([] if categories is None else [categories])))
-        mean, std, kl, *categories = (torch.cat(each).numpy() for each in zip(*parts, strict=True))
-        known = None if np.isnan(kl).any() else kl
-        return Encoded(mean=mean, std=std, kl=known, categories=categories[0] if categories else None)
+        return self.model.posterior(images)
 
     def encode(self, images: Images) -> Codes:
         """Posterior means of images (n, C, H, W), (n, d)."""
-        return torch.as_tensor(self.posterior(images).mean)
+        return self.model.encode(images)
 
     def categories(self, images: Images) -> torch.Tensor | None:
         """Categories of images (n, C, H, W), numbers (n, L); None where the model tells none."""
-        found = self.posterior(images).categories
-        return None if found is None else torch.as_tensor(found)
+        return self.model.categories(images)
 
     def decode(self, codes: Codes, categories: torch.Tensor | None = None) -> Images:
         """Expected images of codes (n, d) and categories, numbers (n, L); pixels are cut to [0, 1].
 
         Without `categories` a model that tells any takes the first of each.
         """
-        z = torch.as_tensor(codes, dtype=torch.float32).split(CHUNK)
-        chosen = [None] * len(z) if categories is None else torch.as_tensor(categories).split(CHUNK)
-        made = torch.cat([self.vae.images(*each) for each in zip(z, chosen, strict=True)])
-        return made.clamp(0, 1) if self.data.bounded else made
+        return self.model.decode(codes, categories)
 
     def reference_images(self, n: int) -> Images:
         """Always the same images: the data set's own references first, then random ones."""
@@ -191,7 +176,8 @@ class Run:
             kl = rate.sum() if rate is not None else (at.posterior.log_prob(at.z) - at.prior.log_prob(at.z)).sum()
             chosen = at.one_hot if at.categories is None else at.categories
             discrete = 0.0 if chosen is None or not told else kl_to_uniform(chosen, told).sum().item()
-            totals += [at.distortion.sum().item(), self.vae.likelihood.floor(x).sum().item(), kl.item(), discrete]
+            floor = self.vae.likelihood.floor(self.vae.target(x)).sum().item()
+            totals += [at.distortion.sum().item(), floor, kl.item(), discrete]
         distortion, floor, kl, discrete = totals / n
         known = {"distortion_floor": floor, "distortion_excess": distortion - floor} if np.isfinite(floor) else {}
         rates = {"rate": kl, "rate_of_categories": discrete} if told else {"rate": kl}
@@ -311,6 +297,11 @@ class Run:
         """The lines of log.jsonl."""
         return self._log[0]
 
+    @cached_property
+    def progress(self) -> list[dict[str, Any]]:
+        """What it scored while it was trained, by --score-every: step, images, seconds, a value and interval each."""
+        return read_scores(self.path)
+
     @property
     def units(self) -> dict[str, str]:
         """The unit of each term in the log."""
@@ -324,13 +315,16 @@ class Run:
     @property
     def made_with(self) -> dict[str, Any]:
         """Versions, commit, time and images of the run."""
-        spent = {"images_seen": self.done["images"], "minutes": round(self.done["seconds"] / 60, 2)}
-        return {**(spent if self.finished else {}), **self.stored.get("made_with", {})}
+        spent: dict[str, Any] = {}
+        if self.finished:
+            known = {} if self.done.get("imported") else {"minutes": round(self.done["seconds"] / 60, 2)}
+            spent = {"images_seen": self.done["images"], **known}
+        return {**spent, **self.stored.get("made_with", {})}
 
     @property
     def reproduce(self) -> str:
         """The command that makes this run again."""
-        return self.spec.command
+        return self.stored["command"] if "origin" in self.stored else self.spec.command
 
     def draw(self, figure: str, **settings: object) -> Picture:
         """A registered figure of this run."""
@@ -465,10 +459,20 @@ def check_resumed(stored: Spec, given: Mapping[str, Any], path: Path) -> None:
     explicit = {k.replace("-", "_"): v for k, v in given.items() if k not in ("method", "recipe")}
     flat = stored.flat()
     if method == flat["method"]:
-        asked = resolve(method, recipe=recipe, **{"data": flat["data"], **explicit}).flat()
+        asked = resolve(method, recipe=recipe, **{**_kept_data(flat, explicit), **explicit}).flat()
         names = ["method", *explicit] if recipe is None else list(asked)
         wrong = checks.differing({k: asked.get(k) for k in names}, {k: flat.get(k) for k in names})
     else:
         wrong = checks.differing({"method": method}, {"method": flat["method"]})
     if wrong:
         raise InputError(f"resume must keep the settings of {path}, got others: {'; '.join(wrong)}")
+
+
+def _kept_data(flat: Mapping[str, Any], explicit: Mapping[str, Any]) -> dict[str, Any]:
+    """The stored settings of the data, unless other data are named; a path that is named comes first."""
+    named = explicit.get("data")
+    found = {} if named is None else located(named)
+    if named is not None and found["name"] != flat["data"]:
+        return {}
+    kept = {k: v for k, v in flat.items() if k == "data" or k.startswith("data.")}
+    return {k: v for k, v in kept.items() if k != "data.path" or "path" not in found}

@@ -32,6 +32,45 @@ class Encoding:
     probabilities: Tensor | None = None
 
 
+class Units(nn.Module):
+    """The units of a data set's numbers and the model's own: x' = (x - shift) / scale, each (C, H, W).
+
+    It lies in the model, so that codes are made from numbers in the user's units and come back in them.
+
+    >>> units = Units((1, 1, 2)).measure(torch.tensor([[[[0.0, 5.0]]], [[[4.0, 5.0]]]]), first=2)
+    >>> units.back(units(torch.tensor([[[[1.0, 5.0]]]]))).tolist()
+    [[[[1.0, 5.0]]]]
+    """
+
+    shift: Tensor
+    scale: Tensor
+
+    def __init__(self, shape: tuple[int, int, int]) -> None:
+        super().__init__()
+        self.register_buffer("shift", torch.zeros(shape))
+        self.register_buffer("scale", torch.ones(shape))
+
+    def measure(self, x: Images, first: int) -> Units:
+        """Take mean and standard deviation of the `first` numbers of each row; the others keep their units.
+
+        A constant number is only shifted. Computed in float64, lest large offsets swallow small deviations.
+        """
+        exact = x[..., :first].double()
+        mean, std = exact.mean(0), exact.std(0, correction=0)
+        steady = std <= 1e-7 * mean.abs()  # nothing but rounding
+        self.shift[..., :first] = mean
+        self.scale[..., :first] = torch.where(steady, torch.ones_like(std), std)
+        return self
+
+    def forward(self, x: Images) -> Images:
+        """From the user's units to the model's."""
+        return (x - self.shift) / self.scale
+
+    def back(self, x: Images) -> Images:
+        """From the model's units to the user's."""
+        return x * self.scale + self.shift
+
+
 @contextmanager
 def _buffers_kept(net: nn.Module) -> Generator[None]:
     """Whatever happens inside, running statistics are afterwards as they were."""
@@ -46,6 +85,7 @@ class VAE(nn.Module):
 
     `encoder` maps images to the heads named by `heads(latents)`; `decoder` maps (n, latents.width) to the numbers the
     likelihood reads; `prior` is a module, trained with the rest. `discrete` says how categories are told at evaluation.
+    With `units` the nets and the likelihood see numbers in the model's own units, and distortions are those of these.
     """
 
     prior: Any  # a module that keeps the contract types.Prior
@@ -58,19 +98,29 @@ class VAE(nn.Module):
         likelihood: Likelihood,
         latents: Latents,
         discrete: Discrete | None = None,
+        units: Units | None = None,
     ) -> None:
         super().__init__()
         self.encoder, self.decoder, self.prior = encoder, decoder, prior
+        self.units = units
         self.likelihood, self.latents, self.discrete = likelihood, latents, discrete
 
     def encode(self, x: Images) -> Encoding:
         """q(z|x) with log variances kept within -20 and 10."""
-        out = self.encoder(x)
+        out = self.encoder(self.target(x))
         posterior = DiagonalNormal(out["mean"].float(), out["log_variance"].float().clamp(*LOG_VARIANCE_RANGE))
         if "categories" not in out:
             return Encoding(posterior)
         each = out["categories"].split(list(self.latents.categories), dim=1)
         return Encoding(posterior, torch.cat([logits.softmax(-1) for logits in each], dim=1))
+
+    def target(self, x: Images) -> Images:
+        """What the decoder is to bring back of `x`, in the units the likelihood reads."""
+        return x if self.units is None else self.units(x)
+
+    def nll(self, output: Images, x: Images) -> PerImage:
+        """-log p(x|z) of what the decoder said, in the model's units, nats per image (n,)."""
+        return self.likelihood.nll(output, self.target(x))
 
     def decode(self, z: Codes, one_hot: Tensor | None = None) -> Images:
         """What the decoder says of codes `z` (and one-hot categories): the likelihood's raw numbers."""
@@ -86,7 +136,7 @@ class VAE(nn.Module):
             same = z.new_zeros(len(z), sum(self.latents.categories))
             same[:, k] = 1
             with torch.no_grad(), _buffers_kept(self.decoder):
-                return self.likelihood.distortion_weight * self.likelihood.nll(self.decode(z, same), x)
+                return self.likelihood.distortion_weight * self.nll(self.decode(z, same), x)
 
         return nll
 
@@ -141,7 +191,7 @@ class VAE(nn.Module):
             posterior=encoding.posterior,
             z=z,
             prior=self.prior,
-            distortion=self.likelihood.nll(self.decode(z, seen), x),
+            distortion=self.nll(self.decode(z, seen), x),
             distortion_weight=self.likelihood.distortion_weight,
             categories=encoding.probabilities,
             one_hot=seen,
@@ -167,7 +217,8 @@ class VAE(nn.Module):
         """
         if categories is None and self.told:
             categories = torch.zeros(len(z), len(self.told), dtype=torch.long, device=z.device)
-        return self.likelihood.image(self.decode(z, self.places(categories, len(z))))
+        made = self.likelihood.image(self.decode(z, self.places(categories, len(z))))
+        return made if self.units is None else self.units.back(made)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Pass:
         """As `forward`; here only so that type checkers know the result."""

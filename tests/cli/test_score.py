@@ -128,3 +128,32 @@ def test_what_cannot_be_scored_gets_one_sentence(files, capsys, codes, factors, 
     assert sentence in said
     assert said.count("\n") == 1
     assert not (files / "exploded").exists()
+
+
+def test_codes_alone_get_the_scores_that_need_no_factors_and_the_doctor(files, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "160")
+    np.save("twice.npy", np.column_stack([WORLD.codes, -WORLD.codes[:, 3]]))
+    assert main(["score", "twice.npy"]) == 0
+    said = capsys.readouterr().out
+    assert "hoyer" in said
+    assert "mig" not in said
+    assert "need a second file, FACTORS" in said
+    assert "look  Latents that tell the same, by correlation of ranks: 3 and 5 (1.00)." in said
+    assert main(["score", "codes.npy", "--metrics", "hoyer,mig"]) == 0
+    assert "not scored: mig: MIG needs the true factors of every row" in capsys.readouterr().out
+    assert set(scores(capsys, "codes.npy")) == {
+        "gaussian-total-correlation",
+        "wasserstein-correlation",
+        "code-mutual-information",
+        "hoyer",
+    }
+
+
+def test_parts_stand_beside_what_noise_and_truth_get(files, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "250")
+    assert main(["score", "codes.npy", "factors.csv", "--metrics", "mig,dci", "--dci.trees", "5"]) == 0
+    said = capsys.readouterr().out
+    assert "mig: shape 0.9" in said
+    assert "(noise 0.00" in said
+    assert "completeness" in said
+    assert said.count(" truth ") >= 8  # five factors and three parts

@@ -7,7 +7,7 @@ from unweave.errors import InputError
 
 
 def test_an_unknown_name_is_refused_and_the_nearest_one_suggested():
-    with pytest.raises(InputError, match="unknown data set 'dsprite'; did you mean 'dsprites'"):
+    with pytest.raises(InputError, match="unknown data set, and no path, 'dsprite'; did you mean 'dsprites'"):
         load("dsprite")
 
 

@@ -89,7 +89,7 @@ def test_the_command_makes_the_same_run():
         ({"steps": 0}, "steps must be 1 or more, got 0"),
         ({"steps": 1.5}, "steps must be a valid integer"),
         ({"batch": 1}, "batch must be 2 or more"),
-        ({"data": "dspirtes"}, "unknown data set 'dspirtes'; did you mean 'dsprites'"),
+        ({"data": "dspirtes"}, "unknown data set, and no path, .dspirtes'; did you mean 'dsprites'"),
         ({"net": "nett"}, "unknown net 'nett'"),
         ({"net.chanels": 3, "net": "conv"}, "did you mean 'net.channels'"),
         ({"likelihood.distortion_weight": 0}, "likelihood.distortion_weight must be more than 0"),

@@ -9,6 +9,7 @@ from unweave.data.pinwheel import Pinwheel
 from unweave.distributions.likelihoods import Gaussian
 from unweave.distributions.mixture import Mixture
 from unweave.engine import Spec, train
+from unweave.engine.callbacks import Watcher
 from unweave.errors import InputError
 from unweave.run import Run
 from unweave.seeds import Generators
@@ -30,7 +31,8 @@ def test_a_data_set_brings_its_net_and_its_likelihood_with_settings():
     assert spec.likelihood.settings == Gaussian(squash=False, learn_scale=True)
     assert made(likelihood="gaussian") == spec
     assert made(likelihood=Gaussian()).likelihood.settings == Gaussian()
-    assert made(likelihood="laplace").likelihood.settings.squash
+    assert not made(likelihood="laplace").likelihood.settings.squash  # since its numbers leave [0, 1]
+    assert made(likelihood="laplace", **{"likelihood.squash": True}).likelihood.settings.squash
     plain = made(**{"likelihood.learn_scale": False, "likelihood.squash": True})
     assert plain.likelihood.settings == Gaussian()
     assert Spec.from_plain(plain.plain()) == plain
@@ -62,15 +64,10 @@ def test_runs_end_alike_whether_stopped_or_not_and_open_again(prior, tmp_path):
     spec = made(**prior)
     whole = train(spec, tmp_path / "whole")
 
-    class Crash:
-        def started(self, *_): ...
+    class Crash(Watcher):
         def stepped(self, step, loss):
             if step == 5:
                 raise RuntimeError("power cut")
-
-        def logged(self, *_): ...
-        def said(self, *_): ...
-        def ended(self): ...
 
     with pytest.raises(RuntimeError, match="power cut"):
         train(spec, tmp_path / "torn", watchers=[Crash()])

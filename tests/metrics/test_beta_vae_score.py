@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from unweave.contracts import worlds
 from unweave.errors import InputError
 from unweave.metrics import beta_vae_score
-from unweave.metrics.beta_vae_score import BetaVAEScore, _points
+from unweave.metrics.beta_vae_score import BetaVAEScore
 from unweave.metrics.probe import Probe
 
 
@@ -36,7 +36,8 @@ def test_known_answers(world, low, high):
 def test_points_equal_those_of_a_python_loop():
     world = worlds.noisy(worlds.identity(300))
     probe, chosen = Probe(world.codes, world.factors), np.array([1, 3, 4])
-    points, labels = _points(probe.codes, probe.groups, chosen, 40, 6, np.random.default_rng(0))
+    metric, none = BetaVAEScore(samples=6), np.empty((300, 0), int)
+    points, labels = metric._points(probe.codes, none, probe.groups, chosen, 40, np.random.default_rng(0))
     rng = np.random.default_rng(0)
     assert rng.integers(3, size=40).tolist() == labels.tolist()
     first, second = probe.groups.pairs(chosen[labels], 6, rng)

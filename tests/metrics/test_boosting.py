@@ -87,7 +87,7 @@ def test_dci_by_lasso_on_known_codes():
     nothing = scored(worlds.noise(2_500, d=4), backend="lasso")
     assert nothing.parts["informativeness_nrmse"] == pytest.approx(1.0, abs=0.05)
     assert "informativeness_accuracy" not in nothing.parts
-    low, high = nothing.parts["informativeness_low"], nothing.parts["informativeness_high"]
+    low, high = nothing.settings["intervals"]["informativeness_nrmse"]
     assert low < nothing.parts["informativeness_nrmse"] < high
 
 

@@ -259,3 +259,23 @@ def test_truth_beats_noise_by_every_metric(name):
     assert found.floor < found.ceiling
     assert set(found.missing) == set(worlds.NAMES)
     assert max(found.missing.values()) <= found.ceiling + 0.05
+
+
+def test_parts_and_factors_have_floors_and_ceilings_too():
+    metric, probe = registry.metrics.get("infomec")(n=1_000), probe_of(worlds.noise(1_000, d=5))
+    tables = calibrated(metric(probe), metric, probe).tables
+    assert list(tables["floor_of_parts"]) == list(tables["ceiling_of_parts"]) == ["infom", "infoc", "infoe"]
+    assert tables["floor_of_parts"]["infoe"] < 0.1 < 0.9 < tables["ceiling_of_parts"]["infoe"]
+    found = calibration(MIG(), probe)
+    assert set(found.inside["ceiling_of_factors"]) == set(worlds.NAMES)
+    assert np.mean(list(found.inside["ceiling_of_factors"].values())) == pytest.approx(found.ceiling)
+    assert np.mean(list(found.inside["floor_of_factors"].values())) == pytest.approx(found.floor)
+    assert found.inside["floor_of_parts"] == {}
+    assert "floor_of_parts" not in calibrated(MIG()(probe), MIG(), probe).tables
+
+
+def test_the_parts_of_dci_are_held_against_noise_and_truth():
+    metric, probe = DCI(trees=5), probe_of(worlds.rotated(900))
+    tables = calibrated(metric(probe), metric, probe).tables
+    for part in ("disentanglement", "completeness", "informativeness_accuracy"):
+        assert tables["floor_of_parts"][part] < 0.3 < 0.8 < tables["ceiling_of_parts"][part]

@@ -111,3 +111,20 @@ def test_what_cannot_be_scored_is_refused_with_a_sentence():
         ClusterAccuracy(factor="shap")(shapes(100))
     with pytest.raises(InputError, match="labels must have as many rows as codes"):
         cluster_accuracy(torch.arange(5), [0, 1])
+
+
+def test_floor_is_what_shuffled_categories_get_and_ceiling_what_the_truth_gets():
+    truth = np.repeat([0, 1, 2], [500, 300, 200])
+    told = np.random.default_rng(0).integers(2, size=1_000)
+    score = cluster_accuracy(told, truth)
+    assert score.ceiling == 0.8  # two categories cannot name three values
+    assert score.floor == pytest.approx(0.4, abs=0.06)  # half of each of two values, the two largest
+    assert cluster_accuracy(truth, truth).ceiling == 1.0
+
+
+def test_a_continuous_truth_is_refused():
+    rng = np.random.default_rng(0)
+    probe = Probe(
+        rng.normal(size=(50, 2)), rng.normal(size=(50, 1)), factor_names=["shape"], categories=np.arange(50) % 3
+    )
+    assert "shape is continuous" in ClusterAccuracy().refuses(probe)

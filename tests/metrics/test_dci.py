@@ -95,7 +95,7 @@ def test_a_missing_factor_costs_informativeness_of_that_factor_only():
     accuracy = dict(zip(score.tables["columns"], score.tables["accuracy_per_factor"], strict=True))
     assert accuracy["x"] < 0.1
     assert min(accuracy[name] for name in ("shape", "scale", "orientation", "y")) > 0.99
-    low, high = score.parts["informativeness_low"], score.parts["informativeness_high"]
+    low, high = score.settings["intervals"]["informativeness_accuracy"]
     assert low < score.parts["informativeness_accuracy"] < high
     assert high - low < 0.05
 
@@ -138,5 +138,7 @@ def test_one_factor_has_completeness_but_no_disentanglement():
 def test_wrong_settings_are_refused():
     with pytest.raises(InputError, match="trees must be 1 or more, got 0"):
         DCI(trees=0)
-    with pytest.raises(InputError, match="backend must be 'random-forest', 'gbt' or 'lasso', got 'forest'"):
+    with pytest.raises(
+        InputError, match="backend must be 'random-forest', 'gbt', 'lasso' or 'tuned-forest', got 'forest'"
+    ):
         dci(np.eye(4), np.eye(4, dtype=int), backend="forest")

@@ -8,7 +8,7 @@ import pytest
 from unweave.contracts import worlds
 from unweave.distributions.isotropic import IsotropicPrior
 from unweave.metrics.aggregate import PriorOnly
-from unweave.metrics.doctor import doctor
+from unweave.metrics.doctor import doctor, independent
 from unweave.metrics.probe import Probe
 
 ROWS = 8_000
@@ -84,7 +84,8 @@ def test_without_labels_it_tells_life_ties_and_total_correlation():
     a, b = rng.normal(size=(2, 40_000))
     r = 0.8
     found = {f.topic: f for f in doctor(Probe(np.stack([a, r * a + np.sqrt(1 - r * r) * b], axis=1)))}
-    assert set(found) == {"live latents", "ties between latents"}
+    assert set(found) == {"live latents", "ties between latents", "rotation"}
+    assert found["rotation"].good is None  # normal codes look normal in any rotation
     numbers = found["ties between latents"].numbers
     assert numbers["largest_correlation"] == pytest.approx(r, abs=0.01)
     assert numbers["gaussian_total_correlation"] == pytest.approx(-0.5 * np.log(1 - r * r), abs=0.02)
@@ -119,3 +120,42 @@ def test_continuous_noise_is_not_carried():
     rng = np.random.default_rng(0)
     probe = Probe(rng.normal(size=(ROWS, 2)), rng.normal(size=(ROWS, 1)), factor_names=["angle"])
     assert {f.topic: f for f in doctor(probe)}["missing factors"].numbers["missing"] == ["angle"]
+
+
+def without_factors(codes):
+    return {finding.topic: finding for finding in doctor(Probe(codes))}
+
+
+@pytest.mark.parametrize("warp", [lambda z: -z, lambda z: z**3, np.exp])
+def test_a_latent_written_twice_is_found_through_any_warp(warp):
+    codes = np.random.default_rng(0).normal(size=(3_000, 3))
+    found = without_factors(np.column_stack([codes, warp(codes[:, 1])]))["duplicates"]
+    assert found.numbers["same"] == [[1, 3, 1.0]]
+    assert "1 and 3 (1.00)" in found.sentence
+
+
+def test_sine_and_cosine_of_one_angle_are_bound_without_a_correlation():
+    angle = np.random.default_rng(0).uniform(0, 2 * np.pi, 4_000)
+    codes = np.column_stack([np.cos(angle), np.sin(angle), np.random.default_rng(1).normal(size=4_000)])
+    found = without_factors(codes)
+    assert found["ties between latents"].good
+    assert [pair[:2] for pair in found["hidden ties"].numbers["bound"]] == [[0, 1]]
+
+
+def test_independent_latents_are_neither_the_same_nor_bound():
+    assert {"duplicates", "hidden ties"}.isdisjoint(without_factors(worlds.noise(3_000).codes))
+
+
+@pytest.mark.parametrize("turn", range(4))
+def test_turned_codes_are_hinted_at_without_factors_and_straight_ones_are_not(turn):
+    assert without_factors(worlds.rotated(ROWS, turn=turn).codes)["rotation"].good is False
+    assert without_factors(worlds.noisy(worlds.permuted(ROWS, seed=turn), 0.2).codes)["rotation"].good is True
+
+
+def test_the_hint_finds_the_causes_that_were_mixed():
+    causes = np.random.default_rng(0).uniform(-1, 1, size=(20_000, 3))
+    axes = np.linalg.qr(np.random.default_rng(1).normal(size=(3, 3)))[0]
+    white = causes @ axes / causes.std(axis=0).mean()
+    found = independent(white, np.random.default_rng(2))
+    told = np.abs(np.corrcoef(found.T, causes.T)[:3, 3:])
+    assert told.max(axis=0) == pytest.approx(np.ones(3), abs=0.01)

@@ -20,13 +20,13 @@ def test_areas_are_those_of_scikit_learn_ties_included():
     rng = np.random.default_rng(0)
     labels, scores = rng.integers(4, size=300), rng.integers(6, size=(300, 4)) / 5
     each = [roc_auc_score(labels == v, scores[:, v]) for v in range(4)]
-    assert mean_area(scores, labels, np.arange(4)) == pytest.approx(np.mean(each), abs=1e-9)
+    assert mean_area(scores, labels, np.arange(4)).value == pytest.approx(np.mean(each), abs=1e-9)
 
 
 def test_a_value_without_rows_is_left_out():
     scores = np.array([[0.9, 0.1, 0.5], [0.2, 0.8, 0.5]])
-    assert mean_area(scores, np.array([0, 1]), np.arange(3)) == 1.0
-    assert np.isnan(mean_area(scores, np.array([0, 0]), np.arange(3)))
+    assert mean_area(scores, np.array([0, 1]), np.arange(3)).value == 1.0
+    assert np.isnan(mean_area(scores, np.array([0, 0]), np.arange(3)).value)
 
 
 def test_the_value_equals_a_slow_one_made_with_scikit_learn():

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import mutual_info_score
 
 from unweave.contracts import worlds
-from unweave.metrics.information import entropy, mutual_information, pointwise, quantise
+from unweave.metrics.information import entropy, influences, mutual_information, quantise
 
 
 def test_matrix_equals_scikit_learn_cell_by_cell():
@@ -19,11 +19,22 @@ def test_matrix_equals_scikit_learn_cell_by_cell():
     assert entropy(world.factors) == pytest.approx([mutual_info_score(f, f) for f in world.factors.T], abs=1e-12)
 
 
-def test_pointwise_ratios_average_to_the_information():
+def test_influences_average_to_the_weighted_information():
     world = worlds.noisy(worlds.identity(2_000))
-    cut = quantise(world.codes, 20)
-    each = [[pointwise(c, f).mean() for c in cut.T] for f in world.factors.T]
-    assert np.array(each) == pytest.approx(mutual_information(cut, world.factors), abs=1e-12)
+    cut, weights = quantise(world.codes, 20), np.random.default_rng(0).normal(size=(5, 5))
+    information = mutual_information(cut, world.factors)
+    assert influences(cut, world.factors, weights).mean() == pytest.approx((weights * information).sum(), abs=1e-12)
+
+
+def test_a_row_moves_the_information_as_leaving_it_out_says():
+    world = worlds.noisy(worlds.rotated(8_000))
+    cut, factors = quantise(world.codes[:, :1], 5), world.factors[:, 1:2]
+    told = influences(cut, factors, np.ones((1, 1)))
+    whole = mutual_information(cut, factors)[0, 0]
+    for row in range(5):
+        kept = np.arange(8_000) != row
+        shift = 7_999 * (whole - mutual_information(cut[kept], factors[kept])[0, 0])
+        assert told[row] - whole == pytest.approx(shift, abs=0.02)
 
 
 def test_bins_of_equal_width_are_those_of_a_histogram():

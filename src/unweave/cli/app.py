@@ -24,9 +24,18 @@ COMMANDS = {
     "draw": "unweave.cli.draw:signed",
     "traverse": "unweave.cli.draw:signed_traverse",
     "reconstruct": "unweave.cli.draw:signed_reconstruct",
+    "encode": "unweave.cli.encode:signed",
+    "sample": "unweave.cli.sample:signed",
     "report": "unweave.cli.report:report",
     "table": "unweave.cli.table:table",
+    "study": "unweave.cli.study:signed",
+    "select": "unweave.cli.select:signed",
+    "repro": "unweave.cli.repro:signed",
+    "explore": "unweave.cli.explore:explore",
+    "export": "unweave.cli.export:export",
+    "import": "unweave.cli.import_:signed",
     "list": "unweave.cli.listing:listing",
+    "data": "unweave.cli.data:signed",
     "cache": "unweave.cli.cache:cache",
 }
 HELP = {

@@ -80,6 +80,7 @@ def show(
     from rich.console import Console
     from rich.table import Table
 
+    from unweave.metrics.base import LEFT_OUT
     from unweave.metrics.calibration import verdict
 
     console = Console(highlight=False)
@@ -91,7 +92,8 @@ def show(
         interval = "" if score.interval is None else f"{score.interval[0]:.3f} to {score.interval[1]:.3f}"
         ends = ["" if end is None else f"{end:.3f}" for end in (score.floor, score.ceiling)]
         said = verdict(score).partition(": ")[2]
-        table.add_row(name, f"{score.value:.3f}", interval, *ends, "; ".join(filter(None, (score.reason, said))))
+        apart = "categories left out" if score.settings.get("categorical_codes") == LEFT_OUT else ""
+        table.add_row(name, f"{score.value:.3f}", interval, *ends, "; ".join(filter(None, (score.reason, said, apart))))
     console.print(table)
     for name, score in scores.items():
         if parts := _parts(score):
@@ -103,12 +105,21 @@ def show(
 
 
 def _parts(score: Score) -> str:
-    """Sub-scores, or the values by factor, and what truth without one factor would get."""
-    inside = {**score.parts, **({} if score.parts else score.per_factor)}
-    told = [f"{part.replace('_', ' ')} {value:.3f}" for part, value in inside.items()]
+    """Sub-scores, or the values by factor, with what noise and truth get, and what truth without one factor would."""
+    what, inside = ("parts", score.parts) if score.parts else ("factors", score.per_factor)
+    told = [f"{part.replace('_', ' ')} {value:.3f}{_beside(score, what, part)}" for part, value in inside.items()]
     without = [f"{name} {value:.3f}" for name, value in score.tables.get("as_if_missing", {}).items()]
     lines = [", ".join(told), f"truth without {', '.join(without)}" if without else ""]
     return "; ".join(line for line in lines if line)
+
+
+def _beside(score: Score, what: str, part: str) -> str:
+    """Interval, noise and truth of one of a score's parts or factors, in brackets."""
+    bounds = score.settings.get("intervals", {}).get(part)
+    ends = {"noise": f"floor_of_{what}", "truth": f"ceiling_of_{what}"}
+    said = [] if bounds is None else [f"{bounds[0]:.3f} to {bounds[1]:.3f}"]
+    said += [f"{word} {held[part]:.3f}" for word, key in ends.items() if part in (held := score.tables.get(key, {}))]
+    return f" ({', '.join(said)})" if said else ""
 
 
 def _fit(fit: Mapping[str, float]) -> str:

@@ -54,8 +54,9 @@ def argument(name: str, help_text: str, *, many: bool = False, optional: bool = 
 
 
 def options_of(cls: type, group: str, prefix: str = "") -> Options:
-    """An option for every setting of a registered class."""
-    return [_option(setting, group, prefix) for setting in settings_of(cls)]
+    """An option for every setting of a registered class that a user can know."""
+    found = getattr(cls, "found", ())  # what only the data themselves can tell
+    return [_option(setting, group, prefix) for setting in settings_of(cls) if setting.name not in found]
 
 
 def _option(setting: Setting, group: str, prefix: str) -> inspect.Parameter:

@@ -1,4 +1,4 @@
-"""Score codes against true factors from plain files; no model is needed."""
+"""Score codes from plain files, against true factors where these are known; no model is needed."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from unweave import registry
+from unweave.cli.doctor import print_findings
 from unweave.cli.evaluate import names_of, print_json, score_options, settings_in, show
 from unweave.cli.options import argument, option
 from unweave.cli.options import signed as with_options
@@ -28,7 +29,7 @@ def signed(tokens: list[str]) -> Callable[..., Any]:
     """The command with the settings of the metrics that `tokens` name."""
     words = [
         argument("codes", f"one row a sample, one column a latent: {KINDS}; FILE.npz:NAME for one array of several"),
-        argument("factors", "true factors of the same rows, one column a factor"),
+        argument("factors", "true factors of the same rows, one column a factor, if they are known", optional=True),
     ]
     seed = option("seed", "fixes what the metrics draw [0]", "Scores", kind=int)
     return with_options(_score, [*words, *score_options(tokens), seed])
@@ -36,13 +37,13 @@ def signed(tokens: list[str]) -> Callable[..., Any]:
 
 def _score(words: tuple[str, ...], given: dict[str, Any]) -> None:
     from unweave.metrics.calibration import calibrated
-    from unweave.metrics.probe import Probe
+    from unweave.metrics.doctor import doctor
 
     as_json, calibrate = given.pop("json", False), given.pop("calibrate", True)
-    names, seed = names_of(given.pop("metrics", None)), given.pop("seed", 0)
+    asked = given.pop("metrics", None)
+    names, seed = names_of(asked), given.pop("seed", 0)
     settings = settings_in(given)
-    codes, factors = read(words[0], "codes"), read(words[1], "factors")
-    probe = Probe(codes.values, whole(factors.values), factor_names=factors.columns, seed=seed)
+    probe, title = _probe([word for word in words if word], seed)
     scores: dict[str, Score] = {}
     refused: dict[str, str] = {}
     for name in names:
@@ -56,7 +57,24 @@ def _score(words: tuple[str, ...], given: dict[str, Any]) -> None:
     if as_json:
         print_json(scores)
         return
-    show(f"{words[0]} against {words[1]}", scores, refused)
+    if probe.factors is not None:
+        show(title, scores, refused)
+        return
+    show(title, scores, {} if asked in (None, "all") else refused)
+    print("\nScores against true factors need a second file, FACTORS. What the codes alone tell:")
+    print_findings(doctor(probe))
+
+
+def _probe(words: list[str], seed: int) -> tuple[Any, str]:
+    """The rows that the files hold, and what they are called."""
+    from unweave.metrics.probe import Probe
+
+    codes = read(words[0], "codes")
+    if len(words) == 1:
+        return Probe(codes.values, seed=seed), words[0]
+    factors = read(words[1], "factors")
+    probe = Probe(codes.values, whole(factors.values), factor_names=factors.columns, seed=seed)
+    return probe, f"{words[0]} against {words[1]}"
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import Any
 from unweave import checks, registry
 from unweave.cli.options import Options, argument, first_word, option, options_of, value_of
 from unweave.cli.options import signed as with_options
+from unweave.data.locate import located
 from unweave.recipes import load, names
 from unweave.registry import load_file
 
@@ -26,6 +27,8 @@ def signed(tokens: list[str]) -> Callable[..., Any]:
     method, recipe = first_word(tokens), value_of("--recipe", tokens)
     given = load(recipe).settings if recipe else {}
     named = {part: value_of(f"--{part}", tokens) or given.get(part) for part in PARTS}
+    if named["data"]:
+        named["data"] = located(named["data"])["name"]
     for table, name in [(registry.methods, method), *((PARTS[part], name) for part, name in named.items())]:
         if name is not None:
             checks.known(table.kind, name, table.names())  # before anything heavy is imported
@@ -40,8 +43,10 @@ def signed(tokens: list[str]) -> Callable[..., Any]:
         "likelihood": suits and suits.likelihood,
     }
     for part, default in defaults.items():
-        if (name := named[part] or default) is not None:
-            classes.append((PARTS[part].get(name), f"Settings of {name}", f"{part}."))
+        name = named[part] or default
+        # the user's own data decide by what is in them, so that any net and likelihood may come of it
+        for each in PARTS[part].names() if isinstance(name, property) else [name] if name else []:
+            classes.append((PARTS[part].get(each), f"Settings of {each}", f"{part}."))
     options: Options = [argument("method", "What to train: " + ", ".join(registry.methods.names()))]
     choices = {part: f"{table.kind}: {', '.join(table.names())}" for part, table in PARTS.items()}
     options += [option(part, text, "Run") for part, text in choices.items()]

@@ -13,6 +13,7 @@ from unweave.contracts import worlds
 from unweave.distributions.isotropic import IsotropicPrior
 from unweave.distributions.likelihoods import Bernoulli
 from unweave.errors import InputError
+from unweave.metrics.base import LEFT_OUT
 from unweave.metrics.probe import Encoded, Probe
 from unweave.nets.base import build as build_net
 from unweave.nets.conv import Conv
@@ -56,8 +57,8 @@ def test_score_says_how_it_was_made_and_is_strict_json(identity_score):
     assert {each.name for each in settings_of(cls)} <= score.settings.keys()
     assert {"K", "D", "active", "rows", "seed"} <= score.settings.keys()
     assert score.version == cls.version
-    if score.interval is not None:
-        assert score.interval[0] <= score.value <= score.interval[1]
+    assert score.interval is not None
+    assert score.interval[0] <= score.value <= score.interval[1]
     text = json.dumps(score.as_json(), allow_nan=False)
     assert Score.from_json(json.loads(text)).as_json() == score.as_json()
 
@@ -137,6 +138,8 @@ def test_every_metric_scores_a_complete_probe_twice_alike(name, complete):
     assert metric.refuses(complete) is None
     score = metric(complete)
     assert metric(complete) == score
+    used = "used" if metric.takes_categories else LEFT_OUT
+    assert score.settings["categorical_codes"] == used
     assert {each.name for each in settings_of(type(metric))} <= score.settings.keys()
     assert math.isfinite(score.value) or score.reason
     if score.interval is not None:

@@ -80,7 +80,7 @@ def test_same_generator_same_weights_and_the_global_state_stays(name, init):
 
 
 @each_net
-@pytest.mark.parametrize("image_shape", [(1, 28, 28), (1, 64, 32), (3, 128, 128)], ids=str)
+@pytest.mark.parametrize("image_shape", [(1, 28, 28), (1, 64, 32), (3, 128, 128), (1, 1, 12), (4, 33, 47)], ids=str)
 def test_other_sizes_are_refused_or_work(name, image_shape):
     net = nets.get(name)()
     try:

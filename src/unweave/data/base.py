@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from torch import Tensor
@@ -49,19 +49,38 @@ class Symmetry:
     where: tuple[tuple[str, int], ...] = ()
 
 
+class KnownFactors(Protocol):
+    """Factors that were told row by row: `values` (n, K) float64, NaN where unknown, and the columns' names.
+
+    A column of words holds their numbers; `words` has the words, () for a column of numbers.
+    """
+
+    @property
+    def names(self) -> tuple[str, ...]: ...
+    @property
+    def values(self) -> np.ndarray: ...
+    @property
+    def words(self) -> tuple[tuple[str, ...], ...]: ...
+
+
 class ImageData(ABC):
     """Images by number. `image_shape` is (channels, height, width); pixels lie in [0, 1] if `bounded`.
 
-    Other data are pictures of one row: a vector of K numbers has the shape (1, 1, K).
+    Other data are pictures of one row: a vector of K numbers has the shape (1, 1, K). What is a class attribute here
+    may be a property of data whose files decide it, such as the user's own.
     """
 
     image_shape: tuple[int, int, int]
     bounded: ClassVar[bool] = True  # False where numbers may leave [0, 1] and so are no pixels
     likelihood: ClassVar[str] = "bernoulli"  # what suits these pixels; --likelihood overrides
     likelihood_settings: ClassVar[Mapping[str, Any]] = {}  # and how that one is set; --likelihood.X overrides
+    unsuited: ClassVar[str | None] = None  # why the user has to choose a likelihood
     net: ClassVar[str] = "dlib-conv"  # what suits their shape; --net overrides
     reference: ClassVar[tuple[int, ...]] = ()  # numbers of images that pictures show first
     classes: ClassVar[tuple[str, ...]] = ()  # names of the labels 0, 1 and so on
+    factor_table: KnownFactors | None = None  # what is known of factors that form no grid
+    columns: tuple[str, ...] = ()  # names of a vector's numbers, where they have any
+    standardised: ClassVar[int] = 0  # how many of a vector's first numbers the model itself gives mean 0, deviation 1
 
     @abstractmethod
     def __len__(self) -> int: ...
@@ -79,6 +98,19 @@ class ImageData(ABC):
     def held_out(self) -> ImageData | None:
         """Images of the same kind that training never sees, or None. Runs are scored on them where there are any."""
         return None
+
+    def resolved(self) -> ImageData:
+        """The same data with all that was found in them or assumed (sizes, scales, a digest) written as settings.
+
+        A run keeps these, so that it sees the same numbers again whatever is found later. Data that are no longer
+        what their settings say raise InputError.
+        """
+        return self
+
+    @property
+    def account(self) -> tuple[str, ...]:
+        """What was read, resized, scaled and assumed, in a line or two for the user; () where there is nothing."""
+        return ()
 
     @property
     def at_hand(self) -> bool:

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
-import zlib
 from dataclasses import dataclass, replace
 from functools import cached_property
-from math import prod
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
-import torch
 from torch import Tensor
-from torch.nn.functional import interpolate
 
 from unweave import checks
 from unweave.data.base import ImageData
-from unweave.data.cache import cached
-from unweave.data.download import Remote, fetch
+from unweave.data.download import Remote, Source
+from unweave.data.idx import content_of, enlarged, parse_idx
+from unweave.data.stored import settings_only
 from unweave.errors import InputError
 
-SYSTEM = Path("/usr/share/datasets/fashion-mnist")  # where Debian's package dataset-fashion-mnist puts the files
 _HOME = "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/"
-MAGIC = {1: 2049, 3: 2051}  # of IDX files with so many dimensions of unsigned bytes
 
 
 @dataclass(frozen=True)
@@ -36,11 +30,11 @@ class _File:
 
     @classmethod
     def at(cls, name: str, size: int, sha256: str, content: str) -> _File:
-        return cls(Remote(_HOME + name, size, sha256), content)
+        return cls(Remote(name, _HOME + name, size, sha256), content)
 
     @property
     def name(self) -> str:
-        return self.remote.url.rpartition("/")[2]
+        return self.remote.name
 
 
 FILES = {
@@ -71,34 +65,27 @@ FILES = {
 }
 
 
-def parse_idx(content: bytes, dimensions: int, source: str = "IDX data") -> np.ndarray:
-    """The array of unsigned bytes in an IDX file of 1 or 3 dimensions; anything else raises InputError.
-
-    The file holds, as big-endian 32-bit integers, 2049 or 2051 and the length of each dimension; then the bytes.
-
-    >>> parse_idx(bytes([0, 0, 8, 1, 0, 0, 0, 3, 7, 8, 9]), dimensions=1).tolist()
-    [7, 8, 9]
-    """
-    start = 4 * (1 + dimensions)
-    if len(content) < start:
-        raise InputError(f"{source} must begin with {start} bytes of header, got {len(content)} bytes")
-    magic, *shape = np.frombuffer(content, ">i4", 1 + dimensions).tolist()
-    if magic != MAGIC[dimensions]:
-        raise InputError(f"{source} must begin with the number {MAGIC[dimensions]}, got {magic}")
-    if min(shape) < 1 or len(content) != start + prod(shape):
-        wanted = " x ".join(map(str, shape))
-        raise InputError(f"{source} must hold the {wanted} bytes it announces, got {len(content) - start}")
-    return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
+SOURCE = Source(
+    name="fashion-mnist",
+    files=tuple(file.remote for file in FILES.values()),
+    licence="MIT",
+    free=True,
+    citation="Xiao, Rasul, Vollgraf: Fashion-MNIST: a Novel Image Dataset for Benchmarking Machine Learning "
+    "Algorithms, 2017",
+    page="https://github.com/zalandoresearch/fashion-mnist",
+    note="Debian's package dataset-fashion-mnist has it, too",
+    system=Path("/usr/share/datasets/fashion-mnist"),
+)
 
 
 @dataclass(frozen=True)
 class FashionMNIST(ImageData):
     """Grey pictures (1, size, size) in [0, 1], enlarged from 28 x 28 by bilinear interpolation, and their classes.
 
-    `part` is train (60,000) or test (10,000). The files are looked for in the cache, then where Debian's package
-    dataset-fashion-mnist puts them; else they are downloaded into the cache (31 MB). Their content must have the
-    published SHA-256. Files in a `folder` of your own, under the same names, must only fit together. Some 50 MB are
-    held in memory. Source: Xiao et al. 2017, https://arxiv.org/abs/1708.07747; MIT licence.
+    `part` is train (60,000) or test (10,000). The files are looked for where `unweave data download fashion-mnist` puts
+    them (31 MB), then where Debian's package dataset-fashion-mnist does. Their content must have the published SHA-256.
+    Files in a `folder` of your own, under the same names, must only fit together. Some 50 MB are held in memory.
+    Source: Xiao et al. 2017, https://arxiv.org/abs/1708.07747; MIT licence.
     """
 
     part: Annotated[Literal["train", "test"], "60,000 pictures to train on, or the other 10,000"] = "train"
@@ -112,6 +99,7 @@ class FashionMNIST(ImageData):
     classes: ClassVar = (
         "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
     )  # fmt: skip
+    source: ClassVar = SOURCE
 
     def __post_init__(self) -> None:
         checks.one_of(("train", "test"), part=self.part)
@@ -155,45 +143,23 @@ class FashionMNIST(ImageData):
 
     @property
     def at_hand(self) -> bool:
-        """Whether both files of this part are in the cache, in Debian's place or in a folder of your own."""
-        return self.folder is not None or all(_found(FILES[self.part, kind]) for kind in ("images", "labels"))
+        """Whether both files of this part are in their folder, in Debian's place or in a folder of your own."""
+        kinds = ("images", "labels")
+        return all(SOURCE.found(FILES[self.part, kind].remote, self.folder) for kind in kinds)
 
     def images(self, indices: np.ndarray) -> Tensor:
         """The pictures with these numbers, float32 (n, 1, size, size)."""
-        pixels = torch.from_numpy(self.raw[self.checked_indices(indices)])[:, None].float() / 255
-        if self.size != 28 and len(pixels):
-            pixels = interpolate(pixels, (self.size, self.size), mode="bilinear", align_corners=False)
-        return pixels.clamp(self.clamp, 1 - self.clamp)
+        return enlarged(self.raw[self.checked_indices(indices)], self.size).clamp(self.clamp, 1 - self.clamp)
+
+    def __getstate__(self) -> dict[str, object]:
+        """Only the settings travel to another process."""
+        return settings_only(self)
 
     def _content(self, kind: str) -> bytes:
         """What the file of this part and kind unpacks to."""
         file = FILES[self.part, kind]
-        if self.folder is not None:
-            return _unpacked(Path(self.folder) / file.name, most=1 << 30)
-        path = _found(file) or fetch(file.remote, _own(file))
-        content = _unpacked(path, most=1 << 26)
-        if hashlib.sha256(content).hexdigest() != file.content:
+        path = SOURCE.path(file.remote, self.folder)
+        content = content_of(path)
+        if self.folder is None and hashlib.sha256(content).hexdigest() != file.content:
             raise InputError(f"{path} must unpack to the published {file.name}, got something else; remove the file")
         return content
-
-
-def _own(file: _File) -> Path:
-    """Where the cache keeps it."""
-    return cached(f"fashion-mnist-{file.name}")
-
-
-def _found(file: _File) -> Path | None:
-    """Where it lies on this machine, if it does."""
-    return next((path for path in (_own(file), SYSTEM / file.name) if path.is_file()), None)
-
-
-def _unpacked(path: Path, most: int) -> bytes:
-    """The content of a .gz file, not more than `most` bytes; what cannot be read raises InputError."""
-    try:
-        with gzip.open(path) as file:
-            content = file.read(most + 1)
-    except (OSError, EOFError, zlib.error) as wrong:
-        raise InputError(f"{path} must be a .gz file that can be read, got: {wrong}") from None
-    if len(content) > most:
-        raise InputError(f"{path} must unpack to {most} bytes or fewer, got more")
-    return content

@@ -3,7 +3,7 @@
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import torch
 from torch import Tensor
@@ -25,6 +25,8 @@ class Likelihood(ABC):
     """A decoder's output read as a distribution of pixels, all independent given z."""
 
     distortion_weight: Annotated[float, _WEIGHT] = 1.0
+
+    unit_interval: ClassVar[bool] = False  # whether it reads targets as numbers in [0, 1] and nothing else
 
     def __post_init__(self) -> None:
         checks.positive(distortion_weight=self.distortion_weight)
@@ -57,6 +59,8 @@ class Bernoulli(Likelihood):
     tensor([2.7726])
     """
 
+    unit_interval: ClassVar[bool] = True
+
     def nll(self, output: Images, x: Images) -> PerImage:
         return _total(F.binary_cross_entropy_with_logits(output, x, reduction="none"))
 
@@ -74,6 +78,8 @@ class ContinuousBernoulli(Likelihood):
     log p = x a - softplus(a) + log C(a) with C(a) = a / tanh(a / 2), which is 2 at a = 0. A density: it has no
     general least value, and nats can be negative.
     """
+
+    unit_interval: ClassVar[bool] = True
 
     @staticmethod
     def log_normaliser(logits: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ from unweave.engine.spec import Spec
 from unweave.errors import InputError
 
 FORMAT = 1
+PROGRESS = "scores.jsonl"  # what it scored while it was trained
 SETTINGS, WEIGHTS, LOG, DONE, SCORES = (
     "settings.json",
     "weights.safetensors",
@@ -90,7 +91,7 @@ def clear(path: Path) -> None:
     """Remove what a run wrote, and nothing else that lies in the folder."""
     from unweave.engine.checkpoint import FOLDER, PATTERN
 
-    for name in (DONE, WEIGHTS, LOG, SCORES, "doctor.json", "report.html", SETTINGS):
+    for name in (DONE, WEIGHTS, LOG, PROGRESS, SCORES, "doctor.json", "report.html", "estimator.json", SETTINGS):
         (path / name).unlink(missing_ok=True)
     for file in (path / FOLDER).glob(PATTERN):
         file.unlink()

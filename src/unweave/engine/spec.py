@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+import shlex
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal
@@ -11,6 +13,7 @@ import torch
 
 from unweave import checks, registry
 from unweave.data.base import ImageData
+from unweave.data.locate import FOLDER, SUFFIXES, located
 from unweave.distributions import Likelihood
 from unweave.errors import InputError
 from unweave.nets.base import Net, build
@@ -20,7 +23,7 @@ from unweave.seeds import Generators, numpy_generator
 from unweave.settings import build as build_settings
 from unweave.settings import changed, plain, settings_of, short_hash
 from unweave.types import Images
-from unweave.vae import VAE, heads
+from unweave.vae import VAE, Units, heads
 
 
 @dataclass(frozen=True)
@@ -44,15 +47,22 @@ class Training:
     checkpoint_every: Annotated[int, "steps between checkpoints"] = 1000
     keep_checkpoints: Annotated[bool, "keep the last checkpoints when the run is done"] = False
     log_every: Annotated[int, "steps between lines of log.jsonl, each the mean over those steps"] = 50
+    score_every: Annotated[int, "steps between lines of scores.jsonl, what the model would get by now; 0: none"] = 0
+    score_metrics: Annotated[tuple[str, ...], "the metrics there"] = ("factor-vae-score",)
+    score_images: Annotated[int, "images encoded for them, always the same ones"] = 10_000
 
     bookkeeping: ClassVar[tuple[str, ...]] = (
         "device", "threads", "compile", "deterministic", "checkpoint_every", "keep_checkpoints", "log_every",
+        "score_every", "score_metrics", "score_images",
     )  # fmt: skip
 
     def __post_init__(self) -> None:
         checks.at_least(1, steps=self.steps, latents=self.latents)
         checks.at_least(1, checkpoint_every=self.checkpoint_every, log_every=self.log_every)
-        checks.at_least(2, batch=self.batch)
+        checks.at_least(2, batch=self.batch, score_images=self.score_images)
+        checks.nonnegative(score_every=self.score_every)
+        for name in self.score_metrics:
+            checks.known("metric of score_metrics", name, registry.metrics.names())
         checks.nonnegative(seed=self.seed, lr_warmup=self.lr_warmup)
         checks.fraction(lr_final=self.lr_final)
         if self.lr is not None:
@@ -82,6 +92,7 @@ PARTS: dict[str, Registry[Any]] = {
 }
 PRIOR = "isotropic"  # the default; those of net and likelihood come from the data set
 PCA_IMAGES = 20_000  # how many images a prior that starts from the data may look at
+OWN = (FOLDER, *SUFFIXES)  # data of the user's own
 TRAINING_FIELDS = tuple(setting.name for setting in settings_of(Training))
 
 
@@ -100,6 +111,10 @@ class Part:
         """Name and the settings that differ from their defaults, without those that change no result."""
         skipped = getattr(self.settings, "bookkeeping", ())
         return {"name": self.name, **{k: v for k, v in changed(self.settings).items() if k not in skipped}}
+
+
+def _names(cls: type) -> set[str]:
+    return {setting.name for setting in settings_of(cls)}
 
 
 def _part(group: str, table: Registry[Any], given: Mapping[str, Any]) -> Part:
@@ -126,16 +141,17 @@ class Spec:
     training: Training
     recipe: str | None = None
     plugins: dict[str, str] = field(default_factory=dict[str, str])
+    account: tuple[str, ...] = ()  # what was read, scaled and assumed of the user's own data
 
     @classmethod
     def make(cls, method: str, *, recipe: str | None = None, **given: Any) -> Spec:
         """A run from flat settings: those of the method and of training by name, the others as "net.channels".
 
-        `data`, `net`, `prior` and `likelihood` take names (or, net and prior and likelihood, instances of a registered
-        class). Unknown names and bad values raise InputError.
+        `data`, `net`, `prior` and `likelihood` take names, or instances of a registered class; `data` a path, too, or
+        arrays and tables in memory, which are kept in the cache. Unknown names and bad values raise InputError.
         """
         objective = registry.methods.get(method)
-        own = {setting.name for setting in settings_of(objective)}
+        own = _names(objective)
         groups: dict[str, dict[str, Any]] = {group: {} for group in ("method", "training", *PARTS)}
         for raw, value in given.items():
             key = raw.replace("-", "_")
@@ -143,6 +159,8 @@ class Spec:
             if head in PARTS:
                 if rest:
                     groups[head][rest] = value
+                elif head == "data":
+                    groups[head] |= located(value)
                 elif isinstance(value, str):
                     groups[head]["name"] = value
                 elif value is not None:
@@ -155,17 +173,30 @@ class Spec:
             else:
                 checks.known(f"setting of {method}", raw, [*own, *TRAINING_FIELDS, *PARTS])
         if "name" not in groups["data"]:
-            raise InputError(f"data must name a data set, got none; known: {', '.join(registry.datasets.names())}")
-        suits = registry.datasets.get(groups["data"]["name"])
+            groups["data"] |= located(None)
+        found = _part("data", registry.datasets, groups["data"])
+        suits: ImageData = found.settings.resolved()
+        groups["data"] = {"name": found.name, **plain(suits)}
+        if "name" not in groups["likelihood"] and suits.unsuited is not None:
+            raise InputError(suits.unsuited)
         for part, default in {"net": suits.net, "prior": PRIOR, "likelihood": suits.likelihood}.items():
             groups[part].setdefault("name", default)
         if groups["likelihood"]["name"] == suits.likelihood:
             groups["likelihood"] = {**suits.likelihood_settings, **groups["likelihood"]}
-        return cls._assemble({"name": method, **groups.pop("method")}, groups, recipe)
+        elif not suits.bounded and "squash" in _names(registry.likelihoods.get(groups["likelihood"]["name"])):
+            groups["likelihood"].setdefault("squash", False)
+        made = cls._assemble({"name": method, **groups.pop("method")}, groups, recipe, suits.account)
+        numbers = math.prod(suits.image_shape)
+        if found.name in OWN and made.training.latents > numbers:
+            got = made.training.latents
+            raise InputError(f"latents must be {numbers} or fewer, the numbers in each row of the data, got {got}")
+        return made
 
     @classmethod
-    def _assemble(cls, method: Mapping[str, Any], groups: Mapping[str, Any], recipe: str | None) -> Spec:
-        parts = {name: _part(name, table, groups[name]) for name, table in PARTS.items()}
+    def _assemble(
+        cls, method: Mapping[str, Any], groups: Mapping[str, Any], recipe: str | None, account: Sequence[str]
+    ) -> Spec:
+        parts: dict[str, Any] = {name: _part(name, table, groups[name]) for name, table in PARTS.items()}
         named = {"methods": str(method["name"]), **{name: parts[name].name for name in PARTS}}
         tables = {"methods": registry.methods, **PARTS}
         plugins = {f"{k}:{n}": o for k, n in named.items() if (o := tables[k].origin(n)) is not None}
@@ -175,6 +206,7 @@ class Spec:
             training=training,
             recipe=recipe,
             plugins=plugins,
+            account=tuple(account),
             **parts,
         )
 
@@ -186,7 +218,7 @@ class Spec:
                 raise InputError(f"settings.json must have a table '{group}', got {stored.get(group)!r}")
             if group != "training" and not isinstance(stored[group].get("name"), str):
                 raise InputError(f"settings.json must name its {group}, got {stored[group].get('name')!r}")
-        return cls._assemble(stored["method"], stored, stored.get("recipe"))
+        return cls._assemble(stored["method"], stored, stored.get("recipe"), stored.get("account", ()))
 
     def plain(self) -> dict[str, Any]:
         """All settings, resolved, as settings.json holds them."""
@@ -198,6 +230,7 @@ class Spec:
             "training": training,
             "recipe": self.recipe,
             "plugins": self.plugins,
+            "account": list(self.account),
         }
 
     def flat(self) -> dict[str, Any]:
@@ -234,13 +267,14 @@ class Spec:
                 words.append(flag if value else flag.replace("--", "--no-", 1))
             else:
                 words += [flag, ",".join(map(str, value)) if isinstance(value, list) else str(value)]
-        return " ".join(words)
+        return shlex.join(words)
 
     def _unlike_default(self, group: str) -> dict[str, Any]:
         """Settings of a part that a command must say, with those in which the data set's own default may be undone."""
         settings = getattr(self, group).settings
         wished = self.dataset.likelihood_settings if group == "likelihood" else {}
-        return {k: v for k, v in plain(settings).items() if k in changed(settings) or k in wished}
+        found = getattr(settings, "found", ())  # what only the data themselves can tell
+        return {k: v for k, v in plain(settings).items() if (k in changed(settings) and k not in found) or k in wished}
 
     @property
     def objective(self) -> Objective:
@@ -277,10 +311,16 @@ class Spec:
         )
         prior = self.prior.settings.build(latents.continuous, self.some_images if fresh else None)
         told = self.objective.discrete(self.training.steps)
-        vae = VAE(encoder, decoder, prior, likelihood, latents, told)
+        vae = VAE(encoder, decoder, prior, likelihood, latents, told, self._units())
+        if fresh and vae.units is not None:
+            vae.units.measure(self.some_images(), self.dataset.standardised)
         if reason := self.objective.refuses(vae):
             raise InputError(f"{self.method.name} cannot be trained like this: {reason}")
         return vae
+
+    def _units(self) -> Units | None:
+        wants = self.dataset.standardised and not self.likelihood.settings.unit_interval
+        return Units(self.dataset.image_shape) if wants else None
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Names and shapes of the model's weights, without allocating them."""
@@ -290,5 +330,5 @@ class Spec:
             encoder = net.encoder(shape, heads(latents))
             decoder = net.decoder(latents.width, shape, self.likelihood.settings.outputs)
             prior = self.prior.settings.build(latents.continuous)
-            vae = VAE(encoder, decoder, prior, self.likelihood.settings, latents)
+            vae = VAE(encoder, decoder, prior, self.likelihood.settings, latents, units=self._units())
         return {name: tuple(tensor.shape) for name, tensor in vae.state_dict().items()}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import math
 import os
 import shutil
@@ -21,10 +20,12 @@ from torch import Tensor, nn
 
 from unweave.data.cache import write_atomic
 from unweave.engine import checkpoint, folder
-from unweave.engine.callbacks import Watcher
+from unweave.engine.callbacks import Enough, Watcher
+from unweave.engine.lines import cut_after, read_lines, write_line
+from unweave.engine.scoring import metrics_named, score_now
 from unweave.engine.spec import Spec, Training
 from unweave.engine.state import State, adam
-from unweave.errors import Diverged, InputError, Interrupted
+from unweave.errors import Diverged, Interrupted
 from unweave.schedules import warmup_cosine
 from unweave.types import NATS, Images, Pass, Terms
 
@@ -245,9 +246,13 @@ def train(
             "made_with": folder.made_with(threads),
         }
         folder.write_json(out / folder.SETTINGS, stored)
-    _cut_log(out / folder.LOG, state.step)
+    for name in (folder.LOG, folder.PROGRESS):
+        cut_after(out / name, state.step)
     for watcher in watchers:
+        watcher.given(state.vae)
         watcher.started(spec, out, state.step)
+    for line in spec.account:
+        say(line)
     try:
         _run(loop, out, watchers)
     finally:
@@ -261,29 +266,32 @@ def _run(loop: Loop, out: Path, watchers: Sequence[Watcher]) -> None:
     window, began = LogWindow(training.batch), time.perf_counter() - state.seconds
     saved = state.step if state.step else None
     last: dict[str, Any] = {}
+    enough: str | None = None
     with (out / folder.LOG).open("a", encoding="utf-8") as log, told_to_stop() as stop:
-        while state.step < training.steps:
+        while state.step < training.steps and enough is None:
             loss, terms, at, critic_terms = loop.step()
             value = loss.item()
             if not math.isfinite(value):
                 raise Diverged(_what_broke(out, state.step, terms, saved))
             window.add(loss, Terms({**terms, **critic_terms}), rates_per_latent(at))
-            for watcher in watchers:
-                watcher.stepped(state.step, value)
-            if state.step % training.log_every == 0 or state.step == training.steps:
+            enough = _told(watchers, state.step, value)
+            final = state.step == training.steps or enough is not None
+            if state.step % training.log_every == 0 or final:
                 if log.tell() == 0:
-                    _write_header(log, window.units)
+                    write_line(log, {"format": folder.FORMAT, "units": window.units})
                 last = window.record(state.step, loop.rate)
-                log.write(json.dumps(last) + "\n")
-                log.flush()
+                write_line(log, last)
                 for watcher in watchers:
                     watcher.logged(last)
                 window.reset()
             state.seconds = time.perf_counter() - began
+            if training.score_every and (state.step % training.score_every == 0 or final):
+                spent = _score(loop, out)
+                began, window.since = began + spent, window.since + spent  # not of the time that training takes
             if stop():
                 path = checkpoint.write(out, state)
                 raise Interrupted(f"stopped after step {state.step}; state kept in {path}; --resume goes on")
-            if state.step % training.checkpoint_every == 0 and state.step < training.steps:
+            if state.step % training.checkpoint_every == 0 and not final:
                 _check_weights(state.vae, out, state.step, saved)
                 checkpoint.write(out, state)
                 saved = state.step
@@ -291,12 +299,35 @@ def _run(loop: Loop, out: Path, watchers: Sequence[Watcher]) -> None:
     write_weights(out / folder.WEIGHTS, state.vae)
     done = {"steps": state.step, "images": state.step * training.batch, "seconds": round(state.seconds, 2)}
     finished = datetime.now(UTC).isoformat(timespec="seconds")
-    folder.write_json(out / folder.DONE, {**done, "finished": finished, "last": last})
+    early = {} if enough is None else {"stopped": enough}
+    folder.write_json(out / folder.DONE, {**done, "finished": finished, "last": last, **early})
     if not training.keep_checkpoints:
         for path in checkpoint.stored(out):
             path.unlink()
         with contextlib.suppress(OSError):
             (out / checkpoint.FOLDER).rmdir()
+
+
+def _score(loop: Loop, out: Path) -> float:
+    """Append what the model scores by now to scores.jsonl; returns the seconds that took."""
+    state, training = loop.state, loop.spec.training
+    metrics = metrics_named(training.score_metrics)
+    found, spent = score_now(state.vae, loop.data, metrics, images=training.score_images, seed=training.seed)
+    about = {"step": state.step, "images": state.step * training.batch, "seconds": round(state.seconds, 2)}
+    with (out / folder.PROGRESS).open("a", encoding="utf-8") as file:
+        write_line(file, {**about, "scoring_seconds": round(spent, 2), **found})
+    return spent
+
+
+def _told(watchers: Sequence[Watcher], step: int, loss: float) -> str | None:
+    """Tell every watcher of a step; why it is to be the last one, if one of them says so."""
+    reasons: list[str] = []
+    for watcher in watchers:
+        try:
+            watcher.stepped(step, loss)
+        except Enough as enough:
+            reasons.append(str(enough))
+    return "; ".join(reasons) or None
 
 
 def write_weights(path: Path, vae: nn.Module) -> None:
@@ -322,40 +353,10 @@ def _check_weights(vae: nn.Module, out: Path, step: int, saved: int | None) -> N
             raise Diverged(f"weights of {name} are not finite after step {step}; {_last_good(out, saved)}")
 
 
-def _write_header(log: Any, units: dict[str, str]) -> None:
-    log.write(json.dumps({"format": folder.FORMAT, "units": units}) + "\n")
-
-
-def _cut_log(path: Path, step: int) -> None:
-    """Drop lines after `step`, and a last line that a kill tore, so that a resumed log has no doubles."""
-    if not path.exists():
-        return
-    kept: list[str] = []
-    for line in path.read_text("utf-8").splitlines():
-        try:
-            record = json.loads(line)
-        except json.JSONDecodeError:
-            break
-        if step > 0 and record.get("step", 0) <= step:
-            kept.append(line + "\n")
-    write_atomic(path, lambda file: file.write("".join(kept).encode()))
-
-
 def read_log(path: Path) -> tuple[list[dict[str, Any]], dict[str, str]]:
     """The records of a log.jsonl and the unit of each term; a torn last line is left out."""
-    if not path.exists():
-        return [], {}
-    records: list[dict[str, Any]] = []
+    lines = read_lines(path)
     units: dict[str, str] = {}
-    for line in path.read_text("utf-8").splitlines():
-        try:
-            record = json.loads(line)
-        except json.JSONDecodeError as wrong:
-            if line == path.read_text("utf-8").splitlines()[-1]:
-                break
-            raise InputError(f"{path} cannot be read: {wrong}") from None
-        if "units" in record:
-            units |= record["units"]
-        else:
-            records.append(record)
-    return records, units
+    for line in lines:
+        units |= line.get("units", {})
+    return [line for line in lines if "units" not in line], units

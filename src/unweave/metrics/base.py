@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeAlias
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,12 +17,16 @@ from unweave.errors import InputError
 from unweave.types import Score
 
 if TYPE_CHECKING:
-    from unweave.metrics.probe import Probe
+    from unweave.metrics.probe import Draw, Probe
+
+M = TypeVar("M", bound="Metric")
 
 Reals: TypeAlias = npt.NDArray[np.float64]
 Whole: TypeAlias = npt.NDArray[np.int64]
 
 LARGEST = 1e100  # squares of larger codes could overflow
+Z95 = 1.959964  # standard deviations on either side of a 95 % interval
+LEFT_OUT = "left out: this metric looks at the continuous latents alone"
 NEEDS = {
     "factors": "the true factors of every row",
     "scale": "the standard deviation of every code",
@@ -46,6 +50,7 @@ class Metric(ABC):
     version: ClassVar[int] = 1
     higher_is_better: ClassVar[bool] = True
     learns: ClassVar[bool] = False  # fits a learner to the rows, so that floor and ceiling take fewer of them
+    takes_categories: ClassVar[bool] = False  # looks at categorical codes too, unless a setting says otherwise
 
     def __call__(self, probe: Probe) -> Score:
         """Score `probe` and write all settings into it; a probe that lacks something raises InputError."""
@@ -55,6 +60,8 @@ class Metric(ABC):
         facts = {"D": probe.codes.shape[1], "rows": len(probe), "seed": probe.seed}
         if probe.dropped:
             facts["rows_without_factors"] = probe.dropped
+        if probe.categories is not None:
+            facts["categorical_codes"] = "used" if self.uses_categories() else LEFT_OUT
         return replace(
             score,
             settings={**settings.plain(self), **facts, **score.settings},
@@ -77,6 +84,16 @@ class Metric(ABC):
     def takes_continuous(self) -> bool:
         """Whether factors that are no whole numbers can be scored with these settings."""
         return False
+
+    def uses_categories(self) -> bool:
+        """Whether categorical codes count with these settings."""
+        return self.takes_categories and getattr(self, "categorical", True) is not False
+
+    def categories_of(self, rows: Probe | Draw) -> Whole:
+        """The categorical codes that count, numbers (n, L); L is 0 where there are none or they are left out."""
+        if rows.categories is None or not self.uses_categories():
+            return np.empty((len(rows.codes), 0), np.int64)
+        return rows.categories
 
     def _continuous(self, probe: Probe) -> str | None:
         """The first factor to be scored that is no whole number, or None."""
@@ -170,7 +187,22 @@ def undefined(reason: str, **facts: object) -> Score:
     return Score(math.nan, reason=reason, settings=facts)
 
 
-def wilson(successes: float, trials: int, z: float = 1.959964) -> tuple[float, float]:
+def around(value: float, influence: Reals, least: float = 0.0, most: float = 1.0) -> tuple[float, float] | None:
+    """95 % interval of a value that row n moves by `influence` (n,) over the number of rows, cut to its range.
+
+    With the derivative of a score by the weight of each row as the influence this is the infinitesimal jackknife, the
+    bootstrap over rows to first order. None for a value that is none, and for a single row.
+
+    >>> around(0.5, np.array([-1.0, 1.0, -1.0, 1.0]))
+    (0.0, 1.0)
+    """
+    if not math.isfinite(value) or len(influence) < 2:
+        return None
+    half = Z95 * float(influence.std(ddof=1)) / math.sqrt(len(influence))
+    return max(least, value - half), min(most, value + half)
+
+
+def wilson(successes: float, trials: int, z: float = Z95) -> tuple[float, float]:
     """Wilson's 95 % interval of the share `successes` / `trials` of independent trials, inside [0, 1].
 
     >>> [round(bound, 3) for bound in wilson(80, 100)]
@@ -182,9 +214,30 @@ def wilson(successes: float, trials: int, z: float = 1.959964) -> tuple[float, f
     return max(0.0, min(share, middle - half)), min(1.0, max(share, middle + half))
 
 
-def latent_names(d: int) -> list[str]:
-    """Row labels of tables with one row a latent."""
-    return [f"latent {j}" for j in range(d)]
+def latent_names(d: int, categories: int = 0) -> list[str]:
+    """Row labels of tables with one row a latent, and one a categorical code after them."""
+    return [*(f"latent {j}" for j in range(d)), *(f"category {number}" for number in range(categories))]
+
+
+def one_hot_columns(categories: Whole) -> tuple[Reals, Whole]:
+    """Categorical codes (n, L) as columns of 0 and 1, one a value that occurs, and which code each is of (p,).
+
+    >>> columns, of = one_hot_columns(np.array([[7], [9], [7]]))
+    >>> columns.T.tolist(), of.tolist()
+    ([[1.0, 0.0, 1.0], [0.0, 1.0, 0.0]], [0, 0])
+    """
+    values = [np.unique(column) for column in categories.T]
+    columns = [column[:, None] == each for column, each in zip(categories.T, values, strict=True)]
+    of = np.repeat(np.arange(len(values)), [len(each) for each in values])
+    return np.concatenate([np.zeros((len(categories), 0)), *columns], axis=1), of.astype(np.int64)
+
+
+def following(metric: M, presets: Mapping[str, Mapping[str, Any]]) -> M:
+    """`metric` with the settings that its `preset` names; what was set to another value than its default stays."""
+    own = {each.name: each.default for each in fields(metric)}
+    chosen: Any = metric  # not every metric has presets
+    wanted = presets[chosen.preset]
+    return replace(metric, **{name: value for name, value in wanted.items() if getattr(metric, name) == own[name]})
 
 
 def as_array(value: Any, name: str) -> npt.NDArray[Any]:

@@ -7,7 +7,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from typing import Any
 
@@ -23,7 +23,7 @@ from unweave.seeds import numpy_generator
 from unweave.settings import plain, short_hash
 from unweave.types import Score
 
-RULES = 1  # grows whenever the same question would get another answer
+RULES = 2  # grows whenever the same question would get another answer
 COSTLY_ROWS = 2_000  # a learner is refitted for every answer and posteriors are summed again, so on fewer rows
 NOISE_DRAWS = 3  # of noise codes, where an answer is cheap
 ALIVE = 1e3  # nats: the rate of a made-up latent that no threshold calls dead
@@ -37,7 +37,8 @@ class Calibration:
     """Floor, ceiling and values without one factor of a metric, and what they were computed on.
 
     `floor` is the mean over `draws` of noise codes and `spread` their standard deviation (None for one draw). What
-    the metric does not define is None; `missing` then leaves the factor out.
+    the metric does not define is None; `missing` then leaves the factor out. `inside` has floors and ceilings of what
+    the score is made of: floor_of_parts, ceiling_of_parts, floor_of_factors, ceiling_of_factors, by name.
     """
 
     floor: float | None
@@ -46,6 +47,7 @@ class Calibration:
     rows: int
     draws: int
     spread: float | None = None
+    inside: Mapping[str, Mapping[str, float]] = field(default_factory=dict[str, Mapping[str, float]])
 
 
 def calibrates(metric: Metric) -> bool:
@@ -99,7 +101,11 @@ def is_calibrated(score: Score) -> bool:
 
 
 def calibrated(score: Score, metric: Metric, probe: Probe, *, seed: int = 0) -> Score:
-    """`score` with its floor, ceiling and table `as_if_missing`; as it is where `metric` cannot be calibrated."""
+    """`score` with its floor and ceiling; as it is where `metric` cannot be calibrated.
+
+    Tables beside it: `as_if_missing` by factor, and `floor_of_parts`, `ceiling_of_parts`, `floor_of_factors` and
+    `ceiling_of_factors` where the score has parts or a value for each factor.
+    """
     if not calibrates(metric) or is_calibrated(score):
         return score
     found = calibration(metric, probe, seed=seed)
@@ -108,9 +114,15 @@ def calibrated(score: Score, metric: Metric, probe: Probe, *, seed: int = 0) -> 
         score,
         floor=found.floor,
         ceiling=found.ceiling,
-        tables={**score.tables, **({"as_if_missing": dict(found.missing)} if found.missing else {})},
+        tables={**score.tables, **_tables(found)},
         settings={**score.settings, "calibration": facts},
     )
+
+
+def _tables(found: Calibration) -> dict[str, dict[str, float]]:
+    """What a calibration adds to a score's tables, without those that are empty."""
+    every = {"as_if_missing": found.missing, **found.inside}
+    return {name: dict(values) for name, values in every.items() if values}
 
 
 @dataclass(frozen=True)
@@ -168,17 +180,23 @@ class Bench:
     def calibrate(self, metric: Metric) -> Calibration:
         """Put noise, truth, and truth without each factor to `metric`."""
         draws = 1 if _costly(metric) else NOISE_DRAWS
-        noise = [
-            value for draw in range(draws) if (value := self._value(metric, self._noise(metric, draw))) is not None
-        ]
-        without = {self.names[k]: self._value(metric, self._true(metric, k)) for k in self._scored(metric)}
+        noises = [self._score(metric, self._noise(metric, draw)) for draw in range(draws)]
+        truth = self._score(metric, self._true(metric))
+        noise = [each.value for each in noises if each is not None and math.isfinite(each.value)]
+        without = {self.names[k]: self._score(metric, self._true(metric, k)) for k in self._scored(metric)}
+        ends = {"floor": [each for each in noises if each is not None], "ceiling": [] if truth is None else [truth]}
         return Calibration(
             floor=float(np.mean(noise)) if noise else None,
-            ceiling=self._value(metric, self._true(metric)),
-            missing={name: value for name, value in without.items() if value is not None},
+            ceiling=truth.value if truth is not None and math.isfinite(truth.value) else None,
+            missing={n: each.value for n, each in without.items() if each is not None and math.isfinite(each.value)},
             rows=len(self.factors),
             draws=draws,
             spread=float(np.std(noise, ddof=1)) if len(noise) > 1 else None,
+            inside={
+                f"{end}_of_{what}": _means([each.parts if what == "parts" else each.per_factor for each in scores])
+                for end, scores in ends.items()
+                for what in ("parts", "factors")
+            },
         )
 
     def _scored(self, metric: Metric) -> list[int]:
@@ -227,11 +245,16 @@ class Bench:
             seed=self.seed + draw,
         )
 
-    def _value(self, metric: Metric, probe: Probe) -> float | None:
-        if metric.refuses(probe) is not None:
-            return None
-        value = metric(probe).value
-        return value if math.isfinite(value) else None
+    @staticmethod
+    def _score(metric: Metric, probe: Probe) -> Score | None:
+        return metric(probe) if metric.refuses(probe) is None else None
+
+
+def _means(several: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Mean of each named number over `several`, where it is finite in all of them."""
+    names = several[0] if several else ()
+    found = {name: [each.get(name, math.nan) for each in several] for name in names}
+    return {name: float(np.mean(values)) for name, values in found.items() if np.isfinite(values).all()}
 
 
 def _rows(probe: Probe, n: int, seed: int) -> tuple[npt.NDArray[Any], npt.NDArray[Any], dict[str, Any]]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated, Any
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -15,6 +15,7 @@ from unweave.metrics.probe import Probe
 from unweave.settings import build
 from unweave.types import Score
 
+SHUFFLES = 3
 LABELS = "labels"  # what `factor` is called where the truth is the data set's classes
 
 
@@ -28,12 +29,16 @@ class ClusterAccuracy(Metric):
     than values some stay without a value, and with fewer some values without a category; either way their images
     count as wrong, and unmatched in the settings says how many of each. The truth is `factor`; if not given, the
     factor called shape, else the data set's labels. A model that tells no categories but has a mixture as its prior
-    is scored by the mode nearest to each code. The interval is Wilson's 95 %.
+    is scored by the mode nearest to each code. The interval is Wilson's 95 %. The floor is what the same categories get
+    once they are shuffled (mean of 3), the ceiling what the truth itself gets, told by as many categories.
     Source: Jeong and Song 2019, https://arxiv.org/abs/1905.09432; it states no map, the one-to-one map is our reading.
     """
 
     factor: Annotated[str | None, "the truth: name of a factor, or labels; shape, else labels, if not given"] = None
     categorical: Annotated[int, "which of a model's categoricals is scored, from 0"] = 0
+
+    takes_categories: ClassVar[bool] = True
+    version: ClassVar[int] = 2
 
     def __post_init__(self) -> None:
         checks.nonnegative(categorical=self.categorical)
@@ -44,8 +49,13 @@ class ClusterAccuracy(Metric):
             return (
                 f"{type(self).__name__} needs categorical codes or a prior with modes, which this probe does not have"
             )
-        if self.factor is None and self._truth_name(probe) is None:
+        name = self._truth_name(probe)
+        if name is None:
             return f"{type(self).__name__} needs a factor named shape, labels, or the name of another factor"
+        if name in probe.continuous:
+            return (
+                f"{type(self).__name__} needs a factor that is an integer, and {name} is continuous: cut it into bins"
+            )
         return None
 
     def score(self, probe: Probe) -> Score:
@@ -54,8 +64,11 @@ class ClusterAccuracy(Metric):
         name = self._truth_name(probe)
         assert name is not None
         truth, names = self._truth(probe, name)
-        score = _score(told, truth, names)
-        return score.with_settings(truth=name, told_by=kind)
+        score, rng = _score(told, truth, names), probe.rng("cluster-accuracy")
+        floor = float(np.mean([_score(rng.permutation(told), truth).value for _ in range(SHUFFLES)]))
+        counts = np.sort(np.unique(truth, return_counts=True)[1])[::-1]
+        ceiling = float(counts[: len(np.unique(told))].sum() / len(truth))
+        return replace(score, floor=floor, ceiling=ceiling).with_settings(truth=name, told_by=kind)
 
     def _truth_name(self, probe: Probe) -> str | None:
         """What the truth is called, or None where there is none by default."""

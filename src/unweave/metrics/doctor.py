@@ -13,11 +13,17 @@ import torch
 
 from unweave.metrics.base import Reals, Whole, live_latents, standardised
 from unweave.metrics.information import entropy, mutual_information, quantise
+from unweave.metrics.label_free import correlation
 from unweave.metrics.probe import Probe
 
-RULES = 1  # grows whenever the same codes would get other findings
+RULES = 2  # grows whenever the same codes would get other findings
 MIN_KL, MIN_STD = 0.1, 0.05  # a latent below is dead, as in the scores
 TOGETHER = 0.3  # correlation from which two latents are called tied
+SAME = 0.95  # correlation of ranks from which they are called the same
+BOUND = 0.2  # share of entropy that one latent tells of another from which they are bound, though not tied
+ICA_ROWS, ICA_STEPS = 10_000, 100
+PEAKED = 0.3  # mean |excess kurtosis| that some rotation must reach for its absence to be a hint
+GAIN = 1.5  # by how much that rotation must beat the latents as they are
 MATCH = 0.15  # by how much mean or standard deviation of codes may miss the prior's
 BINS = 20
 CARRIES = 0.1  # share of a factor's entropy from which a latent is said to carry it
@@ -46,8 +52,12 @@ def doctor(probe: Probe) -> list[Finding]:
     """Which latents live, which are tied, whether they match the prior; which factor each carries, if known.
 
     Without true factors: mean KL of each latent in nats (standard deviation where no KL is known), correlations,
-    total correlation of a Gaussian with the codes' covariance -log det(R) / 2 in nats, mean and standard deviation of
-    codes against the prior's (where the probe has a model with a prior, and scales). With them: I(g_k; z_j) / H(g_k)
+    total correlation of a Gaussian with the codes' covariance -log det(R) / 2 in nats, duplicates (correlation of
+    ranks), latents bound without a correlation (I(z_i; z_j) / H, 20 bins of equally many rows), mean and standard
+    deviation of codes against the prior's (where the probe has a model with a prior, and scales), and as a hint at a
+    rotation the mean |excess kurtosis| of the latents beside the largest that a rotation of the whitened codes reaches
+    (independent component analysis): mixtures of independent causes are closer to a normal than the causes are. This
+    hint cannot see rotations of normal causes. With them: I(g_k; z_j) / H(g_k)
     with 20 bins, and the share of variance of each factor, cut into at most 6 levels, that 15 nearest neighbours
     foretell on held-out rows from the best latent and from all live ones. A factor is missing if neither tells it;
     codes look rotated if together they tell what no latent tells alone.
@@ -63,10 +73,11 @@ def doctor(probe: Probe) -> list[Finding]:
     found = [_life(probe, live)]
     if not live.any():
         return found
-    found += [*_ties(probe.codes, np.flatnonzero(live)), *_prior(probe, np.flatnonzero(live))]
+    alive = np.flatnonzero(live)
+    found += [*_ties(probe.codes, alive), *_doubles(probe, alive), *_prior(probe, alive)]
     if probe.factors is not None:
-        found += _factors(probe, np.flatnonzero(live))
-    return found
+        return [*found, *_factors(probe, alive)]
+    return [*found, *_hint(probe, alive)]
 
 
 def _life(probe: Probe, live: npt.NDArray[np.bool_]) -> Finding:
@@ -115,6 +126,91 @@ def _ties(codes: Reals, live: Whole) -> Iterator[Finding]:
         more = f" and {len(tied) - 5} more pairs" if len(tied) > 5 else ""
         sentence = f"Latents that go up and down together, by correlation: {told}{more}; {much}."
     yield Finding("ties between latents", sentence, not tied, numbers)
+
+
+def _doubles(probe: Probe, live: Whole) -> Iterator[Finding]:
+    """Latents that tell the same, and latents that hang together though they do not go up and down together."""
+    if len(live) < 2:
+        return
+    codes = probe.codes[probe.rows_at_most(ICA_ROWS, "doctor/doubles")][:, live]
+    varies = np.flatnonzero(np.ptp(codes, axis=0) > 0)
+    codes, live = codes[:, varies], live[varies]
+    cells = quantise(codes, BINS, "quantile")
+    ranks: Reals = np.stack([np.unique(column, return_inverse=True)[1] for column in codes.T], axis=1).astype(
+        np.float64
+    )
+    alike, straight = np.abs(correlation(ranks)), np.abs(correlation(codes))
+    shares = mutual_information(cells, cells) / np.maximum(entropy(cells), 1e-12)[:, None]
+    pairs = [(a, b) for b in range(len(live)) for a in range(b)]
+    same = [(int(live[a]), int(live[b]), round(float(alike[a, b]), 3)) for a, b in pairs if alike[a, b] >= SAME]
+    bound = [
+        (int(live[a]), int(live[b]), round(float(shares[a, b]), 3))
+        for a, b in pairs
+        if min(shares[a, b], shares[b, a]) >= BOUND and max(straight[a, b], alike[a, b]) < TOGETHER
+    ]
+    if same:
+        told = _list(f"{a} and {b} ({r:.2f})" for a, b, r in same[:5])
+        yield Finding(
+            "duplicates",
+            f"Latents that tell the same, by correlation of ranks: {told}.",
+            False,
+            {"same": [list(each) for each in same]},
+        )
+    if bound:
+        told = _list(f"{b} and {a} ({r:.0%})".replace("%", " %") for a, b, r in bound[:5])
+        yield Finding(
+            "hidden ties",
+            f"Uncorrelated latents that tell of each other all the same, by share of entropy: {told}.",
+            False,
+            {"bound": [list(each) for each in bound]},
+        )
+
+
+def _hint(probe: Probe, live: Whole) -> Iterator[Finding]:
+    """Whether some rotation of the whitened codes is clearly less normal than the latents are, (d, d) turned."""
+    if len(live) < 2 or len(probe) < 100 * len(live):
+        return
+    codes = standardised(probe.codes[probe.rows_at_most(ICA_ROWS, "doctor/rotation")][:, live])
+    scale, axes = np.linalg.eigh(codes.T @ codes / len(codes))
+    if scale.min() < 1e-6:
+        return  # one follows from the others, which was said
+    white = codes @ axes / np.sqrt(scale)
+    as_they_are, turned = _peaks(codes), _peaks(independent(white, probe.rng("doctor/rotation/start")))
+    numbers = {"as_they_are": round(as_they_are, 3), "turned": round(turned, 3)}
+    far = f"mean excess kurtosis {as_they_are:.2f}, after the best rotation {turned:.2f}"
+    if turned < PEAKED:
+        sentence = (
+            f"Whether codes are rotated cannot be told without factors: in any rotation they look normal ({far})."
+        )
+        yield Finding("rotation", sentence, None, numbers)
+    elif turned > GAIN * as_they_are:
+        sentence = f"Codes may be rotated: another rotation of them is far less normal, as separate causes are ({far})."
+        yield Finding("rotation", sentence, False, numbers)
+    else:
+        sentence = f"No hint of a rotation: none makes the codes much less normal than they are ({far})."
+        yield Finding("rotation", sentence, True, numbers)
+
+
+def _peaks(codes: Reals) -> float:
+    """Mean over columns of |excess kurtosis|."""
+    scaled = codes - codes.mean(axis=0)
+    return float(np.abs((scaled**4).mean(axis=0) / (scaled**2).mean(axis=0) ** 2 - 3).mean())
+
+
+def independent(white: Reals, rng: np.random.Generator) -> Reals:
+    """White codes (n, d) turned so that their columns are as far from normal as can be: FastICA with cubes.
+
+    Source: Hyvarinen and Oja 1997, https://doi.org/10.1162/neco.1997.9.7.1483, all columns at once.
+    """
+    turn: Reals = np.linalg.qr(rng.normal(size=(white.shape[1],) * 2))[0]
+    for _ in range(ICA_STEPS):
+        cubes = white.T @ (white @ turn) ** 3 / len(white) - 3 * turn
+        left, _, right = np.linalg.svd(cubes)
+        done = bool(np.abs(np.abs(((left @ right) * turn).sum(axis=0)) - 1).max() < 1e-6)
+        turn = left @ right
+        if done:
+            break
+    return white @ turn
 
 
 def _prior(probe: Probe, live: Whole) -> Iterator[Finding]:

@@ -63,9 +63,11 @@ class FactorVAEScore(FactorMetric):
     workshop: leaves a factor named shape out, none pruned.
     Where a text gives no count, 10,000 and 5,000 votes are taken, and 64 rows. Constant latents never vote.
 
-    The interval is Wilson's 95 % for the headline's votes; it says how well the pool's score is known, not
-    how the score would move with another pool or another training run. With fewer rows of a value than
-    `samples`, rows repeat.
+    Values with one row make no vote: `groups` says how many values of each factor do, `rows_per_group` how many rows
+    the smallest and the largest of them have; with fewer rows than `samples`, rows repeat. The interval is Wilson's
+    95 % for the headline's votes; it says how well the pool's score is known, not how the score would move with another
+    pool or another training run.
+    As `samples` grows, rotated codes score the number of latents that are the largest of some factor, over K.
     Source: Kim and Mnih 2018, https://arxiv.org/abs/1802.05983, section 4; counts: Locatello et al. 2019.
     """
 
@@ -75,7 +77,8 @@ class FactorVAEScore(FactorMetric):
     held_out: Annotated[int | None, "held-out votes; none: as the preset says"] = None
     categorical: Annotated[bool, "let categorical codes vote too, where there are any"] = True
 
-    version: ClassVar[int] = 2
+    takes_categories: ClassVar[bool] = True
+    version: ClassVar[int] = 3
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -95,10 +98,14 @@ class FactorVAEScore(FactorMetric):
         how = self.protocol
         chosen = np.array([k for k in self.chosen(probe, how.ignores) if probe.groups.repeated[k] > 0], np.int64)
         latents = self.live(probe) if how.prunes else np.ptp(probe.codes, axis=0) > 0
-        none = np.empty((len(probe), 0), np.int64)
-        categories = probe.categories if self.categorical and probe.categories is not None else none
+        categories = self.categories_of(probe)
         live = np.concatenate([latents, np.ptp(categories, axis=0) > 0])
-        facts = {**vars(how), "K": len(chosen), "active": np.flatnonzero(live).tolist()}
+        facts = {
+            **vars(how),
+            "K": len(chosen),
+            "active": np.flatnonzero(live).tolist(),
+            **probe.group_facts(chosen.tolist()),
+        }
         if len(chosen) < 2:
             return undefined("votes need two factors that vary and whose values repeat", **facts)
         if not live.any():
@@ -113,7 +120,7 @@ class FactorVAEScore(FactorMetric):
             )
             for part, count in cast.items()
         }
-        rows = latent_names(len(latents)) + [f"category {number}" for number in range(categories.shape[1])]
+        rows = latent_names(len(latents), categories.shape[1])
         return _judge(tables, how, rows, names, facts)
 
 

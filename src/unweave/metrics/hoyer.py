@@ -39,7 +39,8 @@ class Hoyer(Metric):
         live = live_latents(probe.codes, rates, self.min_kl, least)
         facts = {"active": np.flatnonzero(live).tolist()}
         if live.sum() < 2:
-            return undefined(f"sparsity needs two live latents, and there are {live.sum()}", **facts)
+            there = "there is one" if live.any() else "there are none"
+            return undefined(f"sparsity needs two live latents, and {there}", **facts)
         codes = probe.codes[:, live]
         codes = codes / np.abs(codes).max(axis=0).max()  # squares of tiny codes would vanish
         codes = codes[codes.any(axis=1)]

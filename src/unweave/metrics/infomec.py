@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from unweave import checks
-from unweave.metrics.base import FactorMetric, Reals, Whole, latent_names, undefined
-from unweave.metrics.information import entropy, renumbered
+from unweave.metrics.base import FactorMetric, Reals, Whole, around, latent_names, one_hot_columns, undefined
+from unweave.metrics.information import entropy, influences, mutual_information, renumbered
 from unweave.metrics.probe import Probe
 from unweave.settings import build
 from unweave.types import Score
@@ -32,8 +32,13 @@ class InfoMEC(FactorMetric):
     only its InfoE is near 0 (read them together, and with the floor). A row or column that is 0 throughout stays out of
     its mean. InfoE's classifier is an unpenalised multinomial logistic regression with balanced classes, judged on the
     rows it was trained on. A latent is active if it is live and its range exceeds 1/20 of the widest; with one active
-    latent InfoC is NaN.
-    There is no interval. Source: Hsu et al. 2023, https://arxiv.org/abs/2305.18378, section 4.
+    latent InfoC is NaN. A categorical code is active if it varies; its I comes from counts, and the classifier gets it
+    as columns of 0 and 1. The interval is that of sampling rows (influence function, 95 %), with active latents, the
+    largest entries and the classifier as given: nothing is fitted again; `intervals` has those of all three parts.
+    With m latents that tell nothing left in, InfoC becomes (s - 1/(a + m)) / (1 - 1/(a + m)), s = InfoC (1 - 1/a) + 1/a
+    for a active ones; InfoM leaves them out. A code 20 times narrower than the widest is inactive, whatever it tells,
+    so that a change of unit can cost InfoE a factor.
+    Source: Hsu et al. 2023, https://arxiv.org/abs/2305.18378, section 4.
     """
 
     n: Annotated[int, "rows the score is computed on"] = 10_000
@@ -41,8 +46,11 @@ class InfoMEC(FactorMetric):
     min_range: Annotated[float, "a latent is inactive if its range is at most this share of the widest"] = 0.05
     iterations: Annotated[int, "steps at most of the classifier behind InfoE"] = 100
     min_std: Annotated[float, "without a KL: a latent is dead if its codes' standard deviation is below this"] = 0.0
+    categorical: Annotated[bool, "count categorical codes too, where there are any"] = True
 
     learns: ClassVar[bool] = True
+    takes_categories: ClassVar[bool] = True
+    version: ClassVar[int] = 2
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -55,36 +63,50 @@ class InfoMEC(FactorMetric):
         draw = probe.at_most(self.n, "infomec")
         assert draw.factors is not None
         chosen = [k for k in self.chosen(probe) if np.ptp(draw.factors[:, k]) > 0]
-        width = np.ptp(draw.codes, axis=0)
-        active = self.live(probe) & (width > self.min_range * width.max())
-        facts = {"n": len(draw.codes), "K": len(chosen), "active": np.flatnonzero(active).tolist()}
+        width, told = np.ptp(draw.codes, axis=0), self.categories_of(draw)
+        numbers = self.live(probe) & (width > self.min_range * width.max())
+        active = np.concatenate([numbers, np.ptp(told, axis=0) > 0])
+        told = told[:, active[len(numbers) :]]
+        facts: dict[str, Any] = {"n": len(draw.codes), "K": len(chosen), "active": np.flatnonzero(active).tolist()}
         if not chosen:
             return undefined("no factor varies", **facts)
         if not active.any():
             return undefined(f"{self.no_life(probe)}, so no latent tells a factor", **facts)
-        codes, labels = draw.codes[:, active], renumbered(draw.factors[:, chosen])
+        codes, labels = draw.codes[:, numbers], renumbered(draw.factors[:, chosen])
         codes = codes - codes.mean(axis=0)
         codes = codes / np.abs(codes).max(axis=0)
         codes = codes / codes.std(axis=0)
-        shares = (
-            neighbour_information(codes, labels, self.neighbours, probe.rng("infomec/ties")) / entropy(labels)[:, None]
-        )
-        explained = np.array([explained_share(codes, column, self.iterations) for column in labels.T])
+        local = neighbour_terms(codes, labels, self.neighbours, probe.rng("infomec/ties"))  # (K, d, n)
+        information = np.maximum(0.0, local.mean(axis=2))
+        if told.shape[1]:
+            information = np.concatenate([information, mutual_information(told, labels)], axis=1)
+        heights = entropy(labels)
+        shares = information / heights[:, None]
+        fed = np.concatenate([codes, one_hot_columns(told)[0]], axis=1)
+        losses = np.array([lost(fed, column, self.iterations) for column in labels.T])  # (K, n)
         names = [probe.factor_names[k] for k in chosen]
+        explained = 1 - losses.mean(axis=1)
         parts = {"infom": concentration(shares.T), "infoc": concentration(shares), "infoe": float(explained.mean())}
+        swings = {
+            "infom": _swing(shares.T, heights, local, told, labels, of_factors=False),
+            "infoc": _swing(shares, heights, local, told, labels, of_factors=True),
+            "infoe": -losses.mean(axis=0),
+        }
+        bounds = {n: around(parts[n], swing, -math.inf if n == "infoe" else 0.0) for n, swing in swings.items()}
         table = np.zeros((len(names), len(active)))
         table[:, active] = shares
         few = "InfoM needs two factors that vary, and there is one" if len(chosen) < 2 else "no latent tells a factor"
         return Score(
             parts["infom"],
             parts=parts,
+            interval=bounds["infom"],
             tables={
                 "information": table.tolist(),
                 "rows": names,
-                "columns": latent_names(len(active)),
+                "columns": latent_names(len(numbers), len(active) - len(numbers)),
                 "infoe_per_factor": explained.tolist(),
             },
-            settings=facts,
+            settings={**facts, "intervals": {name: list(each) for name, each in bounds.items() if each is not None}},
             reason=few if math.isnan(parts["infom"]) else None,
         )
 
@@ -102,26 +124,65 @@ def concentration(table: Reals) -> float:
     return min(1.0, max(0.0, (share - 1 / width) / (1 - 1 / width)))
 
 
-def neighbour_information(codes: Reals, labels: Whole, neighbours: int, rng: np.random.Generator) -> Reals:
-    """I(g_k; z_j) in nats of factors (n, K) and codes (n, d) of deviation 1, (K, d), by nearest neighbours.
+def _swing(table: Reals, heights: Reals, local: Reals, told: Whole, labels: Whole, *, of_factors: bool) -> Reals:
+    """By how much each row moves `concentration` of the table of shares (K, D), or (D, K) if not `of_factors`, (n,)."""
+    slope = slopes(table) if of_factors else slopes(table).T  # (K, D)
+    slope = slope / heights[:, None]
+    d = local.shape[1]
+    moved = np.einsum("kj,kjn->n", slope[:, :d] * (local.mean(axis=2) > 0), local)
+    if told.shape[1]:
+        moved = moved + influences(told, labels, slope[:, d:])
+    return moved
 
-    psi(n) + mean psi(k_i) - mean psi(n_v) - mean psi(m_i): k_i is the smaller of `neighbours` and n_v - 1, n_v the
-    rows with the same value v, and m_i the rows nearer to row i than its k_i-th nearest of that value, itself
-    included. Never negative. Rows whose value is theirs alone are left out. Noise of 1e-10 parts ties, without
-    which the estimate has no meaning for codes on a grid.
+
+def slopes(table: Reals) -> Reals:
+    """Derivative of `concentration` by each entry of the table, 0 where it has no meaning."""
+    total, width = table.sum(axis=1, keepdims=True), table.shape[1]
+    used = total[:, 0] > 0
+    if width < 2 or not used.any():
+        return np.zeros_like(table)
+    safe = np.where(total > 0, total, 1.0)
+    best = table.argmax(axis=1)
+    found = -table.max(axis=1, keepdims=True) / safe**2 * np.ones(width)
+    found[np.arange(len(table)), best] += 1 / safe[:, 0]
+    return found * used[:, None] / (used.sum() * (1 - 1 / width))
+
+
+def neighbour_information(codes: Reals, labels: Whole, neighbours: int, rng: np.random.Generator) -> Reals:
+    """I(g_k; z_j) in nats of factors (n, K) and codes (n, d) of deviation 1, (K, d): never negative.
+
+    The mean over rows of `neighbour_terms`, which says how.
+    """
+    return np.maximum(0.0, neighbour_terms(codes, labels, neighbours, rng).mean(axis=2))
+
+
+def neighbour_terms(codes: Reals, labels: Whole, neighbours: int, rng: np.random.Generator) -> Reals:
+    """What each row adds to I(g_k; z_j) in nats of factors (n, K) and codes (n, d) of deviation 1, (K, d, n).
+
+    psi(n) + psi(k_i) - psi(n_v) - psi(m_i): k_i is the smaller of `neighbours` and n_v - 1, n_v the rows with the same
+    value v, and m_i the rows nearer to row i than its k_i-th nearest of that value, itself included. Rows whose value
+    is theirs alone are left out, and stand with the mean of the others. Noise of 1e-10 parts ties, without which the
+    estimate has no meaning for codes on a grid.
     Source: Ross 2014, https://doi.org/10.1371/journal.pone.0087357.
     """
     mixed = codes + 1e-10 * np.maximum(1.0, np.abs(codes).mean(axis=0)) * rng.standard_normal(codes.shape)
-    return np.array([[_by_neighbours(z, g, neighbours) for z in mixed.T] for g in labels.T])
+    found = np.zeros((labels.shape[1], codes.shape[1], len(codes)))
+    for k, factor in enumerate(labels.T):
+        for j, code in enumerate(mixed.T):
+            found[k, j] = _by_neighbours(code, factor, neighbours)
+    return found
 
 
-def _by_neighbours(code: Reals, labels: Whole, neighbours: int) -> float:
+def _by_neighbours(code: Reals, labels: Whole, neighbours: int) -> Reals:
+    """What each row adds to I of a factor and a code, both (n,)."""
     from scipy.special import digamma  # late: takes half a second
 
     counts = np.bincount(labels)
-    code, labels = code[counts[labels] > 1], labels[counts[labels] > 1]
-    if not len(code):
-        return 0.0
+    shared = np.flatnonzero(counts[labels] > 1)
+    found = np.zeros(len(code))
+    if not shared.size:
+        return found
+    code, labels = code[shared], labels[shared]
     order = np.lexsort((code, labels))
     code, labels = code[order], labels[order]
     size = counts[labels]
@@ -130,8 +191,10 @@ def _by_neighbours(code: Reals, labels: Whole, neighbours: int) -> float:
     radius = np.nextafter(_kth_distance(code, place, size, k), 0)
     every = np.sort(code)
     near = _within(every, code, radius) - len(code) + _within(-every[::-1], -code, radius)
-    found = digamma(len(code)) + (digamma(k) - digamma(size) - digamma(np.maximum(near, 1))).mean()
-    return max(0.0, float(found))
+    each = digamma(len(code)) + digamma(k) - digamma(size) - digamma(np.maximum(near, 1))
+    found += each.mean()
+    found[shared[order]] = each
+    return found
 
 
 def _within(every: Reals, code: Reals, radius: Reals) -> Whole:
@@ -157,6 +220,11 @@ def _kth_distance(code: Reals, place: Whole, size: Whole, k: Whole) -> Reals:
 
 def explained_share(codes: Reals, labels: Whole, iterations: int) -> float:
     """1 - log loss of a linear classifier of the labels (n,) over that of one without codes, on the same rows."""
+    return 1 - float(lost(codes, labels, iterations).mean())
+
+
+def lost(codes: Reals, labels: Whole, iterations: int) -> Reals:
+    """Log loss of each row by a linear classifier of the labels (n,), over that of one without codes, (n,)."""
     from sklearn.exceptions import ConvergenceWarning  # late: takes a second
     from sklearn.linear_model import LogisticRegression
 
@@ -169,7 +237,7 @@ def explained_share(codes: Reals, labels: Whole, iterations: int) -> float:
         model.fit(codes, present)
     guessed: npt.NDArray[np.float64] = model.predict_proba(codes)[np.arange(len(codes)), present]
     tiny = np.finfo(np.float64).eps
-    return 1 + float(np.log(guessed.clip(tiny, 1)).mean()) / math.log(int(present.max()) + 1)
+    return -np.log(guessed.clip(tiny, 1)) / math.log(int(present.max()) + 1)
 
 
 def infomec(
@@ -177,19 +245,22 @@ def infomec(
     factors: Any,
     *,
     kl_per_latent: Any = None,
+    categories: Any = None,
     factor_names: Iterable[str] | None = None,
     seed: int = 0,
     **settings: Any,
 ) -> Score:
     """InfoMEC of codes (n, d) and whole-numbered factors (n, K), all rows unless `n` is given.
 
-    `settings` are those of `InfoMEC`, by name; `kl_per_latent` (d,) in nats says which latents are dead. No factor
-    that varies gives NaN with a reason, and so does InfoM (not InfoE) where there is one; wrong shapes and unknown
-    settings raise InputError.
+    `settings` are those of `InfoMEC`, by name; `kl_per_latent` (d,) in nats says which latents are dead; `categories`
+    (n, L) are categorical codes, numbers. No factor that varies gives NaN with a reason, and so does InfoM (not InfoE)
+    where there is one; wrong shapes and unknown settings raise InputError.
 
     >>> grid = np.stack(np.meshgrid(range(5), range(100)), axis=-1).reshape(-1, 2) % 5
     >>> infomec(grid * 1.0, grid).value > 0.99
     True
     """
-    probe = Probe(codes, factors, factor_names=factor_names, kl_per_latent=kl_per_latent, seed=seed)
+    probe = Probe(
+        codes, factors, factor_names=factor_names, kl_per_latent=kl_per_latent, categories=categories, seed=seed
+    )
     return build(InfoMEC, {"n": len(probe), **settings}, of="infomec")(probe)

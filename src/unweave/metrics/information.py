@@ -44,6 +44,18 @@ def entropy(labels: Whole) -> Reals:
     return np.array([max(0.0, -float((c / c.sum() * np.log(c / c.sum())).sum())) for c in counts])
 
 
+def _joint(cells: Whole, values: Whole) -> tuple[Reals, Reals, Whole]:
+    """Joint shares and log ratios of a factor (n,) and each binned code (n, D), (D, V, B), and each row's cells."""
+    (n, d), column = cells.shape, np.arange(cells.shape[1])
+    width, height = int(cells.max(initial=0)) + 1, int(values.max()) + 1
+    at = (column * height + values[:, None]) * width + cells  # (n, D), one number a cell of D tables
+    joint = np.bincount(at.ravel(), minlength=d * height * width).reshape(d, height, width) / n
+    apart = joint.sum(axis=2, keepdims=True) * joint.sum(axis=1, keepdims=True)
+    seen = joint > 0
+    ratio = np.log(joint, out=np.zeros_like(joint), where=seen) - np.log(apart, out=np.zeros_like(joint), where=seen)
+    return joint, ratio, at
+
+
 def mutual_information(bins: Whole, factors: Whole) -> Reals:
     """I(g_k; z_j) in nats of every factor (n, K) and every binned code (n, D), from joint counts, as (K, D).
 
@@ -55,30 +67,26 @@ def mutual_information(bins: Whole, factors: Whole) -> Reals:
     [[0.6931, 0.0]]
     """
     cells, labels = renumbered(bins), renumbered(factors)
-    n, d = cells.shape
-    width, column = int(cells.max()) + 1, np.arange(cells.shape[1])
-    found = np.empty((labels.shape[1], d))
+    found = np.empty((labels.shape[1], cells.shape[1]))
     for k, values in enumerate(labels.T):
-        height = int(values.max()) + 1
-        at = (column * height + values[:, None]) * width + cells  # (n, D), one number a cell of D tables
-        joint = np.bincount(at.ravel(), minlength=d * height * width).reshape(d, height, width) / n
-        apart = joint.sum(axis=2, keepdims=True) * joint.sum(axis=1, keepdims=True)
-        seen = joint > 0
-        ratio = np.log(joint, out=np.zeros_like(joint), where=seen) - np.log(
-            apart, out=np.zeros_like(joint), where=seen
-        )
+        joint, ratio, _ = _joint(cells, values)
         found[k] = (joint * ratio).sum(axis=(1, 2))
     return found.clip(min=0.0)
 
 
-def pointwise(bins: Whole, labels: Whole) -> Reals:
-    """Log ratio log p(b, v) / (p(b) p(v)) of each row, (n,), of a binned code and a factor; its mean is I.
+def influences(bins: Whole, factors: Whole, weights: Reals) -> Reals:
+    """By how much each row moves sum_kj weights_kj I(g_k; z_j), (n,), of factors (n, K), codes (n, D), weights (K, D).
 
-    >>> pointwise(np.array([0, 1]), np.array([5, 6])).round(4).tolist()
+    That is the weighted sum of the row's log ratios log p(b, v) / (p(b) p(v)), whose mean is that of the informations.
+
+    >>> influences(np.array([[0], [1]]), np.array([[5], [6]]), np.ones((1, 1))).round(4).tolist()
     [0.6931, 0.6931]
     """
-    pair = renumbered(np.stack([bins, labels], axis=1))
-    joint = np.bincount(pair[:, 0] * (pair[:, 1].max() + 1) + pair[:, 1])
-    both = joint[pair[:, 0] * (pair[:, 1].max() + 1) + pair[:, 1]]
-    alone = np.bincount(pair[:, 0])[pair[:, 0]] * np.bincount(pair[:, 1])[pair[:, 1]]
-    return np.log(both) + np.log(len(pair)) - np.log(alone)
+    cells, labels = renumbered(bins), renumbered(factors)
+    found = np.zeros(len(cells))
+    for values, line in zip(labels.T, weights, strict=True):
+        used = np.flatnonzero(line)
+        if used.size:
+            _, ratio, at = _joint(cells[:, used], values)
+            found += (ratio * line[used, None, None]).ravel()[at].sum(axis=1)
+    return found

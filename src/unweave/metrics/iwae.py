@@ -42,6 +42,7 @@ class IWAE(Metric):
     k: Annotated[int, "samples an image"] = 1_000
 
     needs: ClassVar[tuple[str, ...]] = ("model", "data")
+    takes_categories: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         checks.at_least(2, n=self.n)
@@ -91,9 +92,7 @@ def log_weights(model: Any, x: Images, k: int, rng: torch.Generator) -> Tensor:
 def _log_likelihood(model: Any, z: Tensor, x: Images, seen: list[Tensor | None]) -> Tensor:
     """Log sum over `seen` of p(x|z, c) for the same image and each code, (rows,) float64."""
     same = x.expand(len(z), *x.shape[1:])
-    each = [
-        -model.likelihood.nll(model.decode(z, None if c is None else c.expand(len(z), -1)), same).double() for c in seen
-    ]
+    each = [-model.nll(model.decode(z, None if c is None else c.expand(len(z), -1)), same).double() for c in seen]
     return torch.logsumexp(torch.stack(each), dim=0)
 
 

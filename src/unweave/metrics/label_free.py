@@ -31,9 +31,10 @@ class LabelFree(Metric):
         checks.nonnegative(min_kl=self.min_kl)
 
     def drawn(self, probe: Probe, name: str) -> tuple[Draw, npt.NDArray[np.bool_], dict[str, object], str | None]:
-        """Rows, live latents, facts, and why a dependence cannot be had, or None."""
+        """Rows, live latents and categorical codes, facts, and why a dependence cannot be had, or None."""
         draw = probe.at_most(self.n, name)
         live = live_latents(draw.codes, probe.kl_per_latent, self.min_kl, 0.0)
+        live = np.concatenate([live, np.ptp(self.categories_of(draw), axis=0) > 0])
         facts: dict[str, object] = {"n": len(draw.codes), "active": np.flatnonzero(live).tolist()}
         few = f"dependence needs two live latents, and there {'is one' if live.sum() == 1 else 'is none'}"
         return draw, live, facts, few if live.sum() < 2 else None

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -15,11 +15,17 @@ from unweave import checks
 from unweave.distributions import DiagonalNormal
 from unweave.divergences.minibatch import exact_density
 from unweave.metrics.aggregate import generator, posterior_of
-from unweave.metrics.base import FactorMetric, Reals, Whole, latent_names, undefined
+from unweave.metrics.base import FactorMetric, Reals, Whole, following, latent_names, undefined
 from unweave.metrics.information import entropy, renumbered
 from unweave.metrics.probe import Probe
-from unweave.settings import build
+from unweave.settings import build, plain
 from unweave.types import Score
+
+Preset: TypeAlias = Literal["default", "chen"]
+PRESETS: dict[str, Mapping[str, Any]] = {
+    "default": {},
+    "chen": {"samples": 10_000, "max_components": 1_000_000, "exclude_factors": ("shape",)},
+}
 
 
 @dataclass(frozen=True)
@@ -35,22 +41,37 @@ class SampledMIG(FactorMetric):
     factors. q(z_j | v) is then an average over few images, a draw's own among them, which makes I(g_k; z_j) too large,
     the more so the fewer there are: `components_per_value` says how many. Time grows as samples x components x d. The
     interval is that of the draws (95 %), with the two latents and the components as given.
-    Source: Chen et al. 2018, https://arxiv.org/abs/1802.04942, section 4.1; there all images are averaged and 10,000
-    codes drawn for each density, and the factors are uniform, so that H(g_k) is the log of their number of values.
+
+    Presets say whose protocol it is; a setting that differs from its default wins over the preset.
+    default: a subset of the images.
+    chen: all images of the pool, 10,000 codes, and a factor named shape left out. The paper draws 10,000 codes for each
+    value of a factor, here they are drawn over all of them.
+    Source: Chen et al. 2018, https://arxiv.org/abs/1802.04942, section 4.1; there the factors are uniform, so that
+    H(g_k) is the log of their number of values.
     """
 
     samples: Annotated[int, "codes drawn, one an image"] = 1_000
     max_components: Annotated[int, "images at most over which densities are averaged"] = 10_000
     min_std: Annotated[float, "without a KL: a latent is dead if its codes' standard deviation is below this"] = 0.0
+    preset: Annotated[Preset, "whose protocol is followed"] = "default"
 
     needs: ClassVar[tuple[str, ...]] = ("factors", "scale")
 
     def __post_init__(self) -> None:
         super().__post_init__()
         checks.at_least(2, samples=self.samples, max_components=self.max_components)
+        checks.one_of(PRESETS, preset=self.preset)
 
     def score(self, probe: Probe) -> Score:
         """Gap of each factor and their mean, with the matrix of I(g_k; z_j) in nats."""
+        how = following(self, PRESETS)
+        away = tuple(name for name in how.exclude_factors if name in (*probe.factor_names, *self.exclude_factors))
+        score = replace(how, preset="default", exclude_factors=away)._score(probe)
+        named = {name: plain(how)[name] for name in PRESETS[self.preset]}
+        return score.with_settings(**{**named, "exclude_factors": list(away)})
+
+    def _score(self, probe: Probe) -> Score:
+        """The same, once the preset's settings are these."""
         rows = stratified(probe.known_factors, self.max_components, probe.rng("mig-sampled"))
         factors = probe.known_factors[rows]
         chosen = [k for k in self.chosen(probe) if np.ptp(factors[:, k]) > 0]

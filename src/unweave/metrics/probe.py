@@ -192,12 +192,12 @@ class Probe:
         with torch.no_grad():
             parts = [_encoded(encode(data.images(numbers[at : at + batch]))) for at in range(0, len(numbers), batch)]
         kl = _stack(parts, "kl")
-        known = isinstance(data, FactorData)
+        factors, names, sizes = _known(data, numbers)
         return cls(
             _stack(parts, "mean"),
-            data.factors_at(numbers) if known else None,
-            factor_names=data.names if known else None,
-            factor_sizes=data.sizes if known else None,
+            factors,
+            factor_names=names,
+            factor_sizes=sizes,
             kl_per_latent=None if kl is None else as_codes(kl, "kl").mean(axis=0),
             scale=_stack(parts, "std"),
             categories=_stack(parts, "categories"),
@@ -235,6 +235,16 @@ class Probe:
     def groups(self) -> Groups:
         """Rows by factor and value."""
         return Groups(self.known_factors)
+
+    def group_facts(self, factors: Iterable[int]) -> dict[str, dict[str, Any]]:
+        """How many values of these factors two rows or more share, and the fewest and most rows of such a value."""
+        groups, rows = dict[str, Any](), dict[str, Any]()
+        for k in factors:
+            size = self.groups.size[k]
+            shared = size[size >= 2]
+            groups[self.factor_names[k]] = len(shared)
+            rows[self.factor_names[k]] = [int(shared.min()), int(shared.max())] if len(shared) else [0, 0]
+        return {"groups": groups, "rows_per_group": rows}
 
     def rng(self, name: str) -> np.random.Generator:
         """Random generator, of this probe's seed for the draws called `name`."""
@@ -308,6 +318,14 @@ class Probe:
                     f"factor {name} must lie between 0 and {size - 1}, got {column.min()} to {column.max()}"
                 )
         return sizes
+
+
+def _known(data: ImageData, numbers: Whole) -> tuple[Any, Iterable[str] | None, Iterable[int] | None]:
+    """Factors of these images, where any are known, with their names and, on a grid, their sizes."""
+    if isinstance(data, FactorData):
+        return data.factors_at(numbers), data.names, data.sizes
+    table = data.factor_table
+    return (None, None, None) if table is None else (table.values[numbers], table.names, None)
 
 
 def _truth(factors: Any, n: int) -> tuple[Whole | None, Reals | None, npt.NDArray[np.bool_]]:

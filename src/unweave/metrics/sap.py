@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from unweave import checks
-from unweave.metrics.base import FactorMetric, Reals, Whole, latent_names, parted, undefined
+from unweave.metrics.base import FactorMetric, Reals, Whole, around, latent_names, parted, undefined
 from unweave.metrics.information import renumbered
 from unweave.metrics.probe import Probe
 from unweave.metrics.svm import LineMachine
@@ -23,12 +24,14 @@ class SAP(FactorMetric):
     """mean_k (S_k1 - S_k2), the two largest of S_kj over the latents j.
 
     kind "svm": S_kj is the held-out accuracy of one-against-rest linear classifiers of factor k on latent j alone
-    (squared hinge, C = 0.01, the bias penalised, balanced classes: what scikit-learn's LinearSVC minimises, here
-    solved exactly). kind "continuous": the squared correlation of latent and factor on the training rows; it takes
-    continuous factors too. In [0, 1], no unit. A line cannot tell forty values apart by forty half-lines, so the svm
-    form stays low even for perfect codes, and C makes it depend on the codes' unit unless `standardise` is set:
-    compare with the ceiling. Dead latents count as S = 0 for "continuous" and as constant guessing for "svm". There
-    is no interval: rows of one sample say nothing about the learner.
+    (squared hinge, C = 0.01, the bias penalised, balanced classes: what scikit-learn's LinearSVC minimises, here solved
+    exactly). kind "continuous": the squared correlation of latent and factor on the training rows; it takes continuous
+    factors too. In [0, 1], no unit. A line cannot tell forty values apart by forty half-lines, so the svm form stays
+    low even for perfect codes, and C makes it depend on the codes' unit unless `standardise` is set: compare with the
+    ceiling. Dead latents are not counted; beside a single
+    live one the runner-up knows nothing (S = 0 for "continuous", constant guessing for "svm"). The interval is that of
+    sampling the held-out rows ("continuous": the training rows), 95 %, with the classifiers and the two latents of each
+    factor as given: nothing is fitted again, so it says nothing of how the learner would move.
     Source: Kumar et al. 2018, https://openreview.net/forum?id=H1kG7GZAW; settings as in Locatello et al. 2019.
     """
 
@@ -41,6 +44,7 @@ class SAP(FactorMetric):
     min_std: Annotated[float, "without a KL: a latent is dead if its codes' standard deviation is below this"] = 0.0
 
     learns: ClassVar[bool] = True
+    version: ClassVar[int] = 2
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -69,14 +73,27 @@ class SAP(FactorMetric):
             std = codes[train].std(axis=0)
             codes = (codes - codes[train].mean(axis=0)) / np.where(std > 0, std, 1.0)
         if self.kind == "svm":
-            table = accuracies(codes, renumbered(probe.known_factors[:, chosen]), train, test)
+            right = told(codes, renumbered(probe.known_factors[:, chosen]), train, test)
+            table = right.mean(axis=2)
+            first, second = _top_two(np.where(live, table, -1.0) if live.sum() > 1 else table)
+            each = [
+                right[k, i].astype(np.float64) - right[k, j] for k, (i, j) in enumerate(zip(first, second, strict=True))
+            ]
         else:
-            table = squared_correlations(codes[train], probe.known_values[train][:, chosen])
-        ranked = np.sort(table, axis=1)[:, ::-1]
-        gaps = ranked[:, 0] - ranked[:, 1]
+            values = probe.known_values[train][:, chosen]
+            table = squared_correlations(codes[train], values)
+            first, second = _top_two(table)
+            each = [
+                moved(values[:, k], codes[train][:, i]) - moved(values[:, k], codes[train][:, j])
+                for k, (i, j) in enumerate(zip(first, second, strict=True))
+            ]
+        at = np.arange(len(chosen))
+        gaps = table[at, first] - table[at, second]
+        value = float(gaps.mean())
         names = [probe.factor_names[k] for k in chosen]
         return Score(
-            float(gaps.mean()),
+            value,
+            interval=around(value, np.mean(each, axis=0)),
             per_factor=dict(zip(names, gaps.tolist(), strict=True)),
             tables={"scores": table.tolist(), "rows": names, "columns": latent_names(len(live))},
             settings=facts,
@@ -84,13 +101,19 @@ class SAP(FactorMetric):
         )
 
 
-def accuracies(codes: Reals, labels: Whole, train: Whole, test: Whole) -> Reals:
-    """Held-out share of factors (n, K), values 0, 1, ..., told by each code (n, D) alone, (K, D)."""
-    found = np.zeros((labels.shape[1], codes.shape[1]))
+def _top_two(table: Reals) -> tuple[Whole, Whole]:
+    """Columns of the largest and the next largest entry of each row of (K, D)."""
+    order = np.argsort(-table, axis=1, kind="stable")
+    return order[:, 0], order[:, 1]
+
+
+def told(codes: Reals, labels: Whole, train: Whole, test: Whole) -> npt.NDArray[np.bool_]:
+    """Which held-out values of factors (n, K), 0, 1, ..., each code (n, D) alone tells, (K, D, rows)."""
+    found = np.zeros((labels.shape[1], codes.shape[1], len(test)), bool)
     for j, column in enumerate(codes.T):
         machine = LineMachine(column[train])
         for k, factor in enumerate(labels.T):
-            found[k, j] = (machine.guess(factor[train], column[test]) == factor[test]).mean()
+            found[k, j] = machine.guess(factor[train], column[test]) == factor[test]
     return found
 
 
@@ -108,6 +131,19 @@ def squared_correlations(codes: Reals, factors: Reals) -> Reals:
         norm = np.sqrt((centred**2).sum(axis=0))
         unit.append(centred / np.where(norm > 0, norm, math.inf))
     return ((unit[0].T @ unit[1]) ** 2).clip(0, 1)
+
+
+def moved(x: Reals, y: Reals) -> Reals:
+    """By how much each row moves the squared correlation of x and y (n,), (n,); 0 for constants."""
+    unit: list[Reals] = []
+    for column in (x, y):
+        centred = column - column.mean()
+        largest = np.abs(centred).max()
+        centred = centred / (largest if largest > 0 else 1.0)
+        std = centred.std()
+        unit.append(centred / (std if std > 0 else math.inf))
+    r = float((unit[0] * unit[1]).mean())
+    return 2 * r * (unit[0] * unit[1] - r * (unit[0] ** 2 + unit[1] ** 2) / 2)
 
 
 def sap(

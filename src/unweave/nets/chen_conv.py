@@ -9,6 +9,7 @@ from torch import nn
 
 from unweave import checks
 from unweave.nets.base import Net
+from unweave.nets.convolution import Conv2d, ConvTranspose2d
 from unweave.nets.layers import Encoder, fitted, side
 
 
@@ -34,19 +35,19 @@ class ChenConv(Net):
     def encoder(self, image_shape: tuple[int, int, int], heads: Mapping[str, int]) -> nn.Module:
         """Five convolutions down to a 1 x 1 map, heads."""
         channels = (image_shape[0], *fitted((32, 32, 64, 64), side(image_shape), without=1))
-        falling = [nn.Conv2d(a, b, 4, stride=2, padding=1) for a, b in pairwise(channels)]
-        last = nn.Conv2d(64, self.hidden, 4)
+        falling = [Conv2d(a, b, 4, stride=2, padding=1) for a, b in pairwise(channels)]
+        last = Conv2d(64, self.hidden, 4)
         return Encoder(nn.Sequential(*_normalised(*falling, last), nn.Flatten()), self.hidden, heads)
 
     def decoder(self, width: int, image_shape: tuple[int, int, int], outputs: int) -> nn.Module:
         """Six transposed convolutions up from a 1 x 1 map."""
         channels = (64, *fitted((64, 32, 32), side(image_shape), without=0))
-        rising = [nn.ConvTranspose2d(a, b, 4, stride=2, padding=1) for a, b in pairwise(channels)]
-        first = (nn.ConvTranspose2d(width, self.hidden, 1), nn.ConvTranspose2d(self.hidden, 64, 4))
-        logits = nn.ConvTranspose2d(32, outputs * image_shape[0], 4, stride=2, padding=1)
+        rising = [ConvTranspose2d(a, b, 4, stride=2, padding=1) for a, b in pairwise(channels)]
+        first = (ConvTranspose2d(width, self.hidden, 1), ConvTranspose2d(self.hidden, 64, 4))
+        logits = ConvTranspose2d(32, outputs * image_shape[0], 4, stride=2, padding=1)
         return nn.Sequential(nn.Unflatten(1, (width, 1, 1)), *_normalised(*first, *rising), logits)
 
 
 def _normalised(*layers: nn.Conv2d | nn.ConvTranspose2d) -> list[nn.Module]:
     """Each layer followed by batch normalisation and ReLU."""
-    return [part for layer in layers for part in (layer, nn.BatchNorm2d(layer.out_channels), nn.ReLU())]
+    return [part for layer in layers for part in (layer, nn.BatchNorm2d(layer.out_channels), nn.ReLU(inplace=True))]

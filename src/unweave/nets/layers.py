@@ -10,9 +10,12 @@ from torch import nn
 from torch.nn.functional import softplus
 
 from unweave.errors import InputError
+from unweave.nets.convolution import Conv2d, ConvTranspose2d
 from unweave.types import Codes, Images
 
 T = TypeVar("T")
+
+SMALLEST, LARGEST = 16, 256  # sides of images for convolutions of any size
 
 
 class Encoder(nn.Module):
@@ -57,19 +60,43 @@ class SoftplusStd(nn.Module):
 
 
 def side(image_shape: tuple[int, int, int]) -> int:
-    """Height and width of a square image that the nets can take: 64 or 32; another one raises InputError.
+    """Height and width of a square image that the published nets take: 64 or 32; another one raises InputError.
 
     >>> side((3, 64, 64))
     64
     >>> side((1, 28, 28))
     Traceback (most recent call last):
         ...
-    unweave.errors.InputError: image_shape must be (channels, 64, 64) or (channels, 32, 32), got (1, 28, 28)
+    unweave.errors.InputError: image_shape must be (channels, 64, 64) or (channels, 32, 32), got (1, 28, 28);
+    the net conv takes it
     """
     channels, height, width = image_shape
     if channels < 1 or height != width or height not in (32, 64):
-        raise InputError(f"image_shape must be (channels, 64, 64) or (channels, 32, 32), got {tuple(image_shape)}")
+        raise InputError(f"image_shape must be (channels, 64, 64) or (channels, 32, 32), got {instead(image_shape)}")
     return height
+
+
+def instead(image_shape: tuple[int, int, int]) -> str:
+    """The end of a refusal: the shape that arrived, and the net that takes it or what else helps.
+
+    >>> instead((1, 1, 12)), instead((1, 600, 600))
+    ('(1, 1, 12); the net mlp takes it', '(1, 600, 600); make the images smaller')
+    """
+    short, long = sorted(image_shape[1:])
+    if image_shape[0] < 1 or short < 1:
+        return f"{tuple(image_shape)}"
+    if short < SMALLEST:
+        return f"{tuple(image_shape)}; the net mlp takes it"
+    return f"{tuple(image_shape)}; " + ("the net conv takes it" if long <= LARGEST else "make the images smaller")
+
+
+def halved(size: tuple[int, int], times: int) -> list[tuple[int, int]]:
+    """Heights and widths of the maps that `times` halvings leave of an image, the image's own first; odd ones lose one.
+
+    >>> halved((28, 45), 2)
+    [(28, 45), (14, 22), (7, 11)]
+    """
+    return [(size[0] >> k, size[1] >> k) for k in range(times + 1)]
 
 
 def fitted(layers: Sequence[T], image_side: int, without: int) -> tuple[T, ...]:
@@ -97,30 +124,41 @@ def halving(channels: Sequence[int], kernels: Sequence[int] | None = None) -> li
     return [
         layer
         for (a, b), kernel in zip(pairwise(channels), sizes, strict=True)
-        for layer in (nn.Conv2d(a, b, kernel, stride=2, padding=kernel // 2 - 1), nn.ReLU())
+        for layer in (Conv2d(a, b, kernel, stride=2, padding=kernel // 2 - 1), nn.ReLU(inplace=True))
     ]
 
 
-def doubling(channels: Sequence[int]) -> list[nn.Module]:
+def doubling(channels: Sequence[int], size: tuple[int, int] | None = None) -> list[nn.Module]:
     """Transposed 4 x 4 convolutions with stride 2, ReLU between them; each doubles height and width.
+
+    With the `size` they are to end in, they undo as many halvings of such an image: a side that was odd gets one more.
 
     >>> import torch
     >>> nn.Sequential(*doubling((64, 32, 1)))(torch.ones(5, 64, 16, 16)).shape
     torch.Size([5, 1, 64, 64])
+    >>> nn.Sequential(*doubling((64, 32, 1), (63, 65)))(torch.ones(5, 64, 15, 16)).shape
+    torch.Size([5, 1, 63, 65])
     """
+    times = len(channels) - 1
+    ends = halved((0, 0) if size is None else size, times)[-2::-1]
     layers: list[nn.Module] = []
-    for a, b in pairwise(channels):
-        layers += [nn.ConvTranspose2d(a, b, 4, stride=2, padding=1), nn.ReLU()]
+    for (a, b), (height, width) in zip(pairwise(channels), ends, strict=True):
+        odd = (height % 2, width % 2)
+        layers += [ConvTranspose2d(a, b, 4, stride=2, padding=1, output_padding=odd), nn.ReLU(inplace=True)]
     return layers[:-1]
 
 
-def conv_decoder(before: Sequence[int], channels: Sequence[int], start: int = 4) -> nn.Sequential:
-    """Dense layers of widths `before`, a map of `channels[0]` with side `start`, then doublings to logits.
+def conv_decoder(before: Sequence[int], channels: Sequence[int], size: tuple[int, int] | None = None) -> nn.Sequential:
+    """Dense layers of widths `before`, a map of `channels[0]`, then doublings to the logits of an image of `size`.
+
+    The map is what the same number of halvings leaves of the image; without a `size` it is 4 x 4.
 
     >>> import torch
     >>> conv_decoder((10, 256), (64, 64, 32, 32, 1))(torch.ones(5, 10)).shape
     torch.Size([5, 1, 64, 64])
+    >>> conv_decoder((10, 256), (64, 32, 3), (30, 41))(torch.ones(5, 10)).shape
+    torch.Size([5, 3, 30, 41])
     """
-    grid = (channels[0], start, start)
-    stem = dense((*before, channels[0] * start * start))
-    return nn.Sequential(*stem, nn.Unflatten(1, grid), *doubling(channels))
+    height, width = (4, 4) if size is None else halved(size, len(channels) - 1)[-1]
+    stem = dense((*before, channels[0] * height * width))
+    return nn.Sequential(*stem, nn.Unflatten(1, (channels[0], height, width)), *doubling(channels, size))

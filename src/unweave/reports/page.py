@@ -17,6 +17,7 @@ from unweave.metrics.doctor import Finding
 from unweave.types import Score
 from unweave.views import Picture, Subject, draw
 from unweave.views.base import DEAD, write_file
+from unweave.views.columns import column_sentences
 
 LIMIT = 5_000_000  # bytes of the whole page
 MOVING_LIMIT = 1_500_000  # bytes of one animation; one that cannot be made that small is left out
@@ -51,6 +52,14 @@ SECTIONS = (
         "How much of each true factor one latent alone tells, in percent of the factor's entropy. In a "
         "disentangled code every row has one high number, in a column of its own.",
     ),
+)
+
+IMAGES_ONLY = ("reconstructions", "traversal")
+COLUMNS = (
+    "columns",
+    "Which columns move with each latent",
+    "How far each decoded column moves, in its standard deviations, when one latent goes from -2 to 2 and the others "
+    "stay at 0. The latent that carries most comes first.",
 )
 
 
@@ -93,10 +102,12 @@ def render(subjects: Sequence[Subject], scale: float = 2.0, *, moving: bool = Tr
 def _run(subject: Subject, number: int, scale: float, *, moving: bool, only: bool) -> str:
     level = 2 if only else 3
     parts = [f'<p class="lead">{escape(_summary(subject))}</p>', _facts(subject)]
-    for name, heading, caption in SECTIONS:
+    moves = column_sentences(subject)
+    shown = [each for each in SECTIONS if not moves or each[0] not in IMAGES_ONLY]
+    for name, heading, caption in [COLUMNS, *shown] if moves else shown:
         parts.append(_section(heading, level, _pictures(name, subject, caption, scale, moving=moving)))
     parts.append(_section("Scores", level, _scores(subject)))
-    if told := _findings(subject):
+    if told := _findings(subject) + _list(moves):
         parts.append(_section("What the codes are like", level, told))
     parts.append(_section("How to make it again", level, _provenance(subject)))
     title = escape(subject.title)
@@ -214,11 +225,14 @@ def _findings(subject: Subject) -> str:
     found: Sequence[Finding] = getattr(subject, "findings", ())
     if not found:
         return ""
-    lines = "".join(f"<li>{escape(MARKS[each.good])}{escape(each.sentence)}</li>" for each in found)
     rows = [[f"{each.topic}: {_words(key)}", _short(value)] for each in found for key, value in _flat(each.numbers)]
-    return f"<ul>{lines}</ul>\n" + _details(
+    return _list([MARKS[each.good] + each.sentence for each in found]) + _details(
         "Numbers behind each sentence", [_table("Findings", ["what", "value"], rows)]
     )
+
+
+def _list(lines: Sequence[str]) -> str:
+    return f"<ul>{''.join(f'<li>{escape(line)}</li>' for line in lines)}</ul>\n" if lines else ""
 
 
 def _note(score: Score) -> str:

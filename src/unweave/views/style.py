@@ -68,5 +68,7 @@ def figure(width: float, height: float, **options: Any) -> Figure:
 
 def text_width(text: str, size: float = TEXT) -> float:
     """Measure how many pixels a line of text takes at scale 1."""
+    if not text.strip():
+        return 0.0
     points = TextPath((0, 0), text, size=size, prop=FontProperties(family="DejaVu Sans"), usetex=False)
-    return float(points.get_extents().width) * DPI / 72 if text.strip() else 0.0
+    return float(points.get_extents().width) * DPI / 72

@@ -1,0 +1,46 @@
+"""Draw images from the prior of a run or an exported model: a picture, or an npz with their codes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from unweave.cli.encode import opened, whole
+from unweave.cli.options import argument, option
+from unweave.cli.options import signed as with_options
+from unweave.errors import InputError
+
+ARRAYS = ".npz"
+
+
+def signed(_tokens: list[str]) -> Callable[..., Any]:
+    """`unweave sample RUN`."""
+    return with_options(
+        _sample,
+        [
+            argument("run", "folder of the run, or of an exported model"),
+            option("n", "images, divided among the categories where there are any [64]", "Samples"),
+            option("seed", "which codes are drawn [0]", "Samples"),
+            option("columns", "images in a row of the picture [8]", "Samples"),
+            option(
+                "out", "file to write: .png, .svg, .pdf or .npz [figures/samples.png in the run's folder]", "Samples"
+            ),
+            option("overwrite", "replace an npz that exists", "Samples", kind=bool),
+        ],
+    )
+
+
+def _sample(words: tuple[str, ...], given: dict[str, Any]) -> None:
+    from unweave.codes import sample_to
+    from unweave.views.samples import Samples
+
+    n, seed = whole(given.get("n"), "n", 64), whole(given.get("seed"), "seed", 0)
+    out = Path(given.get("out", Path(words[0], "figures", "samples.png")))
+    source = opened(words[0])
+    if out.suffix.lower() != ARRAYS:
+        print(Samples(n, whole(given.get("columns"), "columns", 8), seed)(source).save(out))
+        return
+    if "columns" in given:
+        raise InputError("columns are those of a picture, got an out that ends in .npz")
+    print(sample_to(source, out, n, seed, overwrite=given.get("overwrite", False)))

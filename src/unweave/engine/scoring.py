@@ -1,0 +1,55 @@
+"""Scores of a model while it trains: what it would get if training ended now."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from unweave import registry
+from unweave.data.base import ImageData
+from unweave.engine import folder
+from unweave.engine.lines import read_lines
+from unweave.errors import InputError
+from unweave.metrics.base import Metric
+from unweave.metrics.probe import Probe
+from unweave.model import Model
+from unweave.settings import build
+from unweave.vae import VAE
+
+
+def metrics_named(names: Sequence[str]) -> dict[str, Metric]:
+    """The registered metrics of these names, at their defaults; an unknown name raises InputError."""
+    return {name: build(registry.metrics.get(name), of=name) for name in names}
+
+
+def score_now(
+    vae: VAE, data: ImageData, metrics: dict[str, Metric], *, images: int, seed: int
+) -> tuple[dict[str, Any], float]:
+    """The metrics' values on `images` images, held-out ones where there are any, and the seconds that took.
+
+    The model's mode and every generator of the run are as before. The same images are taken every time.
+    """
+    began = time.perf_counter()
+    training = vae.training
+    vae.eval()
+    try:
+        model = Model(vae, data.image_shape, data.bounded)
+        probe = Probe.of_encoder(model.posterior, data.held_out or data, n=images, seed=seed, model=vae)
+        found: dict[str, Any] = {}
+        for name, metric in metrics.items():
+            if (reason := metric.refuses(probe)) is not None:
+                raise InputError(f"score_metrics cannot have {name} of this run: {reason}")
+            score = metric(probe)
+            found[name] = {"value": score.value, "interval": score.interval} if score.value == score.value else None
+    finally:
+        vae.train(training)
+    if probe.kl_per_latent is not None:
+        found["live_latents"] = int((probe.kl_per_latent > 0.1).sum())
+    return found, time.perf_counter() - began
+
+
+def read_scores(run: Path) -> list[dict[str, Any]]:
+    """The lines of a run's scores.jsonl: step, images, seconds, a value and interval each."""
+    return read_lines(run / folder.PROGRESS)

@@ -1,0 +1,269 @@
+"""Tables of one's own: which columns become what, missing cells, text files of every kind, and what is refused."""
+
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from tests.conftest import missing
+
+from unweave.contracts import test_data as contract
+from unweave.data import cells
+from unweave.data.table import Table
+from unweave.errors import InputError
+from unweave.settings import build, plain
+
+pytestmark = pytest.mark.usefixtures("own_cache")
+
+PETS = "name,height,legs,kind\nrex,61.5,4,dog\ntom,25.25,4,cat\npip,-12,2,bird\nkit,24,3,cat\n"
+
+
+def written(tmp_path, text, name="t.csv", encoding="utf-8", **settings):
+    path = tmp_path / name
+    path.write_bytes(text.encode(encoding))
+    return Table(str(path), **settings)
+
+
+def made(tmp_path, text, name="t.csv", **settings):
+    return written(tmp_path, text, name, **settings).resolved()
+
+
+def every(data):
+    return data.images(np.arange(len(data)))[:, 0, 0].tolist()
+
+
+def test_numbers_come_first_and_each_category_becomes_one_number_a_level(tmp_path):
+    data = made(tmp_path, PETS, drop=("name",))
+    assert data.columns == ("height", "legs", "kind=bird", "kind=cat", "kind=dog")
+    assert every(data) == [[61.5, 4, 0, 0, 1], [25.25, 4, 0, 1, 0], [-12, 2, 1, 0, 0], [24, 3, 0, 1, 0]]
+    assert (data.image_shape, data.standardised, data.net, data.bounded) == ((1, 1, 5), 2, "mlp", False)
+    assert (data.likelihood, data.likelihood_settings) == ("mixed", {"scale": 0.5, "categories": (3,)})
+    assert "kind of 3" in data.account[0]
+
+
+def test_numbers_alone_have_a_gaussian(tmp_path):
+    data = made(tmp_path, PETS, use=("legs", "height"))
+    assert data.columns == ("height", "legs")
+    assert (data.likelihood, data.likelihood_settings) == ("gaussian", {"scale": 0.5, "squash": False})
+    assert data.labels is None
+
+
+def test_categories_alone(tmp_path):
+    data = made(tmp_path, PETS, use=("name", "kind"))
+    assert (data.standardised, data.sizes, data.image_shape) == (0, (4, 3), (1, 1, 7))
+    assert torch.equal(data.images(np.arange(4)).flatten(1).sum(1), torch.full((4,), 2.0))
+
+
+def test_numbers_that_are_categories_are_ordered_by_size(tmp_path):
+    data = made(tmp_path, "a,b\n1,10\n2,9\n3,10\n4,100\n", categorical=("b",))
+    assert data.columns == ("a", "b=9", "b=10", "b=100")
+
+
+def test_a_label_is_kept_out_of_the_data(tmp_path):
+    data = made(tmp_path, PETS, label="kind", drop=("name",))
+    assert data.columns == ("height", "legs")
+    assert data.classes == ("bird", "cat", "dog")
+    assert data.labels.tolist() == [2, 1, 0, 1]
+    assert data.labels.dtype == np.int64
+    assert made(tmp_path, PETS, label="legs", use=("height",)).labels.tolist() == [2, 2, 0, 1]
+
+
+def test_missing_cells_are_refused_or_filled_with_means(tmp_path):
+    text = "a,b,c\n1,x,7\n,y,8\n3,NA,nan\n8,x,9\n"
+    with pytest.raises(
+        InputError, match=r"got a \(1, the first in row 2\), b \(1, the first in row 3\), c .*--data.impute"
+    ):
+        made(tmp_path, text)
+    data = made(tmp_path, text, impute="mean")
+    third = 1 / 3
+    expected = [[1, 7, 1, 0], [4, 8, 0, 1], [3, 8, 2 * third, third], [8, 9, 1, 0]]
+    np.testing.assert_allclose(every(data), expected, rtol=1e-6)
+    assert "missing cells replaced by means: a (1, the first in row 2)" in data.account[1]
+    with pytest.raises(InputError, match="columns must have a cell that is not missing, got b"):
+        made(tmp_path, "a,b\n1,\n2,\n", impute="mean")
+    with pytest.raises(InputError, match=r"label must be a column without missing cells, got b \(1"):
+        made(tmp_path, "a,b\n1,\n2,x\n", label="b", impute="mean")
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "settings"),
+    [
+        ("a;b\n1,5;2\n2,5;3\n", "t.csv", {"decimal": ","}),
+        ("a\tb\n1.5\t2\n2.5\t3\n", "t.tsv", {}),
+        ("a\tb\n1.5\t2\n2.5\t3\n", "t.csv", {}),
+        ("a|b\n1.5|2\n2.5|3\n", "t.csv", {}),
+        ("\ufeffa,b\r\n1.5,2\r\n\r\n2.5,3\r\n", "t.csv", {}),
+        ('"a","b"\n"1.5","2"\n" 2.5 ","3"\n', "t.csv", {}),
+        (",a,b\n0,1.5,2\n1,2.5,3\n", "t.csv", {}),
+    ],
+)
+def test_text_tables_of_every_kind(tmp_path, text, name, settings):
+    data = made(tmp_path, text, name, **settings)
+    assert (data.columns, every(data)) == (("a", "b"), [[1.5, 2], [2.5, 3]])
+
+
+def test_a_table_without_names_gets_numbers(tmp_path):
+    data = made(tmp_path, "1,2\n3,4\n5,7\n")
+    assert (data.columns, len(data)) == (("column-0", "column-1"), 3)
+    assert "columns are called column-0" in data.account[1]
+
+
+@pytest.mark.parametrize(
+    ("text", "settings", "sentence"),
+    [
+        (
+            "a;b\n1,5;2\n2;3\n",
+            {},
+            "decimal must be .* got '.' while column a holds '1,5' in row 1; say --data.decimal ','",
+        ),
+        ("a;b\n1.5;2\n2;3\n", {"decimal": ","}, "got ',' while column a holds '1.5' in row 1; say --data.decimal '.'"),
+        ("a,b\n1,2\n3\n", {}, "rows of t.csv must have 2 cells like the first, got 1 in row 2"),
+        ("a,a\n1,2\n3,4\n", {}, "columns of t.csv must have names of their own, got 'a' twice"),
+        ("a,\n1,2\n3,4\n", {}, "columns of t.csv must have names, got none for column 2"),
+        ("a,b\n1,2\n", {}, "t.csv must hold 2 rows or more, got 1"),
+        ("", {}, "path must be a table with rows, got .* which is empty"),
+        ("a,b\n1,5\n2,5\n", {"use": ("b",)}, "t.csv must have a column that varies, got none: b"),
+        ("a,b\n1,5\n2,5\n", {"drop": ("a", "b")}, "t.csv must have a column that is data, got none"),
+        ("a,b\n1,inf\n2,5\n", {}, "column b must lie between -1e30 and 1e30, got 5 to inf"),
+        ("a,b\n1,1600000000.5\n2,1600000001\n", {}, "column b must vary by more than .* subtract a constant"),
+        ("a,b\n" + "1,2\n" * 19 + "1,x2\n", {}, "column b must hold numbers throughout, got 'x2' in row 20; correct"),
+        ("a,b\n" + "".join(f"{k},n{k}\n" for k in range(101)), {}, "column b must have 100 different texts or fewer"),
+        (PETS, {"drop": ("size",)}, "unknown column of t.csv 'size'"),
+        (PETS, {"label": "kinds"}, "unknown column of t.csv 'kinds'; did you mean 'kind'"),
+        (PETS, {"max_bytes": 10}, "max-bytes must be .* or more for t.csv, which has so many bytes, got 10"),
+        (PETS, {"separator": ",", "decimal": ","}, "separator must not be the decimal sign"),
+        (PETS, {"separator": "-"}, "separator must be one of auto"),
+        (PETS, {"impute": "median"}, "impute must be one of none, mean"),
+        (PETS, {"levels": ("a",)}, "sizes must add up to the number of levels"),
+    ],
+)
+def test_wrong_tables_are_refused(tmp_path, text, settings, sentence):
+    with pytest.raises(InputError, match=sentence) as wrong:
+        made(tmp_path, text, **settings)
+    assert "\n" not in str(wrong.value)
+
+
+def test_files_that_are_no_text_are_refused(tmp_path):
+    (tmp_path / "a.csv").write_bytes(b"\x89PNG\r\n\x1a\n\x00\xff\xfe")
+    with pytest.raises(InputError, match=r"path must be UTF-8 text, got .*a.csv"):
+        Table(str(tmp_path / "a.csv")).resolved()
+    with pytest.raises(InputError, match="path must be a table of text"):
+        made(tmp_path, 'a,b\n"' + "x" * 200_000 + '",1\n')
+    with pytest.raises(InputError, match=r"path must end in .csv, .tsv, .parquet, got t.xlsx"):
+        Table("t.xlsx").resolved()
+    with pytest.raises(InputError, match="path must be UTF-8 text"):
+        written(tmp_path, "a,b\né,1\n", encoding="latin-1").resolved()
+
+
+def test_counts_want_a_choice_but_whole_numbers_may_be_measured(tmp_path):
+    rng = np.random.default_rng(0)
+    counts = "a,b,c\n" + "".join(",".join(map(str, row)) + "\n" for row in rng.poisson(2, (30, 3)))
+    assert "likelihood must be chosen for t.csv, which holds counts" in made(tmp_path, counts).unsuited
+    ages = "age,height,children\n" + "".join(f"{20 + k},{150 + k},{k % 3}\n" for k in range(30))
+    assert made(tmp_path, ages).unsuited is None
+    assert made(tmp_path, "a,b\n0,1\n1,0\n").unsuited is None
+
+
+def test_constant_columns_are_said(tmp_path):
+    assert "constant and so of no use: b, c" in made(tmp_path, "a,b,c\n1,5,x\n2,5,x\n").account[1]
+
+
+def test_a_run_reopens_the_same_table_and_no_other(tmp_path, monkeypatch):
+    text = "a,b\n1,x\n,y\n3,\n8,x\n"
+    data = made(tmp_path, text, impute="mean")
+    again = build(Table, plain(data), of="table")
+    monkeypatch.setattr("unweave.data.table.text_file", lambda *_: 1 / 0)
+    assert (again.columns, len(again), again.sizes, again.account) == (("a", "b=x", "b=y"), 4, (2,), data.account)
+    monkeypatch.undo()
+    assert every(again) == every(data)
+    assert again.resolved() == again == data
+    assert every(pickle.loads(pickle.dumps(data))) == every(data)
+    monkeypatch.setattr("unweave.data.table.text_file", lambda *_: 1 / 0)
+    assert every(build(Table, plain(data), of="table")) == every(data)  # from the cache, without the text
+    monkeypatch.undo()
+    written(tmp_path, text.replace("8", "9"))
+    with pytest.raises(InputError, match=r"path must still hold the data whose digest is .* which has changed since"):
+        every(build(Table, plain(data), of="table"))
+
+
+def test_blocks_make_no_difference(tmp_path, monkeypatch):
+    text = "a,b,c\n" + "".join(f"{k / 7},{'xyz'[k % 3]},{'' if k == 40 else k}\n" for k in range(60))
+    whole = every(made(tmp_path, text, impute="mean", label="b"))
+    monkeypatch.setattr(cells, "ROWS", 7)
+    monkeypatch.setenv("UNWEAVE_CACHE", str(tmp_path / "other"))
+    parts = made(tmp_path, text, impute="mean", label="b")
+    np.testing.assert_allclose(every(parts), whole, rtol=1e-6)
+    assert parts.labels.tolist() == [k % 3 for k in range(60)]
+
+
+@pytest.fixture
+def arrow():
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ModuleNotFoundError:
+        missing("pyarrow is not installed")
+    return pa, pq
+
+
+def test_parquet_keeps_its_types(tmp_path, arrow):
+    pa, pq = arrow
+    columns = {
+        "a": pa.array([1, 2, None, 4], pa.int16()),
+        "b": pa.array([0.5, 0.25, 1.5, float("nan")]),
+        "ok": [True, False, True, True],
+        "site": pa.array(["NA", "EU", "NA", None]).dictionary_encode(),
+    }
+    pq.write_table(pa.table(columns), tmp_path / "t.parquet")
+    with pytest.raises(InputError, match=r"got a \(1, the first in row 3\), b \(1, the first in row 4\), site \(1"):
+        Table(str(tmp_path / "t.parquet")).resolved()
+    data = Table(str(tmp_path / "t.parquet"), impute="mean").resolved()
+    assert data.columns == ("a", "b", "ok=False", "ok=True", "site=EU", "site=NA")
+    np.testing.assert_allclose(every(data)[3], [4, 0.75, 0, 1, 1 / 3, 2 / 3], rtol=1e-6)
+
+
+def test_parquet_that_cannot_be_data_is_refused(tmp_path, arrow):
+    pa, pq = arrow
+    path = tmp_path / "t.parquet"
+    pq.write_table(pa.table({"a": [1.0, 2.0], "when": pa.array([1, 2], pa.date32())}), path)
+    with pytest.raises(InputError, match=r"column when must hold numbers or texts, got date32.*--data.drop when"):
+        Table(str(path)).resolved()
+    assert Table(str(path), drop=("when",)).resolved().columns == ("a",)
+    whole = path.read_bytes()
+    for content in (whole[: len(whole) // 2], whole[:-9] + bytes(9), b"", b"text"):
+        path.write_bytes(content)
+        with pytest.raises(InputError, match=r"path must be a whole .parquet file, got"):
+            Table(str(path)).resolved()
+
+
+def test_parquet_that_unpacks_to_too_much_is_refused_by_its_header(tmp_path, arrow):
+    pa, pq = arrow
+    path = tmp_path / "t.parquet"
+    pq.write_table(pa.table({"a": np.zeros(2_000_000)}), path)
+    assert path.stat().st_size < 100_000
+    with pytest.raises(
+        InputError, match=r"max-bytes must be [0-9]{7} or more for t.parquet, which declares so many bytes"
+    ):
+        Table(str(path), max_bytes=1_000_000).resolved()
+
+
+def test_without_pyarrow_it_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
+    (tmp_path / "t.parquet").write_bytes(b"PAR1")
+    with pytest.raises(InputError, match=r"parquet files need pyarrow: pip install 'unweave\[tables\]'"):
+        Table(str(tmp_path / "t.parquet")).resolved()
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        contract.test_images_have_the_declared_shape_and_range,
+        contract.test_the_default_net_and_likelihood_are_known_and_suit_the_images,
+        contract.test_labels_number_every_image_by_its_class,
+        contract.test_indices_out_of_range_are_refused,
+    ],
+)
+@pytest.mark.parametrize("settings", [{}, {"use": ("height", "legs")}, {"use": ("kind",)}], ids=str)
+def test_it_keeps_the_contract_of_data_sets(tmp_path, check, settings):
+    check(made(tmp_path, PETS, **settings))
+    check(made(tmp_path, PETS, label="name", **settings))

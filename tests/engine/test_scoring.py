@@ -1,0 +1,90 @@
+import json
+
+import pytest
+import torch
+
+from unweave.engine import Spec
+from unweave.engine.scoring import read_scores
+from unweave.engine.train import train
+from unweave.errors import InputError, Interrupted
+from unweave.run import Run
+
+TINY = {
+    "data": "dsprites", "data.size": 32, "data.hold": "lazy", "net": "conv", "net.channels": (4, 8), "net.hidden": 16,
+    "latents": 3, "batch": 8, "steps": 6, "log_every": 3, "checkpoint_every": 2, "threads": 1,
+}  # fmt: skip
+SCORED = {"score_every": 2, "score_metrics": ("factor-vae-score", "mig"), "score_images": 300}
+
+
+class StopAt:
+    """Interrupts as a user would, after a step."""
+
+    def __init__(self, step):
+        self.step = step
+
+    def __getattr__(self, name):
+        return lambda *_: None
+
+    def stepped(self, step, loss):
+        if step == self.step:
+            import os
+            import signal
+
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+def weights(run):
+    return (run / "weights.safetensors").read_bytes()
+
+
+def test_scores_are_written_as_training_goes_and_change_nothing_else(tmp_path):
+    plain = train(Spec.make("factor-vae", **TINY), tmp_path / "plain")
+    scored = train(Spec.make("factor-vae", **TINY, **SCORED), tmp_path / "scored")
+    assert weights(plain) == weights(scored)
+    lines = read_scores(scored)
+    assert [(line["step"], line["images"]) for line in lines] == [(2, 16), (4, 32), (6, 48)]
+    for line in lines:
+        assert 0 <= line["factor-vae-score"]["value"] <= 1
+        assert {"mig", "live_latents", "seconds", "scoring_seconds"} <= line.keys()
+    assert read_scores(plain) == []
+    assert Run(scored).progress == lines
+    assert Spec.make("factor-vae", **TINY, **SCORED).hash == Spec.make("factor-vae", **TINY).hash
+
+
+def test_the_last_line_is_what_evaluating_as_many_images_gives(tmp_path):
+    from unweave.metrics.factor_vae_score import FactorVAEScore
+    from unweave.metrics.probe import Probe
+
+    run = Run(train(Spec.make("vae", **TINY, **SCORED), tmp_path / "run"))
+    probe = Probe.of_encoder(run.posterior, run.data, n=300, seed=0)
+    assert run.progress[-1]["factor-vae-score"]["value"] == FactorVAEScore()(probe).value
+
+
+def test_time_spent_scoring_is_not_time_of_training(tmp_path):
+    run = Run(train(Spec.make("vae", **TINY, **SCORED), tmp_path / "run"))
+    apart = sum(line["scoring_seconds"] for line in run.progress)
+    assert apart > 0
+    assert run.progress[-1]["seconds"] <= run.done["seconds"] + 0.02
+
+
+def test_a_resumed_run_has_every_line_once(tmp_path):
+    spec = Spec.make("vae", **TINY, **SCORED)
+    whole = train(spec, tmp_path / "whole")
+    with pytest.raises(Interrupted):
+        train(spec, tmp_path / "cut", watchers=[StopAt(5)])
+    (tmp_path / "cut" / "scores.jsonl").open("a").write(json.dumps({"step": 6}) + "\n")
+    cut = train(spec, tmp_path / "cut", resume=True)
+
+    def values(run):
+        return [{k: v for k, v in line.items() if "seconds" not in k} for line in read_scores(run)]
+
+    assert values(cut) == values(whole)
+
+
+def test_metrics_that_are_unknown_or_do_not_apply_are_refused(tmp_path):
+    with pytest.raises(InputError, match="metric of score_metrics 'migg'"):
+        Spec.make("vae", **TINY, score_metrics=("migg",))
+    spec = Spec.make("vae", data="pinwheel", steps=4, latents=2, score_every=2, score_metrics=("mig",), batch=8)
+    with pytest.raises(InputError, match="score_metrics cannot have mig of this run"):
+        train(spec, tmp_path / "run")
+    assert torch.get_num_threads() >= 1

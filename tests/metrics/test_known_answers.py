@@ -1,0 +1,115 @@
+"""dSprites' factors (3 x 6 x 40 x 32 x 32): codes whose scores are known, against all metrics of codes.
+
+Each line of the table is a code, each column a metric; known_codes.py says what they are and holds the equation and the
+reason of each cell. A dash claims nothing; "none" is a score that cannot be had. A perfect code gets 0.896 from
+mig, as 20 bins cannot tell 40 or 32 values apart. Without shape ("one missing") the FactorVAE score is 0.8, that is
+(K - 1)/K, and the beta-VAE score still 1; "two missing" lacks orientation too. The two factors that are merged, nested,
+turned or leaky are x and y; x is shared.
+"""
+
+import math
+
+import numpy as np
+import pytest
+from tests.metrics.known_codes import COLUMNS, DSPRITES, SHAPES3D, answers, kept, levels, measured, shown
+
+from unweave.metrics import dci, explicitness, factor_vae_score, infomec, irs, mig
+
+ANSWERS = answers(DSPRITES)
+CELLS = [(code, column) for code, row in ANSWERS.items() for column in COLUMNS if column in row]
+CODES, FACTORS = DSPRITES.codes, DSPRITES.factors
+
+TABLE = """
+             fvae  bvae   mig  migs   sap   mod   irs     D     C   err    DF    IM    IC    IE  expl   gtc  wass   cmi
+identity    1.000 1.000 0.896 0.950 1.000 1.000 1.000 1.000 1.000 0.150 1.000 1.000 1.000 1.000  .8-1 0.001 0.000 0.008
+permuted    1.000 1.000 0.896 0.950 1.000 1.000 1.000 1.000 1.000 0.150 1.000 1.000 1.000 1.000  .8-1 0.001 0.000 0.008
+dead beside 1.000 1.000 0.896 0.950 1.000 1.000 1.000 1.000 1.000 0.150 1.000 1.000 1.000 1.000  .8-1 0.001 0.000 0.008
+warped      1.000 1.000 0.844     - 0.922 1.000 1.000 1.000 1.000 0.307 1.000 1.000 1.000     -     - 0.001     -     -
+wild row    0.995     - 0.000     - 0.010 0.478 1.000     -     -     - 1.000 1.000 1.000     -     - 8.510 0.953     -
+one missing 0.800 1.000 0.696 0.753 0.800 1.000 1.000 1.000 1.000 0.320 0.689 1.000     - 0.800     - 0.000 0.000     -
+two missing 0.600 0.800 0.536     - 0.600 1.000 1.000     -     - 0.490 0.410     -     - 0.600     -     -     -     -
+merged      0.800 0.800 0.611     - 0.800 0.938 0.824 0.869 1.000 0.379     - 0.844 1.000     -     - 0.000     -     -
+nested      0.800 1.000 0.716     - 0.800 1.000 0.991 1.000     - 0.321     -     -     -     -     -     -     -     -
+turned 45   0.800 0.800 0.559     - 0.600 0.900 0.740 0.799 0.799 0.175     - 0.750 0.750 1.000  .8-1 0.001 0.000     -
+rotated     0.800  .7-1  0-.3     - 0.380  .5-1 .1-.7 0.289 0.290 0.301  0-.4  0-.7     - 1.000  .8-1 0.001 0.000     -
+leaky       1.000     - 0.743     - 0.856 0.983     - 0.899 0.898 0.187     -     -     -     -     - 0.223 0.041     -
+shared      1.000 1.000 0.768 0.804 0.994 1.000 1.000 1.000 1.000 0.159     - 1.000 0.904     -     - 0.000     -     -
+duplicated  1.000 1.000 0.000 0.000 0.000 1.000 1.000 1.000     - 0.150     - 1.000 0.444 1.000     -  none 0.586 0.269
+noise       0.200 0.200 0.000     - 0.000 0.679 .1-.5 0.000 0.000 1.000 0.000     -     - 0.000 0.500 0.002 0.000     -
+"""
+
+
+def test_the_table_is_what_the_equations_give():
+    assert shown(DSPRITES) == TABLE.strip("\n")
+
+
+@pytest.mark.parametrize(("code", "column"), CELLS, ids=map("-".join, CELLS))
+def test_a_score_is_what_the_table_says(code, column):
+    answer, value = ANSWERS[code][column], measured(DSPRITES, code, column)
+    assert answer.holds(value), f"{value} for {answer.low} to {answer.high}: {answer.why}"
+
+
+def test_what_twenty_bins_keep():
+    assert kept(levels(40)) == pytest.approx(math.log(20))  # two values a bin
+    assert kept(levels(32)) == pytest.approx(3 / 4 * math.log(16) + 1 / 4 * math.log(32))  # 12 bins of two, 8 of one
+    ceilings = [1, 1, math.log(20) / math.log(40), *[kept(levels(32)) / math.log(32)] * 2]
+    score = mig(CODES["identity"], FACTORS)
+    assert list(score.per_factor.values()) == pytest.approx(ceilings, abs=0.015)  # less what chance tells
+
+
+def test_quantile_bins_undo_a_warp_and_bear_a_wild_row():
+    straight, bent, wild = (
+        mig(CODES[name], FACTORS, binning="quantile").value for name in ("identity", "warped", "wild row")
+    )
+    assert bent == pytest.approx(straight, abs=1e-12)
+    assert wild == pytest.approx(straight, abs=0.01)
+
+
+@pytest.mark.parametrize("grid", [DSPRITES, SHAPES3D], ids=["dsprites", "shapes3d"])
+def test_votes_in_turn_lose_exactly_those_of_the_missing_factors(grid):
+    """Factors in turn and counted in-sample: the share has no error of sampling."""
+    for code, share in (("one missing", (grid.k - 1) / grid.k), ("two missing", (grid.k - 2) / grid.k)):
+        score = factor_vae_score(grid.codes[code], grid.factors, preset="cascade", votes=40 * grid.k)
+        assert score.value == pytest.approx(share, abs=1e-12)
+
+
+@pytest.mark.parametrize("grid", [DSPRITES, SHAPES3D], ids=["dsprites", "shapes3d"])
+def test_a_missing_factor_costs_explicitness_what_is_above_chance(grid):
+    whole, part = (
+        explicitness(grid.codes[code], grid.factors, train=1_000, test=1_000) for code in ("identity", "one missing")
+    )
+    own = list(whole.per_factor.values())[grid.lost[0]]
+    assert part.value == pytest.approx(whole.value - (own - 0.5) / grid.k, abs=0.01)
+
+
+def test_a_rotation_costs_explicitness_nothing():
+    """A penalty on the sum of squares, and codes of variance 1, know no axes."""
+    straight, turned = (
+        explicitness(CODES[code], FACTORS, train=1_000, test=1_000).value for code in ("identity", "rotated")
+    )
+    assert turned == pytest.approx(straight, abs=0.003)
+
+
+def test_infomec_drops_what_is_twenty_times_narrower_than_the_widest():
+    codes = CODES["identity"] * np.array([1.0, 1.0, 1.0, 25.0, 25.0])
+    score = infomec(codes, FACTORS, n=1_000, iterations=20)
+    assert score.settings["active"] == [3, 4]
+    assert score.parts["infoe"] == pytest.approx(2 / 5, abs=0.05)  # so the unit of a code can cost three factors
+
+
+def test_one_wild_row_makes_noise_look_robust():
+    noise = CODES["noise"].copy()
+    assert irs(noise, FACTORS).value < 0.5
+    noise[0] = 1e4
+    assert irs(noise, FACTORS).value > 0.999
+    assert irs(noise[1:], FACTORS[1:]).value < 0.5
+
+
+def test_a_forest_gives_what_nobody_knows_to_all_alike():
+    """So an unknown factor costs D what it adds to the rows of the others: about 1/4 beside 1 for each of four."""
+    score = dci(CODES["one missing"], FACTORS, trees=20, train=1_500, test=500)
+    table = np.array(score.tables["importances"])
+    assert table[:, 0] == pytest.approx(np.full(4, 1 / 4), abs=0.15)  # of shape; a code of few values has fewer splits
+    assert table[:, 1:] == pytest.approx(np.eye(4), abs=0.02)
+    entropy = -(0.8 * math.log(0.8) + 0.2 * math.log(0.2)) / math.log(5)
+    assert score.value == pytest.approx(1 - entropy, abs=0.02)
