@@ -1,4 +1,4 @@
-"""List methods, data, metrics, nets, priors, likelihoods, figures or recipes."""
+"""List methods, data, metrics, comparisons, nets, priors, likelihoods, figures, recipes or studies."""
 
 from typing import Annotated
 
@@ -6,13 +6,18 @@ from cyclopts import Parameter
 
 from unweave import checks, recipes
 from unweave.registry import ALL
+from unweave.studies import spec as studies
+
+KINDS = [*ALL, "recipes", "studies"]
 
 
-def listing(kind: Annotated[str, Parameter(help=", ".join([*ALL, "recipes"]))], /) -> None:
+def listing(kind: Annotated[str, Parameter(help=", ".join(KINDS))], /) -> None:
     """List what there is of one kind, each with a line about it."""
-    checks.known("list", kind, [*ALL, "recipes"])
+    checks.known("list", kind, KINDS)
     if kind == "recipes":
         lines = {name: recipes.load(name).source for name in recipes.names()}
+    elif kind == "studies":
+        lines = {name: studies.find(name).about for name in studies.names()}
     else:
         lines = {name: ALL[kind].summary(name) for name in ALL[kind].names()}
     width = max(map(len, lines))

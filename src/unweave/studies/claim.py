@@ -1,0 +1,140 @@
+"""Who works on a run: one small file a run, so that two processes, or two machines, never do the same one."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import platform
+import time
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from unweave.data.cache import write_atomic
+
+FOLDER = "claims"
+SILENT = 600.0  # seconds without a sign of life after which a claim from elsewhere is taken for dead
+
+
+@cache
+def here() -> dict[str, str]:
+    """Machine, its boot, and the space in which process numbers mean something."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+        space = str(Path("/proc/self/ns/pid").readlink())
+    except OSError:
+        boot = space = ""
+    return {"machine": platform.node(), "boot": boot, "space": space}
+
+
+def started(pid: int) -> str | None:
+    """When process `pid` started, in the system's own count; None where there is no such process, "" if unknown.
+
+    >>> started(os.getpid()) is None, started(2**22 + 1) is None
+    (False, True)
+    """
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()
+        return None if fields[0] in "ZX" else fields[19]
+    except OSError:
+        pass
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return None
+    except OSError:
+        return ""
+    return None if Path("/proc/self/stat").exists() else ""
+
+
+def mine(owner: str) -> dict[str, Any]:
+    """What a claim of this process says; `owner` names the `study run` it works for."""
+    return {"pid": os.getpid(), "started": started(os.getpid()), **here(), "owner": owner}
+
+
+def stale(held: Mapping[str, Any], silent: float) -> bool:
+    """Whether the process that made the claim `held` is gone; `silent` is how long it gave no sign of life, seconds.
+
+    On the machine that made it the process itself is looked for, by number and start; a machine that booted since
+    holds no claims; of other machines silence decides.
+    """
+    place = here()
+    if (held.get("boot"), held.get("space")) == (place["boot"], place["space"]):
+        now = started(int(held["pid"]))
+        return now is None or now != held.get("started")
+    if held.get("machine") == place["machine"] and held.get("boot") != place["boot"]:
+        return True
+    return silent > SILENT
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A run taken; `beat` every so often while working, `release` when done."""
+
+    path: Path
+    says: Mapping[str, Any]
+
+    def beat(self) -> None:
+        """Give a sign of life."""
+        with contextlib.suppress(OSError):
+            os.utime(self.path)
+
+    def release(self) -> None:
+        """Give the run back."""
+        with _one_at_a_time(self.path.parent):
+            if _read(self.path) == self.says:
+                self.path.unlink(missing_ok=True)
+
+
+def take(folder: Path, name: str, owner: str) -> Claim | None:
+    """Claim the run `name`, or None while a living process that works for another owner has it."""
+    path, says = folder / name, mine(owner)
+    with _one_at_a_time(folder):
+        if is_held(path) and (_read(path) or {}).get("owner") != owner:
+            return None
+        text = json.dumps(says) + "\n"
+        write_atomic(path, lambda file: file.write(text.encode()))
+    return Claim(path, says)
+
+
+def is_held(path: Path) -> bool:
+    """Whether a living process holds the claim in `path`."""
+    try:
+        silent = time.time() - path.stat().st_mtime
+    except OSError:
+        return False
+    held = _read(path)
+    return held is not None and not stale(held, silent)
+
+
+def drop(folder: Path, name: str, owner: str) -> None:
+    """Take away the claim of a worker that is known to be lost, if it worked for `owner`."""
+    with _one_at_a_time(folder):
+        held = _read(folder / name)
+        if held is not None and held.get("owner") == owner:
+            (folder / name).unlink(missing_ok=True)
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        held = json.loads(path.read_text("utf-8"))
+        return held if isinstance(held.get("pid"), int) else None
+    except (OSError, ValueError, AttributeError):
+        return None
+
+
+@contextlib.contextmanager
+def _one_at_a_time(folder: Path) -> Generator[None]:
+    """No other process reads or changes claims of this folder meanwhile (where the system can lock files)."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("ab") as file:
+        try:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX)
+        except (ImportError, OSError):  # no such call, or a file system without it: the rename alone must do
+            pass
+        yield

@@ -1,0 +1,258 @@
+"""A study as one self-contained page: tables, comparisons in words, and every figure."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from unweave.data.cache import write_atomic
+from unweave.errors import InputError
+from unweave.run import Run, Runs
+from unweave.studies import table as tables
+from unweave.studies.plan import spent
+from unweave.studies.spec import Axis, Study, Trial
+from unweave.studies.table import Cell, Row, number, span
+from unweave.studies.trial import RUNS, states
+from unweave.views import style
+from unweave.views.base import Picture
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+PAGE, FIGURES = "report.html", "figures"
+MOST_CELLS = 24  # of a figure of runs
+TALLEST = 40  # cells in a picture of points
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a picture: values of a cell over its seeds, at each number of the axis that runs across."""
+
+    name: str
+    at: tuple[float, ...]
+    cells: tuple[Cell, ...]
+
+
+def write(study: Study, trials: Sequence[Trial]) -> Path:
+    """Write report.html and figures/ into the study's folder; without a finished run InputError."""
+    results = list(tables.rows(study, trials))
+    if not results:
+        raise InputError(
+            f"{study.folder} must hold finished runs for a report, got none; `unweave study run` makes them"
+        )
+    tables.keep(study, results)
+    pictures = [*scores(study, trials, results), *figures(study, trials, results)]
+    for name, picture in pictures:
+        picture.save(study.path(FIGURES) / f"{name}.png")
+    page = render(study, trials, results, [(name, picture) for name, picture in pictures]).encode()
+    write_atomic(study.path(PAGE), lambda file: file.write(page))
+    return study.path(PAGE)
+
+
+def numeric_axis(study: Study) -> tuple[Axis, list[float]] | None:
+    """The last axis of three numbers or more, which runs across pictures; None where there is none."""
+    for axis in reversed(study.axes):
+        given = [list(choice.settings.values()) for choice in axis.choices]
+        flat = [each[0] for each in given if len(each) == 1]
+        values = [float(v) for v in flat if isinstance(v, (int, float)) and not isinstance(v, bool)]
+        if len(values) == len(axis.choices) >= 3:
+            return axis, values
+    return None
+
+
+def lines_of(study: Study, trials: Sequence[Trial], found: Sequence[Cell]) -> list[Line]:
+    """Cells of one metric as lines over the numeric axis, one line for each combination of the others."""
+    across = numeric_axis(study)
+    if across is None:
+        return []
+    axis, values = across
+    value_of = {choice.label: value for choice, value in zip(axis.choices, values, strict=True)}
+    by_cell = {cell.cell: cell for cell in found}
+    lines: dict[str, list[tuple[float, Cell]]] = {}
+    for trial in {trial.cell: trial for trial in trials}.values():
+        if trial.cell in by_cell:
+            name = ", ".join(label for other, label in trial.choices.items() if other != axis.name)
+            lines.setdefault(name, []).append((value_of[trial.choices[axis.name]], by_cell[trial.cell]))
+    made: list[Line] = []
+    for name, points in lines.items():
+        points.sort(key=lambda point: point[0])
+        made.append(Line(name, tuple(x for x, _ in points), tuple(cell for _, cell in points)))
+    return made
+
+
+def scores(study: Study, trials: Sequence[Trial], results: Sequence[Row]) -> Iterator[tuple[str, Picture]]:
+    """One picture for each metric: lines over a numeric axis, else points for all seeds with mean and interval."""
+    for metric in tables.main_metrics(study):
+        found = tables.cells(results, [metric])
+        if not found:
+            continue
+        lines = lines_of(study, trials, found)
+        if lines and max(len(line.at) for line in lines) > 1:
+            across = numeric_axis(study)
+            assert across is not None
+            yield metric, _lines(metric, across[0].name, lines)
+        else:
+            yield metric, _points(metric, found[:TALLEST], results)
+
+
+def _lines(metric: str, across: str, lines: Sequence[Line]) -> Picture:
+    with style.applied():
+        made = style.figure(4.6, 2.8, layout="constrained")
+        axes: Axes = made.add_subplot()
+        for line in lines:
+            means = [cell.mean for cell in line.cells]
+            drawn = axes.plot(line.at, means, marker="o", markersize=3, label=line.name)[0]
+            low = [cell.mean if cell.low is None else cell.low for cell in line.cells]
+            high = [cell.mean if cell.high is None else cell.high for cell in line.cells]
+            axes.fill_between(line.at, low, high, color=drawn.get_color(), alpha=0.15, linewidth=0)
+        every = sorted({x for line in lines for x in line.at})
+        if every[0] > 0 and every[-1] > 20 * every[0]:
+            axes.set_xscale("log")
+        axes.set_title(f"{metric}: mean and 95 % interval over seeds")
+        axes.set_xlabel(across)
+        if len(lines) > 1:
+            axes.legend(frameon=False, fontsize=style.SMALL, ncols=1 + (len(lines) > 4))
+    ends = "; ".join(f"{line.name or metric}: {number(line.cells[-1].mean)} at {line.at[-1]:g}" for line in lines)
+    return Picture(made, f"{metric} against {across}. {ends}.")
+
+
+def _points(metric: str, found: Sequence[Cell], results: Sequence[Row]) -> Picture:
+    with style.applied():
+        made = style.figure(4.6, 0.7 + 0.28 * len(found), layout="constrained")
+        axes: Axes = made.add_subplot()
+        for place, cell in enumerate(found):
+            each = [r.value for r in results if (r.cell, r.metric, r.factor) == (cell.cell, metric, "")]
+            values = np.array([value for value in each if value is not None])
+            axes.plot(values, np.full(len(values), place), "o", color=style.FAINT, markersize=3)
+            if cell.low is not None and cell.high is not None:
+                axes.plot([cell.low, cell.high], [place, place], color=style.COLOURS[0], linestyle="-")
+            axes.plot([cell.mean], [place], "D", color=style.COLOURS[0], markersize=4)
+        axes.set_yticks(range(len(found)), [cell.cell for cell in found])
+        axes.set_ylim(len(found) - 0.5, -0.5)
+        axes.grid(axis="x")
+        axes.grid(visible=False, axis="y")
+        axes.set_title(f"{metric}: every seed, mean and 95 % interval")
+    said = "; ".join(f"{cell.cell} {number(cell.mean)}" for cell in found)
+    return Picture(made, f"{metric} of every seed with mean and interval. {said}.")
+
+
+def best_runs(study: Study, trials: Sequence[Trial], results: Sequence[Row]) -> list[Trial]:
+    """The best finished run of every cell by the study's first metric, else by distortion."""
+    metric = tables.main_metrics(study)[0]
+    ranks: dict[str, float] = {}
+    for row in results:
+        if row.metric == metric and row.factor == "" and row.value is not None:
+            ranks[row.run] = row.value if row.higher_is_better else -row.value
+    found: dict[str, Trial] = {}
+    finished = {row.run for row in results}
+    for trial in trials:
+        held = found.get(trial.cell)
+        if trial.name not in finished:
+            continue
+        if held is None or ranks.get(trial.name, -np.inf) > ranks.get(held.name, -np.inf):
+            found[trial.cell] = trial
+    return list(found.values())[:MOST_CELLS]
+
+
+def figures(study: Study, trials: Sequence[Trial], results: Sequence[Row]) -> Iterator[tuple[str, Picture]]:
+    """Each figure the study asks for: one of all cells' best runs where it takes several, else one for each."""
+    chosen = best_runs(study, trials, results)
+    opened = Runs(Run(study.folder / RUNS / trial.name) for trial in chosen)
+    for figure in study.figures:
+        try:
+            yield figure, opened.draw(figure)
+            continue
+        except InputError as wrong:
+            reason = wrong
+        for run in opened:
+            try:
+                yield f"{figure}-{run.name}", run.draw(figure)
+            except InputError:
+                if len(opened) == 1:
+                    raise reason from None
+
+
+def render(
+    study: Study, trials: Sequence[Trial], results: Sequence[Row], pictures: Sequence[tuple[str, Picture]]
+) -> str:
+    """Compose the page."""
+    metrics = tables.main_metrics(study)
+    total = spent(study, trials)
+    cost = (
+        f"{total['images']:,.0f} images, {total['train_minutes']:.1f} minutes of training and "
+        f"{total['score_minutes']:.1f} of scoring on one worker"
+    )
+    stand = states(study, list(trials))
+    done = sum(state == "done" for state in stand.values())
+    parts = [f'<p class="lead">{escape(study.about)}</p>' if study.about else ""]
+    parts.append(f"<p>{done} of {len(trials)} runs are done; spent: {cost}.</p>")
+    if study.differs:
+        items = "".join(f"<li>{escape(each)}</li>" for each in study.differs)
+        parts.append(f"<h2>What differs from the published protocol</h2><ul>{items}</ul>")
+    drawn = dict(pictures)
+    for metric in metrics:
+        found = tables.cells(results, [metric])
+        if not found:
+            continue
+        told = [escape(each.verdict) for each in tables.compare(results, metric)]
+        parts.append(f"<h2>{escape(metric)}</h2>{_table(found)}")
+        parts.append(_image(drawn[metric]) if metric in drawn else "")
+        parts.append("<ul>" + "".join(f"<li>{each}</li>" for each in told) + "</ul>" if told else "")
+    if study.published:
+        parts.append(f"<h2>Beside the published numbers</h2>{_published(study, tables.cells(results))}")
+    others = [(name, picture) for name, picture in pictures if name not in metrics]
+    for name, picture in others:
+        parts.append(f"<h2>{escape(name)}</h2>{_image(picture)}")
+    css = files("unweave.reports").joinpath("page.css").read_text("utf-8")
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
+        f"<title>{escape(study.name)}: unweave study</title>\n<style>\n{css}</style>\n</head>\n<body>\n"
+        f"<header><h1>{escape(study.name)}</h1></header>\n<main>\n{''.join(parts)}\n</main>\n</body>\n</html>\n"
+    )
+
+
+def _table(found: Sequence[Cell]) -> str:
+    body = [[c.cell, str(c.n), number(c.mean), number(c.sd), span(c.low, c.high), number(c.best)] for c in found]
+    return _html(["", "n", "mean", "sd", "95 % interval", "best"], body)
+
+
+def _published(study: Study, found: Sequence[Cell]) -> str:
+    body: list[list[str]] = []
+    for each in (tables.beside(published, found) for published in study.published):
+        ours = ["", ""] if each.ours is None else [number(each.ours.mean), span(each.ours.low, each.ours.high)]
+        theirs = [number(each.published.mean), span(each.low, each.high)]
+        body.append([each.published.cell, each.published.metric, *theirs, *ours, each.verdict, each.published.source])
+    return _html(["row", "metric", "published", "its interval", "ours", "its interval", "ours lies", "source"], body)
+
+
+def _html(heads: Sequence[str], body: Sequence[Sequence[str]]) -> str:
+    head = "".join(f'<th scope="col">{escape(text)}</th>' for text in heads)
+    lines = [
+        f'<tr><th scope="row">{escape(line[0])}</th>'
+        + "".join(f"<td>{escape(cell)}</td>" for cell in line[1:])
+        + "</tr>"
+        for line in body
+    ]
+    return (
+        f'<div class="box" tabindex="0" role="region" aria-label="table"><table><thead><tr>{head}</tr></thead>'
+        f"<tbody>{''.join(lines)}</tbody></table></div>"
+    )
+
+
+def _image(picture: Picture) -> str:
+    width, height = picture.size
+    data = b64encode(picture.png(2.0)).decode()
+    return (
+        f'<figure><div class="box card"><img src="data:image/png;base64,{data}" width="{width}" height="{height}" '
+        f'style="max-width:{width}px" alt="{escape(picture.alt)}"></div></figure>'
+    )

@@ -1,0 +1,404 @@
+"""Results of a study: tidy rows, cells with intervals, paired comparisons in words, and published numbers beside."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Literal, NamedTuple, TypeAlias
+
+import numpy as np
+
+from unweave import checks
+from unweave.data.cache import write_atomic
+from unweave.errors import InputError
+from unweave.studies.spec import Published, Study, Trial
+from unweave.studies.trial import RUNS, lacking, outcome
+
+RESULTS = "results.csv"
+LOWER_IS_BETTER = ("distortion", "distortion_excess", "rate")  # of the fit; metrics say it themselves
+
+Form: TypeAlias = Literal["md", "csv", "json", "latex"]
+
+
+class Row(NamedTuple):
+    """One number of one run; `factor` is empty where it is of no single one, `low` and `high` are the score's own."""
+
+    run: str
+    cell: str
+    method: str
+    data: str
+    seed: int
+    metric: str
+    factor: str
+    value: float | None
+    low: float | None
+    high: float | None
+    higher_is_better: bool
+    images: int
+    minutes: float
+    settings_hash: str
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One metric over the seeds of one cell: mean, standard deviation (over n - 1), 95 % interval of the mean, best."""
+
+    cell: str
+    metric: str
+    n: int
+    mean: float
+    sd: float | None
+    low: float | None
+    high: float | None
+    best: float
+    images: int
+    minutes: float
+    higher_is_better: bool = True
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Two cells over the seeds they share: mean of first minus second with its 95 % interval, and what it means.
+
+    `p` is that of a paired t-test, `adjusted` the same after Holm's correction for all comparisons of the metric.
+    """
+
+    metric: str
+    first: str
+    second: str
+    n: int
+    difference: float
+    low: float | None
+    high: float | None
+    p: float | None
+    adjusted: float | None
+    verdict: str
+
+
+@dataclass(frozen=True)
+class Beside:
+    """A published number with ours."""
+
+    published: Published
+    ours: Cell | None
+    low: float | None
+    high: float | None
+    verdict: str
+
+
+def rows(study: Study, trials: Iterable[Trial]) -> Iterator[Row]:
+    """Every number of every finished run, tidily: scores, their parts and factors, and the fit in nats per image.
+
+    Only scores that were made with the study's own settings count.
+    """
+    for trial in trials:
+        held = outcome(study.folder / RUNS / trial.name)
+        if held is None:
+            continue
+        spent, spec = held["spent"], trial.spec
+        minutes = round((spent["train_seconds"] + spent["score_seconds"]) / 60, 3)
+        about = (trial.name, trial.cell, spec.method.name, spec.data.name, trial.seed)
+        end = (spent["images"], minutes, held["hash"])
+        short = lacking(held, study.metrics, study.pool)
+        for metric in study.metrics:
+            if metric in short or metric not in held["scores"]:
+                continue
+            score = held["scores"][metric]
+            better, (low, high) = score["higher_is_better"], score["interval"] or (None, None)
+            yield Row(*about, metric, "", score["value"], low, high, better, *end)
+            for part, value in score["parts"].items():
+                yield Row(*about, f"{metric}.{part}", "", value, None, None, better, *end)
+            for factor, value in score["per_factor"].items():
+                yield Row(*about, metric, factor, value, None, None, better, *end)
+        for name, value in held["fit"].items():
+            if name != "images":
+                yield Row(*about, name, "", value, None, None, name not in LOWER_IS_BETTER, *end)
+
+
+def interval_of_mean(mean: float, sd: float, n: int) -> tuple[float, float]:
+    """Student's 95 % interval of a mean, from a standard deviation over n - 1.
+
+    >>> [round(bound, 2) for bound in interval_of_mean(91.34, 7.36, 10)]
+    [86.07, 96.61]
+    """
+    from scipy.stats import t
+
+    half = float(t.ppf(0.975, n - 1)) * sd / math.sqrt(n)
+    return mean - half, mean + half
+
+
+def cells(results: Iterable[Row], metrics: Sequence[str] | None = None) -> list[Cell]:
+    """One entry for each cell and metric, in the order of the rows; `metrics` picks some, all but parts if not given.
+
+    >>> row = Row("r", "a", "vae", "dsprites", 0, "mig", "", 0.5, None, None, True, 64, 1.0, "0")
+    >>> found = cells([row, row._replace(seed=1, value=0.7)])[0]
+    >>> found.n, round(found.mean, 3), round(found.sd, 3), found.best
+    (2, 0.6, 0.141, 0.7)
+    """
+    grouped: dict[tuple[str, str], list[Row]] = {}
+    for row in results:
+        wanted = "." not in row.metric if metrics is None else row.metric in metrics
+        if row.factor == "" and wanted and row.value is not None:
+            grouped.setdefault((row.cell, row.metric), []).append(row)
+    return [_cell(*key, group) for key, group in grouped.items()]
+
+
+def _cell(cell: str, metric: str, group: Sequence[Row]) -> Cell:
+    values = np.array([row.value for row in group], dtype=np.float64)
+    n, mean, better = len(values), float(values.mean()), group[0].higher_is_better
+    sd = float(values.std(ddof=1)) if n > 1 else None
+    low, high = interval_of_mean(mean, sd, n) if sd is not None else (None, None)
+    best = float(values.max() if better else values.min())
+    images, minutes = sum(row.images for row in group), sum(row.minutes for row in group)
+    return Cell(cell, metric, n, mean, sd, low, high, best, images, round(minutes, 2), better)
+
+
+def main_metrics(study: Study) -> list[str]:
+    """What tables show if not told: the study's metrics, and the distortion."""
+    return [*study.metrics, "distortion"]
+
+
+def compare(results: Iterable[Row], metric: str, against: str | None = None) -> list[Compared]:
+    """Every cell against the best one (or `against`) over common seeds, in one metric.
+
+    The difference is first minus second, where the first is the reference. Holm's correction counts all comparisons;
+    seeds must be shared by two runs of each cell at least. An unknown cell raises InputError.
+    """
+    by_cell: dict[str, dict[int, float]] = {}
+    better = True
+    for row in results:
+        if row.metric == metric and row.factor == "" and row.value is not None:
+            by_cell.setdefault(row.cell, {})[row.seed] = row.value
+            better = row.higher_is_better
+    if len(by_cell) < 2:
+        return []
+    if against is None:
+        against = (max if better else min)(by_cell, key=lambda cell: float(np.mean(list(by_cell[cell].values()))))
+    checks.known("cell", against, by_cell)
+    others = [cell for cell in by_cell if cell != against]
+    pairs = {cell: _pair(by_cell[against], by_cell[cell]) for cell in others}
+    ps = {cell: pair[4] for cell, pair in pairs.items() if pair[4] is not None}
+    adjusted = dict(zip(ps, holm(list(ps.values())), strict=True))
+    made: list[Compared] = []
+    for cell, (n, difference, low, high, p) in pairs.items():
+        corrected = adjusted.get(cell)
+        told = verdict(metric, against, cell, n, difference, (low, high), corrected, higher_is_better=better)
+        made.append(Compared(metric, against, cell, n, difference, low, high, p, corrected, told))
+    return made
+
+
+def _pair(
+    first: Mapping[int, float], second: Mapping[int, float]
+) -> tuple[int, float, float | None, float | None, float | None]:
+    """Count, mean difference, its interval, and p of the paired t-test."""
+    common = sorted(first.keys() & second.keys())
+    each = np.array([first[seed] - second[seed] for seed in common])
+    n = len(each)
+    if n == 0:
+        return 0, math.nan, None, None, None
+    mean = float(each.mean())
+    if n == 1:
+        return 1, mean, None, None, None
+    sd = float(each.std(ddof=1))
+    low, high = interval_of_mean(mean, sd, n)
+    if sd == 0:
+        return n, mean, low, high, 1.0 if mean == 0 else 0.0
+    from scipy.stats import t
+
+    return n, mean, low, high, 2 * float(t.sf(abs(mean) / (sd / math.sqrt(n)), n - 1))
+
+
+def holm(ps: Sequence[float]) -> list[float]:
+    """Values of p after Holm's step-down correction, in the order given.
+
+    >>> [round(p, 3) for p in holm([0.01, 0.04, 0.03])]
+    [0.03, 0.06, 0.06]
+    """
+    order = sorted(range(len(ps)), key=lambda k: ps[k])
+    out, most = [0.0] * len(ps), 0.0
+    for rank, k in enumerate(order):
+        most = max(most, min(1.0, (len(ps) - rank) * ps[k]))
+        out[k] = most
+    return out
+
+
+def verdict(
+    metric: str,
+    first: str,
+    second: str,
+    n: int,
+    difference: float,
+    interval: tuple[float | None, float | None],
+    p: float | None,
+    *,
+    higher_is_better: bool = True,
+) -> str:
+    """A comparison in a sentence.
+
+    >>> verdict("mig", "a", "b", 4, 0.05, (0.01, 0.09), 0.02)
+    'a is better than b in mig: 0.050 higher (95 % interval 0.010 to 0.090, 4 common seeds)'
+    """
+    if n == 0:
+        return f"{first} and {second} have no seed in common, so they cannot be compared in {metric}"
+    way = f"{abs(difference):.3f} {'higher' if difference >= 0 else 'lower'}"
+    low, high = interval
+    if low is None or high is None:
+        return f"{first} is {way} than {second} in {metric} with the one common seed, which decides nothing"
+    if low == high == 0:
+        return f"{first} and {second} are equal in {metric} with each of {n} common seeds"
+    if difference < 0:
+        low, high = -high, -low
+    seen = f"{way} (95 % interval {low:.3f} to {high:.3f}, {n} common seeds)"
+    if p is None or p >= 0.05:
+        clear = " once all comparisons are counted" if low > 0 else ""
+        return f"{first} and {second} cannot be told apart in {metric}{clear}: {first} is {seen}"
+    word = "better" if (difference > 0) == higher_is_better else "worse"
+    return f"{first} is {word} than {second} in {metric}: {seen}"
+
+
+def beside(published: Published, found: Sequence[Cell]) -> Beside:
+    """Put our cell beside a published number: inside or outside its interval, or its bounds."""
+    ours = next((c for c in found if (c.cell, c.metric) == (published.cell, published.metric)), None)
+    low, high = published.low, published.high
+    if published.mean is not None and published.sd is not None and (published.n or 0) > 1:
+        low, high = interval_of_mean(published.mean, published.sd, published.n or 0)
+    if ours is None:
+        said = "not run"
+    elif low is None and high is None:
+        said = "no interval published"
+    else:
+        inside = (low is None or ours.mean >= low) and (high is None or ours.mean <= high)
+        said = "inside" if inside else "outside"
+    return Beside(published, ours, low, high, said)
+
+
+def number(value: float | None) -> str:
+    """A number for a table, with three digits after the point if it is small.
+
+    >>> number(0.81666), number(-1200.04), number(None)
+    ('0.817', '-1,200.0', '')
+    """
+    if value is None or not math.isfinite(value):
+        return ""
+    return f"{value:.3f}" if abs(value) < 10 else f"{value:,.1f}"
+
+
+def span(low: float | None, high: float | None) -> str:
+    """An interval in words, one-sided ones too."""
+    if low is None and high is None:
+        return ""
+    if low is None or high is None:
+        return f"more than {number(low)}" if high is None else f"less than {number(high)}"
+    return f"{number(low)} to {number(high)}"
+
+
+def written(table: Sequence[Cell], form: Form) -> str:
+    """Cells as text: a table for each metric in markdown and LaTeX, one for all in CSV and JSON."""
+    if form == "json":
+        return json.dumps([asdict(cell) for cell in table], indent=1, allow_nan=False)
+    if form == "csv":
+        names = [each.name for each in fields(Cell)]
+        return _csv(names, ([getattr(cell, name) for name in names] for cell in table))
+    parts: list[str] = []
+    for metric in dict.fromkeys(cell.metric for cell in table):
+        of = [cell for cell in table if cell.metric == metric]
+        heads = [metric, "n", "mean", "sd", "95 % interval", "best", "minutes"]
+        body = [
+            [c.cell, str(c.n), number(c.mean), number(c.sd), span(c.low, c.high), number(c.best), f"{c.minutes:.1f}"]
+            for c in of
+        ]
+        parts.append(grid(heads, body, form))
+    return "\n".join(parts)
+
+
+def grid(heads: Sequence[str], body: Sequence[Sequence[str]], form: Literal["md", "latex"]) -> str:
+    r"""A table with words in the first column.
+
+    >>> print(grid(["mig", "n"], [["a|b", "4"]], "md"))
+    | mig | n |
+    |---|---:|
+    | a\|b | 4 |
+    <BLANKLINE>
+    """
+    if form == "md":
+        rule = "|---|" + "---:|" * (len(heads) - 1)
+        lines = ["| " + " | ".join(cell.replace("|", r"\|") for cell in line) + " |" for line in (heads, *body)]
+        return "\n".join([lines[0], rule, *lines[1:], ""])
+    lines = [" & ".join(_escaped(cell) for cell in line) + r" \\" for line in (heads, *body)]
+    begin = r"\begin{tabular}{l" + "r" * (len(heads) - 1) + "}"
+    return "\n".join([begin, lines[0], r"\hline", *lines[1:], r"\end{tabular}", ""])
+
+
+def _escaped(text: str) -> str:
+    """Text that LaTeX prints as it is."""
+    for letter in "&%$#_{}":
+        text = text.replace(letter, "\\" + letter)
+    return text
+
+
+def _csv(names: Sequence[str], lines: Iterable[Iterable[object]]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(names)
+    writer.writerows(lines)
+    return text.getvalue()
+
+
+def tidy(results: Iterable[Row], form: Literal["csv", "json"]) -> str:
+    """All rows as text."""
+    if form == "json":
+        return json.dumps([row._asdict() for row in results], indent=1, allow_nan=False)
+    return _csv(Row._fields, results)
+
+
+def write_parquet(results: Sequence[Row], path: Path) -> Path:
+    """Write all rows as Parquet; without the extra an InputError says what to install."""
+    try:
+        import pyarrow as pa  # pyright: ignore[reportMissingImports, reportMissingTypeStubs]
+        import pyarrow.parquet as pq  # pyright: ignore[reportMissingImports, reportMissingTypeStubs]
+    except ModuleNotFoundError:
+        raise InputError("parquet needs pyarrow: pip install 'unweave[tables]'") from None
+    kinds = {"seed": pa.int64(), "images": pa.int64(), "higher_is_better": pa.bool_()}
+    kinds |= dict.fromkeys(("value", "low", "high", "minutes"), pa.float64())
+    schema = pa.schema([(name, kinds.get(name, pa.string())) for name in Row._fields])
+    table = pa.table({name: [getattr(row, name) for row in results] for name in Row._fields}, schema=schema)
+    write_atomic(path, lambda file: pq.write_table(table, file))
+    return path
+
+
+def keep(study: Study, results: Iterable[Row]) -> Path:
+    """Write results.csv into the study's folder."""
+    path, text = study.path(RESULTS), tidy(results, "csv")
+    write_atomic(path, lambda file: file.write(text.encode()))
+    return path
+
+
+def published_table(study: Study, found: Sequence[Cell], form: Literal["md", "latex"] = "md") -> str:
+    """Published numbers beside ours; empty where nothing is published."""
+    if not study.published:
+        return ""
+    lines: list[list[str]] = []
+    for each in (beside(published, found) for published in study.published):
+        theirs, ours = each.published, each.ours
+        lines.append(
+            [
+                theirs.cell,
+                theirs.metric,
+                number(theirs.mean) + (f" ({number(theirs.sd)})" if theirs.sd is not None else ""),
+                span(each.low, each.high),
+                number(theirs.best),
+                "" if ours is None else number(ours.mean) + (f" ({number(ours.sd)})" if ours.sd is not None else ""),
+                "" if ours is None else span(ours.low, ours.high),
+                "" if ours is None else number(ours.best),
+                "" if ours is None else str(ours.n),
+                each.verdict,
+                theirs.source,
+            ]
+        )
+    heads = ["row", "metric", "published", "its interval", "best", "ours", "its interval", "best", "n", "ours lies"]
+    return grid([*heads, "source"], lines, form)

@@ -1,0 +1,286 @@
+"""One run of a study in its folder: trained, scored, and what the tables need to know of it."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import math
+import threading
+import time
+import traceback
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from unweave.engine import Spec, folder
+from unweave.engine import train as train_spec
+from unweave.engine.callbacks import Watcher
+from unweave.errors import Diverged, InputError
+from unweave.metrics.probe import Probe
+from unweave.registry import load_file, metrics
+from unweave.run import Run
+from unweave.settings import build
+from unweave.studies import claim
+from unweave.studies.spec import Study, Trial
+
+RUNS, OUTCOME, FAILED = "runs", "trial.json", "failed.json"
+SAYS_EVERY = 0.5  # seconds between two reports of how far a run has come
+BEATS_EVERY = 20.0  # seconds between two signs of life of a claim
+
+State: TypeAlias = Literal["done", "failed", "running", "stopped", "missing"]
+Tell: TypeAlias = Callable[["Event"], None]
+
+
+@dataclass(frozen=True)
+class Event:
+    """What is said of a run: it began, is at a step, is scored, done, failed, is busy (another process has it), lost.
+
+    A lost run's worker died; it is taken up again. A note is for people.
+    """
+
+    run: str
+    kind: Literal["began", "step", "scoring", "done", "failed", "busy", "lost", "note"]
+    step: int = 0
+    steps: int = 0
+    text: str = ""
+    memory: int = 0  # bytes that the worker alone holds, 0 where the system does not tell
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that a worker needs to know of a run, as plain values that can travel."""
+
+    name: str
+    study: str  # the study's folder
+    spec: Mapping[str, Any]
+    metrics: Mapping[str, Mapping[str, Any]]
+    pool: int | None = None
+    threads: int = 1
+    owner: str = ""
+    plugin: str | None = None
+
+    @classmethod
+    def of(cls, study: Study, trial: Trial, *, threads: int, owner: str, plugin: str | None = None) -> Job:
+        """The job of one run; a study that sets `threads` itself keeps them."""
+        own = trial.spec.training.threads or threads
+        return cls(
+            trial.name, str(study.folder), trial.spec.plain(), study.metrics, study.pool, own, owner, plugin
+        )  # fmt: skip
+
+    @property
+    def out(self) -> Path:
+        """The run's folder."""
+        return Path(self.study) / RUNS / self.name
+
+
+def outcome(path: Path) -> dict[str, Any] | None:
+    """What the study kept of the run in `path`; None where there is nothing yet."""
+    try:
+        held = json.loads((path / OUTCOME).read_bytes())
+    except (OSError, ValueError):
+        return None
+    if not isinstance(held, dict) or held.get("format") != folder.FORMAT:
+        raise InputError(f"{path / OUTCOME} must have format {folder.FORMAT}, got another; upgrade unweave")
+    return held  # pyright: ignore[reportUnknownVariableType]
+
+
+def lacking(held: Mapping[str, Any] | None, wanted: Mapping[str, Mapping[str, Any]], pool: int | None) -> list[str]:
+    """Metrics that a run has not been scored with under these settings."""
+    if held is None or held.get("pool") != pool:
+        return list(wanted)
+    known = {**held["refused"], **held["scores"]}
+    return [name for name, given in wanted.items() if name not in known or known[name]["given"] != given]
+
+
+def states(study: Study, trials: list[Trial]) -> dict[str, State]:
+    """Where every run of the study stands, by its folder's name."""
+    runs, claims = study.folder / RUNS, study.folder / claim.FOLDER
+    there = {path.name for path in runs.iterdir()} if runs.is_dir() else set[str]()
+    claimed = {path.name for path in claims.iterdir()} if claims.is_dir() else set[str]()
+    found: dict[str, State] = {}
+    for trial in trials:
+        found[trial.name] = _state(study, trial.name, trial.name in there, trial.name in claimed)
+    return found
+
+
+def _state(study: Study, name: str, there: bool, claimed: bool) -> State:
+    if claimed and claim.is_held(study.folder / claim.FOLDER / name):
+        return "running"
+    if not there:
+        return "missing"
+    path = study.folder / RUNS / name
+    held = outcome(path)
+    if held is not None and not lacking(held, study.metrics, study.pool):
+        return "done"
+    if (path / FAILED).is_file():
+        return "failed"
+    return "stopped" if folder.is_run(path) else "missing"
+
+
+def why_failed(path: Path) -> str:
+    """The reason in failed.json."""
+    return str(folder.read_json(path / FAILED)["reason"])
+
+
+def forgive(path: Path) -> None:
+    """Let a failed run be tried again: from the start where it would fail again from its checkpoint."""
+    kind = folder.read_json(path / FAILED)["kind"]
+    if kind in (Diverged.__name__, InputError.__name__) and not (path / folder.DONE).exists():
+        folder.clear(path)
+    (path / FAILED).unlink()
+
+
+def fail(path: Path, wrong: BaseException | str) -> str:
+    """Record why the run in `path` failed, and give the reason."""
+    known = isinstance(wrong, (InputError, Diverged, str))
+    reason = str(wrong) if known else f"{type(wrong).__name__}: {wrong}"
+    kind = "Lost" if isinstance(wrong, str) else type(wrong).__name__
+    trace = "" if isinstance(wrong, str) else "".join(traceback.format_exception(wrong))
+    folder.write_json(path / FAILED, {"reason": reason, "kind": kind, "traceback": trace})
+    return reason
+
+
+def work(job: Job, tell: Tell) -> None:
+    """Do one run: claim it, train what is missing, score what is missing. Only Ctrl-C and SIGTERM come out of it."""
+    taken = claim.take(Path(job.study) / claim.FOLDER, job.name, job.owner)
+    if taken is None:
+        tell(Event(job.name, "busy"))
+        return
+    try:
+        with _beating(taken):
+            try:
+                if job.plugin is not None:
+                    _load_once(job.plugin)
+                if (job.out / FAILED).exists():
+                    tell(Event(job.name, "failed", text=why_failed(job.out)))
+                    return
+                text = _do(job, tell)
+            except Exception as wrong:
+                tell(Event(job.name, "failed", text=fail(job.out, wrong), memory=private_memory()))
+            else:
+                tell(Event(job.name, "done", text=text, memory=private_memory()))
+    finally:
+        taken.release()
+
+
+_LOADED: set[str] = set()
+
+
+def _load_once(plugin: str) -> None:
+    if plugin not in _LOADED:
+        load_file(plugin)
+        _LOADED.add(plugin)
+
+
+@contextlib.contextmanager
+def _beating(taken: claim.Claim) -> Generator[None]:
+    """Signs of life of the claim, from a thread, as long as the work goes on."""
+    over = threading.Event()
+
+    def beat() -> None:
+        while not over.wait(BEATS_EVERY):
+            taken.beat()
+
+    thread = threading.Thread(target=beat, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def private_memory() -> int:
+    """Bytes of this process that no other shares, 0 where the system does not tell."""
+    try:
+        lines = Path("/proc/self/status").read_text("ascii").splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("RssAnon:")), 0)
+
+
+class Teller(Watcher):
+    """Passes on how far a run has come, not more often than every half second."""
+
+    def __init__(self, job: Job, tell: Tell) -> None:
+        self.job, self.tell, self.last = job, tell, 0.0
+
+    def started(self, spec: Spec, run: Path, step: int) -> None:
+        self.steps = spec.training.steps
+        self.tell(Event(self.job.name, "began", step, self.steps))
+
+    def stepped(self, step: int, loss: float) -> None:
+        if (now := time.monotonic()) - self.last >= SAYS_EVERY:
+            self.last = now
+            self.tell(Event(self.job.name, "step", step, self.steps))
+
+
+def _do(job: Job, tell: Tell) -> str:
+    import torch
+
+    spec, out = Spec.from_plain(job.spec), job.out
+    spec = dataclasses.replace(spec, training=dataclasses.replace(spec.training, threads=job.threads))
+    torch.set_num_threads(job.threads)
+    if not (out / folder.DONE).exists():
+        (out / OUTCOME).unlink(missing_ok=True)
+        going = folder.is_run(out)
+        if going and folder.read_spec(out)[0].hash != spec.hash:
+            raise InputError(f"{out} must hold this study's run, got another with the same name")
+        train_spec(spec, out, resume=going, overwrite=not going, watchers=[Teller(job, tell)])
+    tell(Event(job.name, "scoring"))
+    held = _score(job, Run(out))
+    (out / FAILED).unlink(missing_ok=True)
+    told = [f"{name} {entry['value']:.3f}" for name, entry in held["scores"].items() if entry["value"] is not None]
+    minutes = (held["spent"]["train_seconds"] + held["spent"]["score_seconds"]) / 60
+    return ", ".join([*told, f"{minutes:.1f} minutes"])
+
+
+def _score(job: Job, run: Run) -> dict[str, Any]:
+    """Score the run with the metrics it lacks and write down all that the tables need."""
+    began = time.perf_counter()
+    held: dict[str, Any] = outcome(run.path) or {}
+    if held.get("pool", ...) != job.pool or held["weights"] != run.weights_hash:
+        done = run.done
+        held = {
+            "run": run.name,
+            "hash": run.spec.hash,
+            "weights": run.weights_hash,
+            "pool": job.pool,
+            "spent": {"images": done["images"], "train_seconds": done["seconds"], "score_seconds": 0.0},
+            "fit": {k: v if math.isfinite(v) else None for k, v in run.fit(min(5000, job.pool or 5000)).items()},
+            "scores": {},
+            "refused": {},
+        }
+    wanted = lacking(held, job.metrics, job.pool)
+    if wanted:
+        probe = run.probe if job.pool is None else _pool(run, job.pool)
+        for name in wanted:
+            held = _with_metric(held, run, probe, name, job.metrics[name], keep=job.pool is None)
+    spent = held["spent"]
+    spent["score_seconds"] = round(spent["score_seconds"] + time.perf_counter() - began, 2)
+    folder.write_json(run.path / OUTCOME, held)
+    return held
+
+
+def _with_metric(
+    held: dict[str, Any], run: Run, probe: Probe, name: str, given: Mapping[str, Any], *, keep: bool
+) -> dict[str, Any]:
+    """What is held of the run, with this metric; scores of the full pool are kept in the run's metrics.json too."""
+    scores = {k: v for k, v in held["scores"].items() if k != name}
+    refused = {k: v for k, v in held["refused"].items() if k != name}
+    metric = build(metrics.get(name), given, of=name, prefix=f"{name}.")
+    if (reason := metric.refuses(probe)) is not None:
+        refused[name] = {"given": dict(given), "reason": reason}
+        return {**held, "scores": scores, "refused": refused}
+    score = run.evaluate([name], {name: given}, calibrate=False)[name] if keep else metric(probe)
+    plain = score.as_json()
+    kept = {k: plain[k] for k in ("value", "interval", "reason", "parts", "per_factor", "higher_is_better", "version")}
+    return {**held, "scores": {**scores, name: {"given": dict(given), **kept}}, "refused": refused}
+
+
+def _pool(run: Run, pool: int) -> Probe:
+    """Fewer encoded images than a run is scored on by itself."""
+    data = run.data.held_out or run.data
+    return Probe.of_encoder(run.posterior, data, n=pool, seed=run.spec.training.seed, model=run.vae)

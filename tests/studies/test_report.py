@@ -1,0 +1,46 @@
+"""The page of a study and its pictures."""
+
+import pytest
+
+from unweave.errors import InputError
+from unweave.studies.report import lines_of, write
+from unweave.studies.spec import expand, read
+from unweave.studies.table import cells, rows
+
+
+def test_the_page_stands_alone_and_has_every_table_and_picture(done):
+    study, trials = done
+    path = write(study, trials)
+    page = path.read_text()
+    assert "<script" not in page
+    assert "http" not in page.replace("http-equiv", "")
+    assert page.count("data:image/png;base64,") == 2  # mig and distortion
+    assert "4 of 4 runs are done" in page
+    assert "beta-vae" in page
+    assert {file.name for file in (study.folder / "figures").iterdir()} == {"mig.png", "distortion.png"}
+
+
+def test_a_numeric_axis_runs_across(tiny, here):
+    from unweave.studies.conduct import conduct
+
+    study = tiny(axes={"method": ["vae", "beta-vae"], "steps": [6, 2, 4]}, seeds=[0], figures=["curves"])
+    trials = expand(study)
+    conduct(study, trials)
+    lines = lines_of(study, trials, cells(rows(study, trials), ["distortion"]))
+    assert [(line.name, line.at) for line in lines] == [("vae", (2, 4, 6)), ("beta-vae", (2, 4, 6))]
+    write(study, trials)
+    assert len(list((study.folder / "figures").glob("curves-*.png"))) == 6
+
+
+def test_without_a_finished_run_there_is_no_page(tiny):
+    study = tiny()
+    with pytest.raises(InputError, match="must hold finished runs for a report, got none"):
+        write(study, expand(study))
+
+
+def test_text_in_the_file_cannot_become_markup(done):
+    study, trials = done
+    named = read("about: <b>bold</b>\naxes: {method: [vae]}", "x", out=study.folder)
+    from dataclasses import replace
+
+    assert "&lt;b&gt;bold" in write(replace(study, about=named.about), trials).read_text()

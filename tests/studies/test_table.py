@@ -1,0 +1,147 @@
+"""Means, intervals, comparisons in words, published numbers, and every form of a table."""
+
+import csv
+import io
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from unweave.errors import InputError
+from unweave.studies import table
+from unweave.studies.spec import Published, expand
+from unweave.studies.table import Row, beside, cells, compare, holm, rows, verdict
+
+
+def row(cell, seed, value, metric="mig", better=True):
+    return Row(f"{cell}-{seed}", cell, "vae", "dsprites", seed, metric, "", value, None, None, better, 64, 1.5, "0")
+
+
+def some(cell, values, **about):
+    return [row(cell, seed, value, **about) for seed, value in enumerate(values)]
+
+
+def test_a_cell_is_what_scipy_says():
+    values = [0.2, 0.5, 0.4, 0.7]
+    cell = cells(some("a", values))[0]
+    low, high = stats.t.interval(0.95, 3, np.mean(values), stats.sem(values))
+    assert (cell.n, cell.best, cell.images, cell.minutes) == (4, 0.7, 256, 6.0)
+    assert (cell.mean, cell.sd, cell.low, cell.high) == pytest.approx((0.45, np.std(values, ddof=1), low, high))
+
+
+def test_one_seed_has_no_interval_and_lower_may_be_better():
+    one = cells(some("a", [3.0], metric="distortion", better=False))[0]
+    assert (one.sd, one.low, one.high) == (None, None, None)
+    assert cells(some("a", [3.0, 2.0], better=False))[0].best == 2.0
+
+
+def test_what_has_no_value_is_left_out():
+    assert cells([row("a", 0, None), row("a", 1, 0.5)])[0].n == 1
+
+
+def test_a_comparison_is_the_paired_t_test_over_common_seeds():
+    a, b = [0.9, 0.8, 0.85, 0.95], [0.5, 0.6, 0.4, 0.5]
+    found = compare([*some("a", a), *some("b", b), row("b", 7, 0.99)], "mig")[0]
+    assert (found.first, found.second, found.n) == ("a", "b", 4)
+    assert found.p == pytest.approx(stats.ttest_rel(a, b).pvalue)
+    low, high = stats.ttest_rel(a, b).confidence_interval()
+    assert (found.low, found.high) == pytest.approx((low, high))
+    assert found.verdict.startswith("a is better than b in mig: 0.375 higher (95 % interval")
+
+
+def test_the_reference_may_be_chosen_and_lower_may_be_better():
+    results = [*some("a", [3.0, 3.1, 3.2], better=False), *some("b", [1.0, 1.2, 1.1], better=False)]
+    assert compare(results, "mig")[0].verdict.startswith("b is better than a in mig: 2.000 lower (95 %")
+    assert compare(results, "mig", "a")[0].verdict.startswith("a is worse than b in mig: 2.000 higher (95 %")
+    with pytest.raises(InputError, match="unknown cell 'c'"):
+        compare(results, "mig", "c")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "said"),
+    [
+        ([0.5, 0.6], [0.5, 0.6], "a and b are equal in mig with each of 2 common seeds"),
+        ([0.5, 0.9, 0.3], [0.4, 0.2, 0.6], "a and b cannot be told apart in mig: a is 0.167 higher"),
+        ([0.9], [0.1], "a is 0.800 higher than b in mig with the one common seed, which decides nothing"),
+    ],
+)
+def test_verdicts_say_no_more_than_the_numbers(first, second, said):
+    assert compare([*some("a", first), *some("b", second)], "mig")[0].verdict.startswith(said)
+
+
+def test_cells_without_a_common_seed_cannot_be_compared():
+    assert "no seed in common" in compare([row("a", 0, 0.5), row("b", 1, 0.4)], "mig")[0].verdict
+
+
+def test_many_comparisons_make_one_less_sure():
+    text = verdict("mig", "a", "b", 5, 0.1, (0.01, 0.19), 0.2)
+    assert "cannot be told apart in mig once all comparisons are counted: a is 0.100 higher" in text
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
+def test_holm_is_never_below_p_nor_above_bonferroni_and_keeps_the_order(ps):
+    adjusted = holm(ps)
+    for p, corrected in zip(ps, adjusted, strict=True):
+        assert p <= corrected <= min(1, p * len(ps)) or np.isclose(p, corrected)
+    order = np.argsort(ps, kind="stable")
+    assert (np.diff(np.array(adjusted)[order]) >= 0).all()
+
+
+@pytest.mark.parametrize(
+    ("ours", "published", "said"),
+    [
+        ([0.90, 0.92], {"mean": 0.9134, "sd": 0.0736, "n": 10}, "inside"),
+        ([0.70, 0.72], {"mean": 0.9134, "sd": 0.0736, "n": 10}, "outside"),
+        ([61.0, 63.0], {"low": 60.0}, "inside"),
+        ([51.0, 53.0], {"low": 60.0}, "outside"),
+        ([51.0, 53.0], {"mean": 52.0}, "no interval published"),
+    ],
+)
+def test_ours_lies_inside_or_outside_the_published_interval(ours, published, said):
+    of = Published("a", "mig", "source", **published)
+    assert beside(of, cells(some("a", ours))).verdict == said
+    assert beside(of, cells(some("b", ours))).verdict == "not run"
+
+
+def test_the_lecture_s_interval_is_five_points_wide_on_each_side():
+    found = beside(Published("a", "mig", "lecture", mean=91.34, sd=7.36, n=10), cells(some("a", [90.0, 91.0])))
+    assert (found.low, found.high) == pytest.approx((86.07, 96.61), abs=0.01)
+
+
+def test_every_form_reads_back(tmp_path):
+    found = cells([*some("a|b_1", [0.5, 0.6]), *some("c", [0.25])])
+    assert "| a\\|b_1 | 2 | 0.550 | 0.071 | -0.085 to 1.185 | 0.600 | 3.0 |" in table.written(found, "md")
+    assert r"a|b\_1 & 2 & 0.550" in table.written(found, "latex")
+    assert r"95 \% interval" in table.written(found, "latex")
+    read = list(csv.DictReader(io.StringIO(table.written(found, "csv"))))
+    assert [(line["cell"], float(line["mean"])) for line in read] == [("a|b_1", 0.55), ("c", 0.25)]
+    assert json.loads(table.written(found, "json"))[1]["sd"] is None
+
+
+def test_rows_of_a_study_are_tidy_and_kept(done):
+    study, trials = done
+    found = list(rows(study, trials))
+    values = {r.factor: r.value for r in found if r.run == trials[0].name and r.metric == "mig"}
+    assert set(values) == {"", "factor-0", "factor-1", "factor-2"}
+    assert {r.metric for r in found} >= {"mig", "distortion", "rate"}
+    path = table.keep(study, found)
+    with path.open() as file:
+        again = list(csv.DictReader(file))
+    assert len(again) == len(found)
+    assert again[0].keys() == set(Row._fields)
+    assert [len(list(rows(study, [trial]))) for trial in trials] == [len(found) // 4] * 4
+
+
+def test_scores_made_with_other_settings_do_not_count(done, tiny):
+    other = tiny(metrics={"mig": {"n": 100}})
+    assert {r.metric for r in rows(other, expand(other))}.isdisjoint({"mig"})
+
+
+def test_parquet_has_the_same_rows(done, tmp_path):
+    pq = pytest.importorskip("pyarrow.parquet", reason="pyarrow is not installed: pip install 'unweave[tables]'")
+    found = list(rows(*done))
+    read = pq.read_table(table.write_parquet(found, tmp_path / "r.parquet"))
+    assert read.to_pylist() == [r._asdict() for r in found]

@@ -1,0 +1,168 @@
+"""One run of a study: trained, scored, recorded, and never twice."""
+
+import dataclasses
+import json
+import signal
+
+import pytest
+
+from unweave.engine import train
+from unweave.errors import Diverged, InputError, Interrupted
+from unweave.run import Run
+from unweave.studies import claim
+from unweave.studies.spec import expand
+from unweave.studies.trial import forgive, outcome, states, why_failed, work
+
+from .conftest import job, weights
+
+
+def told(study, trial, **changes):
+    said = []
+    work(job(study, trial, **changes), said.append)
+    return said
+
+
+def test_a_run_is_trained_and_scored_as_it_would_be_alone(tiny, tmp_path):
+    study = tiny()
+    trial = expand(study)[1]
+    said = told(study, trial)
+    assert [event.kind for event in said if event.kind != "step"] == ["began", "scoring", "done"]
+    alone = train(trial.spec, tmp_path / "alone")
+    run = study.folder / "runs" / trial.name
+    assert (alone / "weights.safetensors").read_bytes() == (run / "weights.safetensors").read_bytes()
+    held = outcome(run)
+    assert held["spent"]["images"] == 6 * 4
+    assert held["scores"]["mig"]["given"] == {"n": 200}
+    assert held["weights"] == Run(run).weights_hash
+    assert set(held["fit"]) >= {"distortion", "rate"}
+    assert not list((study.folder / "claims").glob("[!.]*"))
+
+
+def test_a_run_that_is_done_is_left_alone_and_a_new_metric_only_scored(tiny, monkeypatch):
+    study = tiny()
+    trial = expand(study)[0]
+    told(study, trial)
+    before = (study.folder / "runs" / trial.name / "done.json").read_bytes()
+    monkeypatch.setattr("unweave.studies.trial.train_spec", lambda *_, **__: pytest.fail("trained again"))
+    assert told(study, trial)[-1].kind == "done"
+    more = tiny(metrics={"mig": {"n": 200}, "cluster-accuracy": {}})
+    assert states(more, [trial])[trial.name] == "stopped"
+    told(more, trial)
+    held = outcome(study.folder / "runs" / trial.name)
+    assert "needs categorical codes" in held["refused"]["cluster-accuracy"]["reason"]
+    assert held["scores"].keys() == {"mig"}
+    assert states(more, [trial])[trial.name] == states(study, [trial])[trial.name] == "done"
+    other = tiny(metrics={"mig": {"n": 100}})
+    assert states(other, [trial])[trial.name] == "stopped"
+    told(other, trial)
+    assert outcome(study.folder / "runs" / trial.name)["scores"]["mig"]["given"] == {"n": 100}
+    assert (study.folder / "runs" / trial.name / "done.json").read_bytes() == before
+
+
+def test_without_a_pool_scores_are_those_of_evaluate(tiny, monkeypatch):
+    monkeypatch.setattr("unweave.run.POOL", 300)
+    study = tiny(pool=None)
+    trial = expand(study)[0]
+    told(study, trial)
+    run = Run(study.folder / "runs" / trial.name)
+    assert run.scores["mig"].value == outcome(run.path)["scores"]["mig"]["value"]
+
+
+def test_a_stopped_run_goes_on_from_its_checkpoint(tiny, tmp_path, monkeypatch):
+    study = tiny()
+    trial = expand(study)[0]
+
+    def stopping(spec, out, **given):
+        with pytest.raises(Interrupted):
+            train(spec, out, watchers=[_StopAfter(3)], **{k: v for k, v in given.items() if k != "watchers"})
+        raise Interrupted
+
+    monkeypatch.setattr("unweave.studies.trial.train_spec", stopping)
+    with pytest.raises(Interrupted):
+        told(study, trial)
+    assert states(study, [trial])[trial.name] == "stopped"
+    monkeypatch.undo()
+    said = told(study, trial)
+    assert (said[0].kind, said[0].step) == ("began", 3)
+    whole = tiny(out=tmp_path / "whole")
+    told(whole, trial)
+    assert weights(study) == weights(whole)
+
+
+class _StopAfter:
+    def __init__(self, step):
+        self.step = step
+
+    def stepped(self, step, loss):
+        if step == self.step:
+            signal.raise_signal(signal.SIGINT)
+
+    def __getattr__(self, name):
+        return lambda *_: None
+
+
+def test_a_failure_is_recorded_with_its_reason_and_can_be_forgiven(tiny, monkeypatch):
+    study = tiny()
+    trial = expand(study)[0]
+
+    def broken(*_, **__):
+        raise Diverged("kl became inf at step 3")
+
+    monkeypatch.setattr("unweave.studies.trial.train_spec", broken)
+    said = told(study, trial)
+    assert (said[-1].kind, said[-1].text) == ("failed", "kl became inf at step 3")
+    run = study.folder / "runs" / trial.name
+    assert states(study, [trial])[trial.name] == "failed"
+    assert why_failed(run) == "kl became inf at step 3"
+    monkeypatch.undo()
+    assert told(study, trial)[-1].kind == "failed"  # until it is forgiven
+    forgive(run)
+    assert told(study, trial)[-1].kind == "done"
+    assert not (run / "failed.json").exists()
+
+
+def test_what_nobody_foresaw_is_recorded_with_its_traceback(tiny, monkeypatch):
+    study = tiny()
+    trial = expand(study)[0]
+    monkeypatch.setattr("unweave.studies.trial._score", lambda *_: 1 / 0)
+    assert told(study, trial)[-1].text == "ZeroDivisionError: division by zero"
+    held = json.loads((study.folder / "runs" / trial.name / "failed.json").read_text())
+    assert "lambda" in held["traceback"]
+    monkeypatch.undo()
+    forgive(study.folder / "runs" / trial.name)
+    assert (study.folder / "runs" / trial.name / "weights.safetensors").exists()  # only scored again
+
+
+def test_a_run_that_another_process_has_is_left_to_it(tiny):
+    study = tiny()
+    trial = expand(study)[0]
+    taken = claim.take(study.folder / "claims", trial.name, "somebody")
+    assert [event.kind for event in told(study, trial)] == ["busy"]
+    assert states(study, [trial])[trial.name] == "running"
+    taken.release()
+    assert states(study, [trial])[trial.name] == "missing"
+
+
+def test_a_folder_with_another_run_of_that_name_is_not_touched(tiny):
+    study = tiny()
+    first, second = expand(study)[:2]
+    train(first.spec, study.folder / "runs" / second.name)
+    (study.folder / "runs" / second.name / "done.json").unlink()
+    assert "must hold this study's run, got another" in told(study, second)[-1].text
+
+
+def test_an_outcome_of_a_newer_format_is_refused(tiny):
+    study = tiny()
+    trial = expand(study)[0]
+    told(study, trial)
+    path = study.folder / "runs" / trial.name / "trial.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "format": 2}))
+    with pytest.raises(InputError, match="upgrade unweave"):
+        states(study, [trial])
+
+
+def test_a_job_holds_plain_values_only(tiny):
+    study = tiny(settings={"data": "identity", "threads": 3})
+    made = job(study, expand(study)[0])
+    assert made.threads == 3  # the study's own
+    assert json.loads(json.dumps(dataclasses.asdict(made)))["spec"]["method"]["name"] == "vae"
