@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,32 @@ from unweave.model import Model
 from unweave.settings import build
 from unweave.vae import VAE
 
+FEW = 16  # images that tell whether a metric applies
+
 
 def metrics_named(names: Sequence[str]) -> dict[str, Metric]:
     """The registered metrics of these names, at their defaults; an unknown name raises InputError."""
     return {name: build(registry.metrics.get(name), of=name) for name in names}
+
+
+@contextmanager
+def _probed(vae: VAE, data: ImageData, images: int, seed: int) -> Generator[Probe]:
+    """The encoded images, the model in evaluation mode while metrics look at them."""
+    training = vae.training
+    vae.eval()
+    try:
+        model = Model(vae, data.image_shape, data.bounded)
+        yield Probe.of_encoder(model.posterior, data.held_out or data, n=images, seed=seed, model=vae)
+    finally:
+        vae.train(training)
+
+
+def check_metrics(vae: VAE, data: ImageData, metrics: dict[str, Metric]) -> None:
+    """Refuse metrics that this run cannot have, before it begins, by looking at a few of its images."""
+    with _probed(vae, data, FEW, 0) as probe:
+        for name, metric in metrics.items():
+            if (reason := metric.refuses(probe)) is not None:
+                raise InputError(f"score_metrics cannot have {name} of this run: {reason}")
 
 
 def score_now(
@@ -32,19 +55,11 @@ def score_now(
     The model's mode and every generator of the run are as before. The same images are taken every time.
     """
     began = time.perf_counter()
-    training = vae.training
-    vae.eval()
-    try:
-        model = Model(vae, data.image_shape, data.bounded)
-        probe = Probe.of_encoder(model.posterior, data.held_out or data, n=images, seed=seed, model=vae)
+    with _probed(vae, data, images, seed) as probe:
         found: dict[str, Any] = {}
         for name, metric in metrics.items():
-            if (reason := metric.refuses(probe)) is not None:
-                raise InputError(f"score_metrics cannot have {name} of this run: {reason}")
             score = metric(probe)
             found[name] = {"value": score.value, "interval": score.interval} if score.value == score.value else None
-    finally:
-        vae.train(training)
     if probe.kl_per_latent is not None:
         found["live_latents"] = int((probe.kl_per_latent > 0.1).sum())
     return found, time.perf_counter() - began

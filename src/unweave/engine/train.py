@@ -22,7 +22,7 @@ from unweave.data.cache import write_atomic
 from unweave.engine import checkpoint, folder
 from unweave.engine.callbacks import Enough, Watcher
 from unweave.engine.lines import cut_after, read_lines, write_line
-from unweave.engine.scoring import metrics_named, score_now
+from unweave.engine.scoring import check_metrics, metrics_named, score_now
 from unweave.engine.spec import Spec, Training
 from unweave.engine.state import State, adam
 from unweave.errors import Diverged, Interrupted
@@ -236,6 +236,8 @@ def train(
     loop = Loop(spec)
     state = loop.state
     state.vae.train()
+    if spec.training.score_every:
+        check_metrics(state.vae, loop.data, metrics_named(spec.training.score_metrics))
     if resume:
         checkpoint.read_newest(out, state, say)
     else:
