@@ -39,7 +39,7 @@ def world(rows: int) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(0)
     factors = np.stack([rng.integers(size, size=rows) for size in SIZES], axis=1)
     codes = (factors - factors.mean(axis=0)) / factors.std(axis=0)
-    turned = codes @ (np.eye(5) + 0.2 * rng.normal(size=(5, 5)))
+    turned = codes @ (np.eye(5) + 0.6 * rng.normal(size=(5, 5)))
     return np.column_stack([turned + 0.1 * rng.normal(size=codes.shape), rng.normal(size=codes.shape)]), factors
 
 

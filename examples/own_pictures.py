@@ -5,12 +5,12 @@
 They are RGB, 48 high and 60 wide: a disc on a shaded ground, whose place, size and colour vary, with faint noise.
 factors.csv tells what each was made from, and one file is cut short, as files are. Then:
 
-    unweave train beta-vae --data folder:pictures --data.skip-bad --beta 2 --lr 0.001 --steps 2000 --out runs/mine
-    unweave encode runs/mine --data folder:pictures --data.skip-bad --out codes.csv
+    unweave train beta-vae --data folder:pictures --skip-bad --beta 2 --lr 0.001 --steps 2000 --out runs/mine
+    unweave encode runs/mine --data folder:pictures --skip-bad --out codes.csv
     unweave traverse runs/mine --out mine.gif
     unweave report runs/mine
 
-Without --data.skip-bad the first command stops and names the file that is cut short.
+Without --skip-bad the first command stops and names the file that is cut short.
 """
 
 import argparse

@@ -37,11 +37,11 @@ def test_the_example_names_its_damaged_file_and_trains_without_it(pictures, tmp_
     assert main(words) == 2
     said = capsys.readouterr().err
     assert (
-        "got 1 of 40 that cannot be: second/0003.png (image file is truncated); --data.skip-bad leaves it out" in said
+        "got 1 of 40 that cannot be: second/0003.png (image file is truncated); --skip-bad leaves it out" in said
     )
     assert said.count("\n") == 1
     assert not (tmp_path / "run").exists()
-    assert main([*words, "--data.skip-bad"]) == 0
+    assert main([*words, "--skip-bad"]) == 0
     stored = json.loads((tmp_path / "run" / "settings.json").read_text())
     assert stored["data"]["size"] == [48, 60]
     assert stored["data"]["low"] == 0

@@ -290,7 +290,7 @@ def test_bad_files_are_named_and_left_out_only_if_asked(rng, pictures):
     assert "read 4 files" in data.account[0]
     assert "4 RGB of" in data.account[0]
     assert "left out 3 that cannot be read: b.png (it is no PNG, JPEG, WebP or TIFF picture); c.png" in data.account[0]
-    with pytest.raises(InputError, match=r"got 3 of 7 that cannot be: b\.png .* --data\.skip-bad leaves them out"):
+    with pytest.raises(InputError, match=r"got 3 of 7 that cannot be: b\.png .* --skip-bad leaves them out"):
         opened(folder)
     with pytest.raises(InputError, match=r"must be readable, got none that is: a\.png"):
         opened(pictures({"a.png": b"x", "b.png": damaged(arrays[0])}, "all bad"), skip_bad=True)

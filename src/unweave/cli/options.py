@@ -34,9 +34,12 @@ def first_word(tokens: Sequence[str]) -> str | None:
     return tokens[0] if tokens and not tokens[0].startswith("-") else None
 
 
-def option(name: str, help_text: str, group: str, *, kind: Any = str) -> inspect.Parameter:
-    """One option; what it was given is passed on under `name` as text (or yes/no), None if it was not given."""
-    flag = f"--{name.replace('_', '-')}"
+def option(name: str, help_text: str, group: str, *, kind: Any = str, short: str | None = None) -> inspect.Parameter:
+    """One option; what it was given is passed on under `name` as text (or yes/no), None if it was not given.
+
+    `short` is another name that it goes by.
+    """
+    flag = [f"--{each.replace('_', '-')}" for each in (name, short) if each is not None]
     negative = () if name in PLAIN_SWITCHES else None
     about = Parameter(name=flag, help=help_text, group=Group(group), show_default=False, negative=negative)
     variable = name.replace(".", "__").replace("-", "_")
@@ -56,16 +59,21 @@ def argument(name: str, help_text: str, *, many: bool = False, optional: bool = 
 def options_of(cls: type, group: str, prefix: str = "") -> Options:
     """An option for every setting of a registered class that a user can know."""
     found = getattr(cls, "found", ())  # what only the data themselves can tell
-    return [_option(setting, group, prefix) for setting in settings_of(cls) if setting.name not in found]
+    bare = getattr(cls, "bare", ())  # what also goes by its name without the prefix
+    return [
+        _option(setting, group, prefix, setting.name if setting.name in bare else None)
+        for setting in settings_of(cls)
+        if setting.name not in found
+    ]
 
 
-def _option(setting: Setting, group: str, prefix: str) -> inspect.Parameter:
+def _option(setting: Setting, group: str, prefix: str, short: str | None) -> inspect.Parameter:
     shown = ",".join(map(str, setting.default)) if isinstance(setting.default, tuple) else setting.default
     choices = [str(each) for each in get_args(setting.type) if isinstance(each, str)]
     text = setting.help + (f" ({', '.join(choices)})" if choices else "")
     if shown is not None and not setting.is_switch:
         text += f" [{shown}]"
-    return option(prefix + setting.name, text, group, kind=bool if setting.is_switch else str)
+    return option(prefix + setting.name, text, group, kind=bool if setting.is_switch else str, short=short)
 
 
 def signed(

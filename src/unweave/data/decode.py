@@ -205,7 +205,7 @@ def _refusal(listing: Listing, bad: Sequence[tuple[int, str]]) -> str:
     them = "it" if len(bad) == 1 else "them"
     return (
         f"pictures in {listing.root} must be readable, got {len(bad):,} of {len(listing.names):,} that cannot be: "
-        f"{first}{more}; --data.skip-bad leaves {them} out"
+        f"{first}{more}; --skip-bad leaves {them} out"
     )
 
 

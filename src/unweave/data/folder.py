@@ -62,6 +62,7 @@ class Folder(ImageData):
     content: Annotated[str | None, "SHA-256 that the files must have together; found if not given"] = None
 
     bookkeeping: ClassVar = ("path", "skip_bad", "max_pixels", "max_bytes")
+    bare: ClassVar = ("skip_bad",)  # --skip-bad is enough
 
     def __post_init__(self) -> None:
         checks.one_of(("stretch", "crop", "pad"), fit=self.fit)
