@@ -18,8 +18,12 @@ def export(
             "web: one HTML file whose sliders move the latents, without a server"
         ),
     ],
-    out: Annotated[str | None, Parameter(help="folder to write [RUN/safetensors, RUN/onnx]; for web a file [RUN/explorer.html]")] = None,
-    overwrite: Annotated[bool, Parameter(help="write into a folder that is not empty, or over a file", negative=())] = False,
+    out: Annotated[
+        str | None, Parameter(help="folder to write [RUN/safetensors or RUN/onnx]; for web a file [RUN/explorer.html]")
+    ] = None,
+    overwrite: Annotated[
+        bool, Parameter(help="write into a folder that is not empty, or over the file of web", negative=())
+    ] = False,
 ) -> None:
     """Write a run's model as files that travel: safetensors with its settings, ONNX, or a page that decodes."""
     from unweave.export import export as export_run

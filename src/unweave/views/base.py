@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -154,12 +154,13 @@ class Subject(Protocol):
 class Picture:
     """A drawn figure that can be shown, saved and, where `animation` gives frames (h, w, 3), played.
 
-    Notebooks show it by themselves. `alt` says in words what is to be seen.
+    Notebooks show it by themselves. `alt` says in words what is to be seen, `theme` in which colours it is drawn.
     """
 
     figure: Figure
     alt: str
     animation: Callable[[], list[np.ndarray]] | None = None
+    theme: str = field(default_factory=style.theme)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -187,8 +188,10 @@ class Picture:
         """
         if self.animation is None:
             raise InputError("a moving picture needs a figure that moves (traversal), got one that does not")
-        frames = self.animation()
-        tries = (encode_gif(frames[::every], colours, 70 * every) for every, colours in GIF_TRIES)
+        with style.themed(self.theme):
+            frames = self.animation()
+            paper = [round(255 * part) for part in style.rgb(style.PAPER)]
+        tries = (encode_gif(frames[::every], colours, 70 * every, paper) for every, colours in GIF_TRIES)
         smallest = b""
         for smallest in tries:
             if len(smallest) < limit:
@@ -216,7 +219,7 @@ class Picture:
         # Without dates the same picture has the same bytes.
         undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": None}
         out = io.BytesIO()
-        with style.applied():
+        with style.themed(self.theme), style.applied():
             self.figure.savefig(out, format=form, dpi=style.DPI * scale, metadata=undated[form])
         return out.getvalue()
 
@@ -235,17 +238,19 @@ class View(Protocol):
 def draw(name: str, subject: Subject | Sequence[Subject], given: Mapping[str, object] | None = None) -> Picture:
     """Draw the registered figure `name` of a subject, or of several where it takes them, with settings by name.
 
-    An unknown figure or setting, several subjects for a figure of one, or a subject that lacks what the figure needs
+    Besides its own settings every figure takes `theme`, "light" (the default) or "dark". An unknown figure or setting, several subjects for a figure of one, or a subject that lacks what the figure needs
     raises InputError.
     """
     kind = figures.get(name)
-    view: View = settings.build(kind, given, of=name)
-    subjects = list(subject) if isinstance(subject, Sequence) else [subject]
-    if getattr(kind, "several", False):
-        return view(subjects)
-    if len(subjects) != 1:
-        raise InputError(f"{name} is a figure of one run, got {len(subjects)}")
-    return view(subjects[0])
+    own = dict(given or {})
+    with style.themed(str(own.pop("theme", style.theme()))):
+        view: View = settings.build(kind, own, of=name)
+        subjects = list(subject) if isinstance(subject, Sequence) else [subject]
+        if getattr(kind, "several", False):
+            return view(subjects)
+        if len(subjects) != 1:
+            raise InputError(f"{name} is a figure of one run, got {len(subjects)}")
+        return view(subjects[0])
 
 
 def classes_of(subject: Subject, factor: str | None, figure: str) -> Classes:
@@ -296,12 +301,14 @@ def as_rgb(images: Tensor) -> np.ndarray:
     return pixels.clamp(0, 1).expand(-1, 3, -1, -1).permute(0, 2, 3, 1).numpy()
 
 
-def encode_gif(frames: Sequence[np.ndarray], colours: int, milliseconds: int) -> bytes:
+def encode_gif(
+    frames: Sequence[np.ndarray], colours: int, milliseconds: int, paper: Sequence[int] = (255, 255, 255)
+) -> bytes:
     """Encode frames (h, w, 3) of bytes as an endless GIF with one palette, so that still parts stay still."""
     height, width = frames[0].shape[:2]
     film = Image.fromarray(np.concatenate(frames)).quantize(colours, dither=Image.Dither.NONE)
     shades = np.reshape(film.getpalette() or [], (-1, 3))
-    shades[shades.sum(1).argmax()] = 255  # averaging may have made the paper slightly grey
+    shades[np.abs(shades - np.asarray(paper)).sum(1).argmin()] = paper  # averaging may have changed it slightly
     film.putpalette(shades.flatten().tolist())
     shown = [film.crop((0, k * height, width, (k + 1) * height)) for k in range(len(frames))]
     out = io.BytesIO()

@@ -120,7 +120,7 @@ class Columns:
             )
             axes = made.add_subplot()
             limit = max(FULL, float(np.abs(shown).max()))
-            drawn = axes.imshow(shown, cmap="PuOr_r", vmin=-limit, vmax=limit, aspect="auto")
+            drawn = axes.imshow(shown, cmap=style.poles(), vmin=-limit, vmax=limit, aspect="auto")
             _numbers(axes, shown, limit)
             _names(axes, names, order, moves.rates)
             ends = f"{number(-self.reach)} to {number(self.reach)}"
@@ -167,7 +167,7 @@ def _numbers(axes: Axes, shown: np.ndarray, limit: float) -> None:
                 va="center",
                 fontsize=style.SMALL,
                 fontweight="bold" if abs(change) >= 0.5 else "normal",
-                color="white" if abs(change) > 0.65 * limit else style.INK,
+                color=style.ON_SHADE if abs(change) > 0.65 * limit else style.INK,
             )
 
 

@@ -5,6 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+WEIGHTS = ("beta", "gamma", "alpha")  # of parts of a loss: what a method is tuned by
+# Settings that do not change what is learnt.
+BOOKKEEPING = (
+    "device", "threads", "compile", "deterministic", "checkpoint_every", "keep_checkpoints", "log_every", "score_every",
+    "score_metrics", "score_images", "data.hold", "data.file", "data.folder", "data.path",
+)  # fmt: skip
+
 
 def differences(settings: Sequence[Mapping[str, Any]], ignored: Collection[str] = ()) -> list[str]:
     """For each table of settings what it does not share with all others, "" where nothing is left to say.

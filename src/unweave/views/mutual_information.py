@@ -47,7 +47,7 @@ class MutualInformation:
         with style.applied():
             made = style.figure(max(width, 2.4), CELL[1] * len(names) + 0.95, layout="constrained")
             axes = made.add_subplot()
-            drawn = axes.imshow(100 * shown, cmap="Blues", vmin=0, vmax=100, aspect="auto")
+            drawn = axes.imshow(100 * shown, cmap=style.shades(), vmin=0, vmax=100, aspect="auto")
             _numbers(axes, shown)
             _names(axes, names, order, rates)
             bar = made.colorbar(drawn, ax=axes, ticks=[0, 50, 100], pad=0.02, aspect=12)
@@ -75,7 +75,7 @@ def _numbers(axes: Axes, shown: np.ndarray) -> None:
                 va="center",
                 fontsize=style.SMALL,
                 fontweight="bold" if column == best else "normal",
-                color="white" if share > 0.55 else style.INK,
+                color=style.ON_SHADE if share > 0.55 else style.INK,
             )
 
 

@@ -26,7 +26,7 @@ class Sheet:
     """Rows of tiles (h, w, 3) in [0, 1], all of one size; a row may be shorter than the others.
 
     `labels` stand left of the rows, `foot` holds words under the sheet by position (0.5 is the middle of the
-    first column). `faint` rows are greyed, rows in `breaks` have room below, those in `heads` words above, tiles in
+    first column) and `unit` says left of them what they are. `faint` rows are greyed, rows in `breaks` have room below, those in `heads` words above, tiles in
     `framed` (row, column) an outline.
     """
 
@@ -37,6 +37,7 @@ class Sheet:
     breaks: frozenset[int] = frozenset()
     framed: Sequence[tuple[int, int]] = ()
     heads: Mapping[int, str] = field(default_factory=dict[int, str])
+    unit: str = ""
 
     @property
     def zoom(self) -> int:
@@ -52,7 +53,8 @@ class Sheet:
     @cached_property
     def left(self) -> int:
         """Where the tiles begin: right of the longest label."""
-        return EDGE + 8 + int(np.ceil(max(style.text_width(label) for label in self.labels)))
+        widths = [style.text_width(self.unit, style.SMALL), *map(style.text_width, self.labels)]
+        return EDGE + 8 + int(np.ceil(max(widths)))
 
     def corner(self, row: int, column: float) -> tuple[float, float]:
         """Find the upper left corner (x, y) of a tile, counted from the first tile's, pixels at scale 1."""
@@ -68,10 +70,11 @@ class Sheet:
         return int(height) - GAP, int(width) - GAP
 
     def pixels(self) -> np.ndarray:
-        """Put all tiles in place on white, as bytes (height, width, 3)."""
-        canvas = np.ones((*self.extent, 3))
+        """Put all tiles in place on paper, as bytes (height, width, 3)."""
+        paper = np.array(style.rgb(style.PAPER))
+        canvas = np.tile(paper, (*self.extent, 1))
         for number, row in enumerate(self.rows):
-            shown = 1 - 0.35 * (1 - row) if number in self.faint else row
+            shown = paper - 0.35 * (paper - row) if number in self.faint else row
             for column, tile in enumerate(shown.repeat(self.zoom, 1).repeat(self.zoom, 2)):
                 x, y = map(int, self.corner(number, column))
                 canvas[y : y + tile.shape[0], x : x + tile.shape[1]] = tile
@@ -96,6 +99,7 @@ class Sheet:
             for position, words in self.foot:
                 x = self.corner(0, position)[0] - GAP / 2
                 axes.text(x, height + 8, words, ha="center", va="top", fontsize=style.SMALL)
+            axes.text(-8, height + 8, self.unit, ha="right", va="top", fontsize=style.SMALL)
             for row, column in self.framed:
                 axes.add_patch(_frame(*self.corner(row, column), *self.tile))
         return made

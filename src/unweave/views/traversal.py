@@ -81,6 +81,7 @@ class Traversal:
             breaks=frozenset({1, *(row - 1 for row in heads)}),
             framed=[] if self.span == "zero" else [(0, at), (1, at)],
             heads=heads,
+            unit="value of z",
         )
         words = _words(subject, labels, self.values, list(heads.values()))
         return Picture(sheet.figure(), words, lambda: self._film(subject, order))
