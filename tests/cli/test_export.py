@@ -31,7 +31,7 @@ def test_files_are_named_with_their_sizes(finished, tmp_path, capsys):
     ("words", "says"),
     [
         ("export OUT --to onnx", "is not a run"),
-        ("export RUN --to web", "web"),
+        ("export RUN --to gif", "gif"),
         ("export RUN", "--to"),
         ("export RUN --to safetensors --out OUT/file", "which is a file"),
         ("export RUN --to safetensors --out OUT", "out must be an empty folder"),
