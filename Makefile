@@ -1,4 +1,4 @@
-# make demo | test | test-slow | check | bench | release | clean. Needs Python >= 3.11 and nothing else.
+# make demo | test | test-slow | check | docs | bench | release | clean. Needs Python >= 3.11 and nothing else.
 #   PYTHON=python3.12                another interpreter
 #   PIP_FLAGS='--extra-index-url …'  what pip should be told besides, e.g. where the CPU build of torch lies
 #   PYTEST_FLAGS='-k nets'           what pytest should be told besides
@@ -11,7 +11,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest -n 2 -rs $(PYTEST_FLAGS)
 
-.PHONY: demo test test-slow check bench release clean
+.PHONY: demo test test-slow check docs bench release clean
 
 demo: $(VENV)/for-demo
 	$(BIN)/unweave demo
@@ -27,6 +27,10 @@ check: $(VENV)/for-dev
 	$(BIN)/ruff check .
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(PYTEST) -m "not slow"
+
+# The site goes to site/; a link that leads nowhere is an error.
+docs: $(VENV)/for-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 bench: $(VENV)/for-demo
 	@for script in $(sort $(wildcard benchmarks/*.py)); do \
@@ -46,12 +50,14 @@ release: $(VENV)/for-dev
 	rm -rf .release
 
 clean:
-	rm -rf $(VENV) .release dist demo .hypothesis .ruff_cache
+	rm -rf $(VENV) .release dist demo site .hypothesis .ruff_cache
 
-# Installed again only when what is to be installed has changed; more extras include fewer.
+# Installed again only when what is to be installed has changed; more extras include fewer, docs stands beside them.
+EXTRA_docs := [docs]
 EXTRA_test := [test]
 EXTRA_dev := [dev]
 STAMPS_demo := $(VENV)/for-demo
+STAMPS_docs := $(STAMPS_demo) $(VENV)/for-docs
 STAMPS_test := $(STAMPS_demo) $(VENV)/for-test
 STAMPS_dev := $(STAMPS_test) $(VENV)/for-dev
 
