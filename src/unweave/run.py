@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from unweave import checks, registry
+from unweave import checks, notebook, registry
 from unweave.data.base import FactorData, ImageData
 from unweave.data.locate import located
 from unweave.distributions.categorical import kl_to_uniform
@@ -56,6 +56,11 @@ class Run:
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r}, {self.title})"
+
+    def _repr_html_(self) -> str:
+        done = {"images": self.done["images"], "seconds": self.done.get("seconds")} if self.finished else {}
+        facts = {"folder": self.path, "steps": self.spec.training.steps, **done, "finished": self.finished}
+        return notebook.run(self.title, facts, self.scores if self.finished else {})
 
     @property
     def name(self) -> str:
@@ -369,6 +374,12 @@ class Run:
 
 class Runs(list[Run]):
     """Several runs; `table()` gives their scores as tidy rows, `to_pandas()` as a frame."""
+
+    def _repr_html_(self) -> str:
+        names = list(dict.fromkeys(name for run in self for name in run.scores))
+        values = [{name: score.value for name, score in run.scores.items()} for run in self]
+        rows = [[run.name, run.title, *map(own.get, names)] for run, own in zip(self, values, strict=True)]
+        return notebook.table(["run", "title", *names], rows)
 
     def table(self) -> list[dict[str, Any]]:
         """Rows with the columns run, method, data, seed, metric, factor, value, low, high, settings_hash."""

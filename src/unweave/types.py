@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 import torch
 from torch import Tensor, nn
 
+from unweave import notebook
 from unweave.seeds import Generators
 
 # Shapes in signatures. The tests install jaxtyping and check them at every call; without it they are plain tensors.
@@ -224,3 +225,6 @@ class Score:
         if known.get("interval") is not None:
             known["interval"] = tuple(known["interval"])
         return cls(**known)
+
+    def _repr_html_(self) -> str:
+        return notebook.score(self)

@@ -180,6 +180,48 @@ def test_several_runs_have_a_section_each_and_one_table(subject, tmp_path):
     assert [a["href"] for a in tree.all("a")] == ["#run-1", "#run-2"]
     assert "mig 0.410 (0.400 to 0.420) 0.200 (0.100 to 0.300)" in tree.text
     assert "factor-vae-score 0.812 (0.790 to 0.830) \N{EN DASH}" in tree.text
+    assert "factor-vae-score 73 % of 0.310 to 1.000 \N{EN DASH}" in tree.text
+    assert "No setting of training." in tree.text
+
+
+def test_a_comparison_says_what_sets_runs_apart_and_names_those_of_one_title(subject, tmp_path):
+    training = {**subject.settings["training"], "seed": 3, "threads": 9}
+    other = replace(subject, name="disc-1", settings={**subject.settings, "training": training})
+    tree = Tree(write([subject, other], tmp_path / "r.html").read_text("utf-8"))
+    title = subject.title
+    assert f"setting {title} (disc-0) {title} (disc-1) training.seed 0 3" in tree.text
+    apart = tree.text.partition("What sets them apart")[2].partition("together all latents")[0]
+    assert "threads" not in apart
+
+
+def test_many_differences_are_folded(subject):
+    other = replace(subject, settings={**subject.settings, "net": {f"setting-{k}": k for k in range(20)}})
+    shown = page.render([subject, other], 1.0, moving=False)
+    assert "<summary>22 settings</summary>" in shown
+
+
+def test_scores_in_training_are_drawn_where_a_run_has_them(subject):
+    assert "Scores while it was trained" not in page.render([subject], 1.0, moving=False)
+    scored = replace(subject)
+    scored.log = [{**line, "images": 64 * line["step"]} for line in subject.log]
+    scored.progress = [
+        {"step": s, "images": 64 * s, "seconds": 9.0, "scoring_seconds": 1.0, "mig": {"value": 0.2, "interval": None}}
+        for s in (1000, 2000)
+    ]
+    shown = Tree(page.render([scored], 1.0, moving=False))
+    assert "Scores while it was trained" in shown.text
+    assert any("scoring took 2.0 s of 9.0 s" in image["alt"] for image in shown.all("img"))
+    both = Tree(page.render([scored, scored], 1.0, moving=False)).text
+    assert "Scores while they were trained" in both
+    assert "How much is told and how much is lost" not in both  # these cannot be fitted
+
+
+def test_runs_that_can_be_fitted_are_compared_by_rate_and_distortion(subject):
+    fitted = replace(subject)
+    fitted.fit = lambda n=5000: {"distortion": 24.0, "rate": 8.0}
+    shown = Tree(page.render([fitted, fitted], 1.0, moving=False))
+    assert "How much is told and how much is lost" in shown.text
+    assert any("disc-0: 8.0 and 24.0" in image["alt"] for image in shown.all("img"))
 
 
 def noisy(subject):

@@ -18,14 +18,22 @@ from unweave.types import Score
 from unweave.views import Picture, Subject, draw
 from unweave.views.base import DEAD, write_file
 from unweave.views.columns import column_sentences
+from unweave.views.compared import BOOKKEEPING
 
 LIMIT = 5_000_000  # bytes of the whole page
 MOVING_LIMIT = 1_500_000  # bytes of one animation; one that cannot be made that small is left out
 MOST = 60  # rows and columns of a folded table
+FEW = 12  # rows of a table that is not folded
 MARKS = {True: "", False: "Look here: ", None: ""}
 DASH = "\N{EN DASH}"
 # No script, no frame, nothing from anywhere: only what is written into the page itself.
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+PROGRESS = (
+    "progress",
+    "Scores while it was trained",
+    "What the model would have got, had training ended there, with the 95 % interval of each score over its draws; "
+    "below the time that the scores took.",
+)
 SECTIONS = (
     (
         "reconstructions",
@@ -46,6 +54,7 @@ SECTIONS = (
         "The loss, the terms it is the weighted sum of, each in its own unit and scale, and how much each "
         "latent came to carry.",
     ),
+    PROGRESS,
     (
         "mutual-information",
         "Which latent knows which factor",
@@ -54,6 +63,22 @@ SECTIONS = (
     ),
 )
 
+DRAWN_AS_VECTORS = ("curves", "progress", "rate-distortion", "mutual-information")
+# Of several runs together.
+TOGETHER = (
+    (
+        "rate-distortion",
+        "How much is told and how much is lost",
+        "Each point is a run. Further left its codes tell less of an image, further down less of the image is lost. "
+        "Along a grey line the sum of both, the negative ELBO, is the same.",
+    ),
+    (
+        "progress",
+        "Scores while they were trained",
+        "Runs that differ in their seed alone make one line with the 95 % interval of their mean; a run by itself has "
+        "the interval of each score instead.",
+    ),
+)
 IMAGES_ONLY = ("reconstructions", "traversal")
 COLUMNS = (
     "columns",
@@ -86,8 +111,10 @@ def render(subjects: Sequence[Subject], scale: float = 2.0, *, moving: bool = Tr
     style = files("unweave.reports").joinpath("page.css").read_text("utf-8")
     parts: list[str] = []
     if not only:
-        links = [f'<li><a href="#run-{k}">{escape(s.title)}</a></li>' for k, s in enumerate(subjects, 1)]
+        links = [f'<li><a href="#run-{k}">{escape(title)}</a></li>' for k, title in enumerate(_titles(subjects), 1)]
         parts += [f'<nav aria-label="Runs"><ul>{"".join(links)}</ul></nav>', _side_by_side(subjects)]
+        parts += [_together(name, heading, caption, subjects) for name, heading, caption in TOGETHER]
+        parts.append(_apart(subjects))
     for number, subject in enumerate(subjects, 1):
         parts.append(_run(subject, number, scale, moving=moving, only=only))
     return (
@@ -104,6 +131,7 @@ def _run(subject: Subject, number: int, scale: float, *, moving: bool, only: boo
     parts = [f'<p class="lead">{escape(_summary(subject))}</p>', _facts(subject)]
     moves = column_sentences(subject)
     shown = [each for each in SECTIONS if not moves or each[0] not in IMAGES_ONLY]
+    shown = [each for each in shown if each is not PROGRESS or getattr(subject, "progress", ())]
     for name, heading, caption in [COLUMNS, *shown] if moves else shown:
         parts.append(_section(heading, level, _pictures(name, subject, caption, scale, moving=moving)))
     parts.append(_section("Scores", level, _scores(subject)))
@@ -166,12 +194,25 @@ def _pictures(name: str, subject: Subject, caption: str, scale: float, *, moving
     except InputError as missing:
         return f'<p class="soft">Not drawn: {escape(str(missing))}.</p>\n'
     # On a phone pictures shrink until their words would be too small to read; then the box scrolls.
-    if name in ("curves", "mutual-information"):
+    if name in DRAWN_AS_VECTORS:
         shown = _image(picture, "image/svg+xml", picture.svg(), smallest=0.6)
     else:
         shown = _image(picture, "image/png", picture.png(scale), smallest=0.45)
-    text = f'<figure><figcaption>{escape(caption)}</figcaption><div class="box card">{shown}</div></figure>\n'
-    return text + (_moving(picture) if moving and picture.animation else "")
+    return _figure(shown, caption) + (_moving(picture) if moving and picture.animation else "")
+
+
+def _figure(shown: str, caption: str) -> str:
+    return f'<figure><figcaption>{escape(caption)}</figcaption><div class="box card">{shown}</div></figure>\n'
+
+
+def _together(name: str, heading: str, caption: str, subjects: Sequence[Subject]) -> str:
+    """One figure of all runs, or nothing where some lack what it needs."""
+    try:
+        picture = draw(name, subjects)
+    except InputError:
+        return ""
+    shown = _image(picture, "image/svg+xml", picture.svg(), smallest=0.6)
+    return _section(heading, 2, _figure(shown, caption))
 
 
 def _image(picture: Picture, kind: str, data: bytes, smallest: float) -> str:
@@ -281,9 +322,38 @@ def _words(name: str) -> str:
 def _side_by_side(subjects: Sequence[Subject]) -> str:
     names = list(dict.fromkeys(name for subject in subjects for name in subject.scores))
     rows = [[name, *(_with_interval(subject.scores.get(name)) for subject in subjects)] for name in names]
-    heads = ["metric", *(subject.title for subject in subjects)]
+    heads = ["metric", *_titles(subjects)]
     body = _table("Value and 95 % interval", heads, rows) if rows else '<p class="soft">Not scored yet.</p>'
+    shares = [[name, *(_share(subject.scores.get(name)) for subject in subjects)] for name in names]
+    known = [row for row in shares if set(row[1:]) != {DASH}]
+    body += _table("The way from noise (0 %) to the true factors (100 %)", heads, known) if known else ""
     return _section("Scores side by side", 2, body)
+
+
+def _apart(subjects: Sequence[Subject]) -> str:
+    """The settings that the runs do not share."""
+    tables = [dict(_flat(subject.settings)) for subject in subjects]
+    told = (name for table in tables for name in table if name.removeprefix("training.") not in BOOKKEEPING)
+    names = list(dict.fromkeys(told))
+    rows = [[name, *(table.get(name, DASH) for table in tables)] for name in names]
+    unlike = [row for row in rows if len(set(row[1:])) > 1]
+    shown = _table("Settings", ["setting", *_titles(subjects)], unlike)
+    body = shown if len(unlike) <= FEW else _details(f"{len(unlike)} settings", [shown])
+    return _section("What sets them apart", 2, body if unlike else '<p class="soft">No setting of training.</p>')
+
+
+def _titles(subjects: Sequence[Subject]) -> list[str]:
+    """Titles, with the run's name where several have the same."""
+    titles = [subject.title for subject in subjects]
+    return [t if titles.count(t) == 1 else f"{t} ({s.name})" for t, s in zip(titles, subjects, strict=True)]
+
+
+def _share(score: Score | None) -> str:
+    """How far a score is from what noise gets to what the true factors get."""
+    if score is None or score.floor is None or score.ceiling is None or score.ceiling == score.floor:
+        return DASH
+    share = 100 * (score.value - score.floor) / (score.ceiling - score.floor)
+    return f"{share:.0f} % of {_number(score.floor)} to {_number(score.ceiling)}" if math.isfinite(share) else DASH
 
 
 def _with_interval(score: Score | None) -> str:

@@ -195,7 +195,9 @@ class AggregatePosterior:
         seen = cloud.density(line)
         darkest = np.percentile(seen[seen > 1e-3 * seen.max()], CLIP)
         box = (-reach, reach, -reach, reach)
-        axes.imshow(seen, origin="lower", extent=box, cmap=style.shades(), vmin=0, vmax=darkest, interpolation="bilinear")
+        axes.imshow(
+            seen, origin="lower", extent=box, cmap=style.shades(), vmin=0, vmax=darkest, interpolation="bilinear"
+        )
         if (prior := cloud.prior_density(line)) is not None:
             levels = enclosing(prior, MASSES)
             axes.contour(line, line, prior, levels=levels, colors=style.ACCENT, linewidths=0.7)

@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from unweave import checks, settings
+from unweave import checks, notebook, settings
 from unweave.data.cache import write_atomic
 from unweave.errors import InputError
 from unweave.registry import figures
@@ -215,6 +215,9 @@ class Picture:
     def _repr_png_(self) -> bytes:
         return self.png()
 
+    def _repr_html_(self) -> str:
+        return notebook.image(self.png(), *self.size, self.alt)
+
     def _matplotlib(self, form: str, scale: float = 1.0) -> bytes:
         # Without dates the same picture has the same bytes.
         undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": None}
@@ -238,8 +241,8 @@ class View(Protocol):
 def draw(name: str, subject: Subject | Sequence[Subject], given: Mapping[str, object] | None = None) -> Picture:
     """Draw the registered figure `name` of a subject, or of several where it takes them, with settings by name.
 
-    Besides its own settings every figure takes `theme`, "light" (the default) or "dark". An unknown figure or setting, several subjects for a figure of one, or a subject that lacks what the figure needs
-    raises InputError.
+    Besides its own settings every figure takes `theme`, "light" (the default) or "dark". An unknown figure or setting,
+    several subjects for a figure of one, or a subject that lacks what the figure needs raises InputError.
     """
     kind = figures.get(name)
     own = dict(given or {})

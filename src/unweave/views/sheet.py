@@ -26,8 +26,8 @@ class Sheet:
     """Rows of tiles (h, w, 3) in [0, 1], all of one size; a row may be shorter than the others.
 
     `labels` stand left of the rows, `foot` holds words under the sheet by position (0.5 is the middle of the
-    first column) and `unit` says left of them what they are. `faint` rows are greyed, rows in `breaks` have room below, those in `heads` words above, tiles in
-    `framed` (row, column) an outline.
+    first column) and `unit` says left of them what they are. `faint` rows are greyed, rows in `breaks` have room below,
+    those in `heads` words above, tiles in `framed` (row, column) an outline.
     """
 
     rows: Sequence[np.ndarray]

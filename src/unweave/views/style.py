@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import matplotlib.style
+import numpy as np
 from cycler import cycler
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import Colormap, LinearSegmentedColormap, to_rgb
@@ -25,7 +26,7 @@ COLUMN = 3.3  # inches, a paper's column
 
 @dataclass(frozen=True)
 class Theme:
-    """Colours by use; `colours` tell apart, `accent` points out, `shades` and `poles` are colour maps from and around 0."""
+    """Colours by use; `shades` and `poles` make the colour maps that begin at 0 and that have 0 in the middle."""
 
     paper: str
     ink: str
@@ -50,8 +51,8 @@ THEMES = {
     "dark": Theme(
         paper="#16181b", ink="#ececec", grey="#9aa0a6", faint="#63686e", pale="#34383d",
         colours=("#56B4E9", "#E69F00", "#009E73", "#CC79A7", "#F0E442", "#D55E00", "#ffffff"), accent="#E69F00",
-        shades=("#16181b", "#0d4a73", "#56B4E9", "#e3f3fd"), poles=("#c3b1f0", "#5b4a9c", "#16181b", "#a35c10", "#fdc074"),
-        on_shade="#16181b",
+        shades=("#16181b", "#0d4a73", "#56B4E9", "#e3f3fd"),
+        poles=("#c3b1f0", "#5b4a9c", "#16181b", "#a35c10", "#fdc074"), on_shade="#16181b",
     ),
 }  # fmt: skip
 _theme: ContextVar[str] = ContextVar("theme", default="light")
@@ -85,7 +86,7 @@ def theme() -> str:
 
 
 @contextmanager
-def themed(name: str) -> Iterator[None]:
+def themed(name: str) -> Generator[None]:
     """Draw in the theme of this name, "light" or "dark", inside `with`; another name raises InputError.
 
     >>> with themed("dark"):
@@ -108,6 +109,12 @@ def shades() -> Colormap:
 def poles() -> Colormap:
     """Purple below, the paper's colour in the middle, orange above."""
     return _map(THEMES[_theme.get()].poles)
+
+
+def ramp() -> Colormap:
+    """Ordered values, all of them seen on the paper: viridis without the end that is nearest to it."""
+    low, high = (0.0, 0.93) if _theme.get() == "light" else (0.22, 1.0)
+    return LinearSegmentedColormap.from_list("", matplotlib.colormaps["viridis"](np.linspace(low, high, 64)))
 
 
 def _map(colours: tuple[str, ...]) -> Colormap:
