@@ -36,9 +36,7 @@ def test_the_example_names_its_damaged_file_and_trains_without_it(pictures, tmp_
     words = ["train", "beta-vae", "--data", f"folder:{pictures}", *TINY, "--out", str(tmp_path / "run")]
     assert main(words) == 2
     said = capsys.readouterr().err
-    assert (
-        "got 1 of 40 that cannot be: second/0003.png (image file is truncated); --skip-bad leaves it out" in said
-    )
+    assert "got 1 of 40 that cannot be: second/0003.png (image file is truncated); --skip-bad leaves it out" in said
     assert said.count("\n") == 1
     assert not (tmp_path / "run").exists()
     assert main([*words, "--skip-bad"]) == 0

@@ -22,6 +22,7 @@ def _options(figure: str | None, *, many: bool = False) -> Options:
             "file to write; its ending chooses the form [figures/NAME.png in the (first) run's folder]",
             "Picture",
         ),
+        option("theme", "light or dark [light]", "Picture"),
     ]
     return options + (options_of(registry.figures.get(figure), f"Settings of {figure}") if figure else [])
 
