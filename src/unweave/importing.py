@@ -128,8 +128,8 @@ def read_state(path: Path) -> dict[str, Tensor]:
             "never loaded, or is none of torch's"
         ) from None
     except (RuntimeError, OSError, EOFError, ValueError, KeyError, AttributeError, TypeError, IndexError) as wrong:
-        reason = str(wrong).strip().split("\n")[0] or type(wrong).__name__
-        raise InputError(f"file must be one that torch.save wrote, got {path}: {reason}") from None
+        reason = str(wrong).strip().split("\n")[0] if isinstance(wrong, (RuntimeError, OSError)) else ""
+        raise InputError(f"file must be one that torch.save wrote, got {path}{reason and ': '}{reason}") from None
     if not isinstance(loaded, Mapping) or not loaded:
         raise InputError(f"file must hold tensors by name, got {path}, which holds {type(loaded).__name__}")
     state: dict[str, Tensor] = {}

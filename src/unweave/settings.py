@@ -71,7 +71,10 @@ def convert(value: object, setting: Setting, name: str) -> Any:
     try:
         return _adapter(setting.type).validate_python(value)
     except ValidationError as wrong:
-        rule = wrong.errors()[0]["msg"].removeprefix("Input should be ").removesuffix(" instance")
+        first = wrong.errors()[0]
+        rule = first["msg"].removeprefix("Input should be ").removesuffix(" instance")
+        if first["type"] == "missing":  # fewer values than a tuple of that length has
+            rule = f"{len(get_args(setting.type))} values"
         raise InputError(f"{name} must be {rule}, got {value!r}") from None
 
 

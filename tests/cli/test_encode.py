@@ -76,7 +76,7 @@ def test_samples_as_picture_and_as_arrays(finished, tmp_path, capsys):
         ("encode RUN --out OUT/c.csv --data OUT/no.npy", "existing file"),
         ("encode RUN --out OUT/c.csv --data dsprites --data.size 5", "size"),
         ("sample RUN --n 0 --out OUT/s.npz", "n must be 1 or more, got 0"),
-        ("sample RUN --n 0 --out OUT/s.png", "1 or more, got 0"),
+        ("sample RUN --n 0 --out OUT/s.png", "n must be 1 or more, got 0"),
         ("sample RUN --n 4 --seed x", "seed must be a whole number, got 'x'"),
         ("sample RUN --columns 2 --out OUT/s.npz", "columns are those of a picture"),
         ("sample RUN --out OUT/s.jpg", "out must end in"),

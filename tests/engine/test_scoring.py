@@ -1,7 +1,6 @@
 import json
 
 import pytest
-import torch
 
 from unweave.engine import Spec
 from unweave.engine.scoring import read_scores
@@ -87,4 +86,20 @@ def test_metrics_that_are_unknown_or_do_not_apply_are_refused(tmp_path):
     spec = Spec.make("vae", data="pinwheel", steps=4, latents=2, score_every=2, score_metrics=("mig",), batch=8)
     with pytest.raises(InputError, match="score_metrics cannot have mig of this run"):
         train(spec, tmp_path / "run")
-    assert torch.get_num_threads() >= 1
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_is_refused_after_a_look_at_the_data_costs_no_finished_run(tmp_path):
+    settings = {"data": "pinwheel", "steps": 4, "latents": 2, "batch": 8}
+    run = train(Spec.make("vae", **settings), tmp_path / "run")
+    before = {path.name: path.read_bytes() for path in run.iterdir() if path.is_file()}
+    with pytest.raises(InputError, match="score_metrics cannot have mig"):
+        train(Spec.make("vae", **settings, score_every=2, score_metrics=("mig",)), run, overwrite=True)
+    assert {path.name: path.read_bytes() for path in run.iterdir() if path.is_file()} == before
+
+
+def test_data_that_are_not_there_leave_no_folder_behind(tmp_path, monkeypatch):
+    monkeypatch.setenv("UNWEAVE_CACHE", str(tmp_path / "cache"))
+    with pytest.raises(InputError, match="mnist needs the file"):
+        train(Spec.make("vae", data="mnist", net="conv", steps=4), tmp_path / "run")
+    assert not (tmp_path / "run").exists()

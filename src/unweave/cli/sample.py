@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from unweave import checks
 from unweave.cli.encode import opened, whole
 from unweave.cli.options import argument, option
 from unweave.cli.options import signed as with_options
@@ -37,6 +38,7 @@ def _sample(words: tuple[str, ...], given: dict[str, Any]) -> None:
 
     n, seed = whole(given.get("n"), "n", 64), whole(given.get("seed"), "seed", 0)
     out = Path(given.get("out", Path(words[0], "figures", "samples.png")))
+    checks.at_least(1, n=n)
     source = opened(words[0])
     if out.suffix.lower() != ARRAYS:
         print(Samples(n, whole(given.get("columns"), "columns", 8), seed)(source).save(out))

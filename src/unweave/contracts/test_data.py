@@ -39,8 +39,9 @@ def data(request):
 
 
 @pytest.mark.parametrize("name", ABSENT)
-def test_absent_sets_are_named(name):
-    pytest.skip(f"{name} is not on this machine, and tests download nothing; its parser is tested on small files")
+def test_a_set_that_is_absent_says_which_file_it_needs(name):
+    with pytest.raises(InputError, match=f"{name} needs the file"):
+        opened(name).images(np.array([0]))
 
 
 @pytest.fixture

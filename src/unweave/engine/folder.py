@@ -97,13 +97,32 @@ def clear(path: Path) -> None:
         file.unlink()
 
 
-def prepare(path: Path, *, resume: bool, overwrite: bool) -> bool:
-    """Make sure that a run may be written to `path`; True if there is one to go on with.
+def check(path: Path, *, resume: bool, overwrite: bool) -> None:
+    """Make sure that a run may be written to `path`, without touching it.
 
     A folder with a finished run, an unfinished one or anything else in it is refused unless asked for.
     """
     if path.exists() and not path.is_dir():
         raise InputError(f"out must be a folder, got {path}, which is a file")
+    if resume:
+        if not is_run(path):
+            raise InputError(f"resume needs a run to go on with; {path} holds none")
+    elif overwrite:
+        return
+    elif (path / DONE).exists():
+        raise InputError(f"{path} holds a finished run; choose another --out, or --overwrite to replace it")
+    elif is_run(path):
+        raise InputError(f"{path} holds an unfinished run; --resume goes on with it, --overwrite starts again")
+    elif path.is_dir() and any(path.iterdir()):
+        raise InputError(f"{path} holds other files; choose another --out, or --overwrite to write beside them")
+
+
+def prepare(path: Path, *, resume: bool, overwrite: bool) -> None:
+    """Make the folder of a run and see that it can be written to; with `overwrite` what a run wrote there goes.
+
+    Refuses what `check` refuses. Call it last, when nothing else can be wrong any more.
+    """
+    check(path, resume=resume, overwrite=overwrite)
     try:
         path.mkdir(parents=True, exist_ok=True)
         probe = path / ".writable"
@@ -111,16 +130,5 @@ def prepare(path: Path, *, resume: bool, overwrite: bool) -> bool:
         probe.unlink()
     except OSError as wrong:
         raise InputError(f"out must be a folder that can be written to, got {path}: {wrong.strerror}") from None
-    if resume:
-        if not is_run(path):
-            raise InputError(f"resume needs a run to go on with; {path} holds none")
-        return True
-    if overwrite:
+    if overwrite and not resume:
         clear(path)
-    elif (path / DONE).exists():
-        raise InputError(f"{path} holds a finished run; choose another --out, or --overwrite to replace it")
-    elif is_run(path):
-        raise InputError(f"{path} holds an unfinished run; --resume goes on with it, --overwrite starts again")
-    elif any(path.iterdir()):
-        raise InputError(f"{path} holds other files; choose another --out, or --overwrite to write beside them")
-    return False

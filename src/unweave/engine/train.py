@@ -193,15 +193,21 @@ def _wants_compile(training: Training, device: torch.device) -> bool:
 
 
 def steps_in(spec: Spec, seconds: float, timed: int = 40) -> int:
-    """How many steps of `spec` this machine does in about `seconds`, by timing a few of them; at least 1."""
+    """How many steps of `spec` this machine does in about `seconds`, by timing a few of them; at least 1.
+
+    The fastest of five stretches counts: other programs slow some of them down, and nothing makes one too fast.
+    """
     loop = Loop(spec)
     loop.state.vae.train()
     for _ in range(20):  # the first ones are slow: pages, caches and threads are still cold
         loop.step()
-    began = time.perf_counter()
-    for _ in range(timed):
-        loop.step()
-    return max(1, int(seconds * timed / (time.perf_counter() - began)))
+    length, fastest = max(1, timed // 5), math.inf
+    for _ in range(5):
+        began = time.perf_counter()
+        for _ in range(length):
+            loop.step()
+        fastest = min(fastest, time.perf_counter() - began)
+    return max(1, int(seconds * length / fastest))
 
 
 def train(
@@ -226,7 +232,8 @@ def train(
         for watcher in watchers:
             watcher.said(sentence)
 
-    if folder.prepare(out, resume=resume, overwrite=overwrite) and (out / folder.DONE).exists():
+    folder.check(out, resume=resume, overwrite=overwrite)
+    if resume and (out / folder.DONE).exists():
         say(f"{out} is finished; nothing to do")
         return out
     threads = spec.training.threads or torch.get_num_threads()
@@ -238,6 +245,7 @@ def train(
     state.vae.train()
     if spec.training.score_every:
         check_metrics(state.vae, loop.data, metrics_named(spec.training.score_metrics))
+    folder.prepare(out, resume=resume, overwrite=overwrite)  # now that data and settings are known to do
     if resume:
         checkpoint.read_newest(out, state, say)
     else:

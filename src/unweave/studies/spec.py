@@ -221,6 +221,8 @@ def load(text: str) -> Any:
         return yaml.load(text, Loader=_loader())  # a safe loader with fewer powers
     except yaml.YAMLError as wrong:
         raise InputError(f"the study file is not YAML: {' '.join(str(wrong).split())}") from None
+    except InputError:
+        raise
     except (RecursionError, ValueError) as wrong:
         raise InputError(f"the study file cannot be read: {type(wrong).__name__}, {wrong}") from None
 
