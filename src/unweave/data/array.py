@@ -14,11 +14,9 @@ import torch
 from torch import Tensor
 
 from unweave import checks
-from unweave.data.base import ImageData
 from unweave.data.containers import SUFFIXES, Held, listed, opened
 from unweave.data.factors_csv import FactorTable
-from unweave.data.own import FINEST, LIMIT, Survey, digest, existing, few, numeric, remembered, unchanged
-from unweave.data.stored import settings_only
+from unweave.data.own import FINEST, LIMIT, OwnFile, Survey, digest, existing, few, numeric, remembered, unchanged
 from unweave.errors import InputError
 
 BESIDE = ("labels", "factors")  # arrays that tell about the rows and are none of the data
@@ -30,7 +28,7 @@ FOUND = "(found in the data)"
 
 
 @dataclass(frozen=True)
-class Array(ImageData):
+class Array(OwnFile):
     """Images (n, H, W), (n, H, W, C) or (n, C, H, W), or vectors (n, K), which become pictures (1, 1, K) of one row.
 
     Images are brought into [0, 1] by `scale`: whole numbers are divided by the largest one of their kind (255; 65,535,
@@ -219,28 +217,6 @@ class Array(ImageData):
             "gaussian; --likelihood gaussian takes them as they are, standardised; --data.scale dtype is for pixels"
         )
 
-    @property
-    def classes(self) -> tuple[str, ...]:  # pyright: ignore
-        """Names of the labels."""
-        return self._known.names
-
-    @property
-    def account(self) -> tuple[str, ...]:
-        """Rows, shape and kind of numbers; then how they are scaled and what that means."""
-        return self._known.notes
-
-    @property
-    def at_hand(self) -> bool:
-        """Whether the file is there."""
-        return Path(self.path).is_file()
-
-    def __len__(self) -> int:
-        return self._known.rows
-
-    @cached_property
-    def _known(self) -> Array:
-        return self if self.content is not None else self.resolved()
-
     @cached_property
     def raw(self) -> np.ndarray:
         """The array as it is in the file, read-only."""
@@ -282,10 +258,6 @@ class Array(ImageData):
         if x.ndim == 4 and known.order == "nhwc":
             return x.permute(0, 3, 1, 2).contiguous()
         return x.reshape(len(x), *self.image_shape)
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Only the settings travel to another process."""
-        return settings_only(self)
 
 
 def _is_vector(shape: tuple[int, ...]) -> bool:

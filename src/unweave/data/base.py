@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Protocol
 
@@ -84,6 +84,10 @@ class ImageData(ABC):
 
     @abstractmethod
     def __len__(self) -> int: ...
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Only the settings travel to another process or into a copy, not what was made of them."""
+        return {each.name: getattr(self, each.name) for each in fields(self)} if is_dataclass(self) else vars(self)
 
     @abstractmethod
     def images(self, indices: np.ndarray) -> Tensor:

@@ -6,10 +6,10 @@ import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import IO, Annotated, Any
+from typing import IO, Annotated
 
 import numpy as np
 import torch
@@ -208,10 +208,6 @@ class DSprites(FactorData):
             raise InputError("hold must be packed where a file is given (its images lie compressed), got lazy")
         if self.file is not None and not Path(self.file).is_file():
             raise InputError(f"file must be the official dSprites npz, got {self.file}, which is not a file")
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Only the settings travel to another process; images are mapped or drawn there."""
-        return {each.name: getattr(self, each.name) for each in fields(self)}
 
     @cached_property
     def image_shape(self) -> tuple[int, int, int]:  # pyright: ignore

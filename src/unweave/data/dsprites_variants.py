@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -14,7 +14,6 @@ from torch import Tensor
 from unweave import checks
 from unweave.data.base import FactorData
 from unweave.data.dsprites import FACTORS, DSprites
-from unweave.data.stored import settings_only
 from unweave.seeds import derive
 
 _STEP, _MIX = 0x9E3779B97F4A7C15, (0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
@@ -58,10 +57,6 @@ class Variant(FactorData):
     def __post_init__(self) -> None:
         checks.one_of(("packed", "lazy"), hold=self.hold)
         checks.nonnegative(seed=self.seed)
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Only the settings travel to another process."""
-        return settings_only(self)
 
     @cached_property
     def _sprites(self) -> DSprites:

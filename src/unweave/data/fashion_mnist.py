@@ -15,7 +15,6 @@ from unweave import checks
 from unweave.data.base import ImageData
 from unweave.data.download import Remote, Source
 from unweave.data.idx import content_of, enlarged, parse_idx
-from unweave.data.stored import settings_only
 from unweave.errors import InputError
 
 _HOME = "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/"
@@ -150,10 +149,6 @@ class FashionMNIST(ImageData):
     def images(self, indices: np.ndarray) -> Tensor:
         """The pictures with these numbers, float32 (n, 1, size, size)."""
         return enlarged(self.raw[self.checked_indices(indices)], self.size).clamp(self.clamp, 1 - self.clamp)
-
-    def __getstate__(self) -> dict[str, object]:
-        """Only the settings travel to another process."""
-        return settings_only(self)
 
     def _content(self, kind: str) -> bytes:
         """What the file of this part and kind unpacks to."""

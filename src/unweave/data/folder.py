@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
 from pathlib import Path
@@ -83,10 +83,6 @@ class Folder(ImageData):
                 checks.finite(**{name: value})
         if self.low is not None and self.high is not None and self.low >= self.high:
             raise InputError(f"high must be more than low, got {self.high:g} and {self.low:g}")
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Only the settings travel to another process, which maps the pictures for itself."""
-        return {each.name: getattr(self, each.name) for each in fields(self)}
 
     @cached_property
     def _stock(self) -> Stock:

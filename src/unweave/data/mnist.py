@@ -13,7 +13,6 @@ from unweave import checks
 from unweave.data.base import ImageData
 from unweave.data.download import Remote, Source
 from unweave.data.idx import content_of, enlarged, parse_idx
-from unweave.data.stored import settings_only
 from unweave.errors import InputError
 
 _HOME = "https://storage.googleapis.com/cvdf-datasets/mnist/"
@@ -115,7 +114,3 @@ class MNIST(ImageData):
     def images(self, indices: np.ndarray) -> Tensor:
         """The pictures with these numbers, float32 (n, 1, size, size)."""
         return enlarged(self.raw[self.checked_indices(indices)], self.size)
-
-    def __getstate__(self) -> dict[str, object]:
-        """Only the settings travel to another process."""
-        return settings_only(self)

@@ -8,12 +8,14 @@ import json
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from math import prod
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
+from unweave.data.base import ImageData
 from unweave.data.cache import cached, write_atomic
 from unweave.errors import InputError
 from unweave.settings import build, plain, short_hash
@@ -111,6 +113,38 @@ def blocks(array: np.ndarray) -> Iterator[np.ndarray]:
     rows = max(1, BLOCK // max(1, prod(array.shape[1:]) * array.dtype.itemsize))
     for at in range(0, len(array), rows):
         yield array[at : at + rows]
+
+
+class OwnFile(ImageData):
+    """What data in a file of the user's own share, once `resolved` has written into their settings what was found."""
+
+    path: str
+    content: str | None
+    rows: int
+    names: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    @cached_property
+    def _known(self) -> Any:  # of the class itself, which type checkers cannot be told here
+        return self if self.content is not None else self.resolved()
+
+    def __len__(self) -> int:
+        return self._known.rows
+
+    @property
+    def classes(self) -> tuple[str, ...]:  # pyright: ignore
+        """Names of the labels."""
+        return self._known.names
+
+    @property
+    def account(self) -> tuple[str, ...]:
+        """What was read; then what was assumed of it."""
+        return self._known.notes
+
+    @property
+    def at_hand(self) -> bool:
+        """Whether the file is there."""
+        return Path(self.path).is_file()
 
 
 @dataclass(frozen=True)

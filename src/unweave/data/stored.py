@@ -9,11 +9,9 @@ import sys
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import fields
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -52,10 +50,6 @@ class StoredImages(ImageData):
         """The images with these numbers, float32 (n, C, H, W) in [0, 1]."""
         return pixels(self.stored[self.checked_indices(indices)])
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Only the settings travel to another process; the array is mapped there."""
-        return settings_only(self)
-
 
 class StoredFactors(FactorData):
     """Images of known factors out of `stored`."""
@@ -68,15 +62,6 @@ class StoredFactors(FactorData):
     def render(self, factors: np.ndarray) -> Tensor:
         """Images of these factor values, (n, K) integers -> float32 (n, C, H, W) in [0, 1]."""
         return pixels(self.stored[self.index(factors)])
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Only the settings travel to another process; the array is mapped there."""
-        return settings_only(self)
-
-
-def settings_only(data: Any) -> dict[str, Any]:
-    """The settings of a data set, without what it has made of them."""
-    return {each.name: getattr(data, each.name) for each in fields(data)}
 
 
 def identity(path: Path) -> str:

@@ -16,10 +16,8 @@ from torch import Tensor
 
 from unweave import checks
 from unweave.data import cache
-from unweave.data.base import ImageData
 from unweave.data.cells import SEPARATORS, Cells, Reader, Separator, parquet_file, separator_of, text_file, text_of
-from unweave.data.own import FINEST, LARGEST, LIMIT, digest, existing, few, remembered, unchanged
-from unweave.data.stored import settings_only
+from unweave.data.own import FINEST, LARGEST, LIMIT, OwnFile, digest, existing, few, remembered, unchanged
 from unweave.errors import InputError
 from unweave.settings import short_hash
 
@@ -32,7 +30,7 @@ FLOAT32 = np.dtype(np.float32)
 
 
 @dataclass(frozen=True)
-class Table(ImageData):
+class Table(OwnFile):
     r"""Rows of a table as vectors (1, 1, K): first its numeric columns, then its categories, one number a level.
 
     A column is numeric if its cells are numbers, and categorical if they are texts, truth values, or named in
@@ -225,28 +223,6 @@ class Table(ImageData):
         )
 
     @property
-    def classes(self) -> tuple[str, ...]:  # pyright: ignore
-        """Names of the labels."""
-        return self._known.names
-
-    @property
-    def account(self) -> tuple[str, ...]:
-        """Rows and columns; then what was assumed."""
-        return self._known.notes
-
-    @property
-    def at_hand(self) -> bool:
-        """Whether the file is there."""
-        return Path(self.path).is_file()
-
-    def __len__(self) -> int:
-        return self._known.rows
-
-    @cached_property
-    def _known(self) -> Table:
-        return self if self.content is not None else self.resolved()
-
-    @property
     def _entry(self) -> str:
         """What the cache calls this reading of this file."""
         known = self._known
@@ -313,10 +289,6 @@ class Table(ImageData):
     def images(self, indices: np.ndarray) -> Tensor:
         """The rows with these numbers, float32 (n, 1, 1, K)."""
         return torch.from_numpy(self.raw[self.checked_indices(indices)])[:, None, None]
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Only the settings travel to another process."""
-        return settings_only(self)
 
 
 @dataclass
