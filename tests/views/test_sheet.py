@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from unweave.errors import InputError
 from unweave.views.base import Picture
 from unweave.views.sheet import BREAK, EDGE, GAP, HEAD, Sheet
 
@@ -71,3 +72,10 @@ def test_frames_differ_only_in_their_tiles(sheet):
     height, width = sheet.extent
     inside = apart[EDGE : EDGE + height, sheet.left : sheet.left + width]
     assert inside.sum() == apart.sum() > 0.9 * 6 * 64 * 64
+
+
+def test_rows_of_a_table_are_no_images():
+    with pytest.raises(
+        InputError, match="needs images of several rows of pixels, got rows of 7 numbers; the figure co"
+    ):
+        Sheet([np.zeros((2, 1, 7, 3))], ["row"])

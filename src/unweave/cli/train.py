@@ -69,4 +69,5 @@ def _run(words: tuple[str, ...], given: dict[str, Any]) -> None:
     given.pop("plugin", None)
     run = run_training(words[0], **given)
     at = run.path
-    print(f"{run.title}: done in {at}; next: unweave evaluate {at}, unweave traverse {at}, unweave report {at}")
+    shown = "draw columns" if run.data.image_shape[:2] == (1, 1) else "traverse"
+    print(f"{run.title}: done in {at}; next: unweave evaluate {at}, unweave {shown} {at}, unweave report {at}")

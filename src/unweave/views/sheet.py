@@ -11,6 +11,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.patches import Rectangle
 
+from unweave.errors import InputError
 from unweave.views import style
 
 if TYPE_CHECKING:
@@ -27,7 +28,8 @@ class Sheet:
 
     `labels` stand left of the rows, `foot` holds words under the sheet by position (0.5 is the middle of the
     first column) and `unit` says left of them what they are. `faint` rows are greyed, rows in `breaks` have room below,
-    those in `heads` words above, tiles in `framed` (row, column) an outline.
+    those in `heads` words above, tiles in `framed` (row, column) an outline. Rows of a table are no images and raise
+    InputError.
     """
 
     rows: Sequence[np.ndarray]
@@ -38,6 +40,14 @@ class Sheet:
     framed: Sequence[tuple[int, int]] = ()
     heads: Mapping[int, str] = field(default_factory=dict[int, str])
     unit: str = ""
+
+    def __post_init__(self) -> None:
+        height, width = self.rows[0].shape[1:3]
+        if height == 1 < width:
+            raise InputError(
+                f"a sheet of images needs images of several rows of pixels, got rows of {width} numbers; "
+                "the figure columns shows which of them move with each latent"
+            )
 
     @property
     def zoom(self) -> int:
