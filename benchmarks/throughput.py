@@ -1,12 +1,15 @@
 """Images per second of training: plain torch, each of our changes on top of it, the engine, and the wall.
 
-Run `python benchmarks/throughput.py [--threads 2] [--steps 30] [--rounds 5]`. All variants take turns in one process
-and each figure is the median over all steps of all rounds, so ratios hold when the machine's speed drifts. The wall is
-the net's own arithmetic (counted, not guessed) at the speed of a large matrix product. `--processes` adds two processes
-of one thread each, which need the machine to themselves.
+Run `python benchmarks/throughput.py [--threads 2] [--steps 30] [--rounds 5]`. All variants take turns and each figure
+is the median over all steps of all rounds, so ratios hold when the machine's speed drifts. What a process asks of its
+memory allocator cannot be taken back, so those that ask nothing run in one process and the others in a second one. The
+wall is the net's own arithmetic (counted, not guessed) at the speed of a large matrix product. `--processes` adds two
+processes of one thread each, which need the machine to themselves.
 """
 
 import argparse
+import functools
+import multiprocessing
 import statistics
 import subprocess
 import sys
@@ -14,12 +17,14 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from unweave.engine import Spec
+from unweave.engine.allocator import keep_freed_memory
 from unweave.engine.train import Loop, read_log, train
 from unweave.nets.convolution import Conv2d, ConvTranspose2d
 
@@ -31,14 +36,17 @@ CASES = {
     ),
 }  # fmt: skip
 TORCH = {Conv2d: nn.Conv2d, ConvTranspose2d: nn.ConvTranspose2d}
-# what a variant has of ours: images and weights with channels last, in-place ReLU, our convolutions, fused Adam
+# what a variant has of ours: images and weights with channels last, fused Adam, in-place ReLU, our convolutions, and
+# memory that is kept from step to step
 VARIANTS = {
     "plain torch, NCHW": set(),
     "channels last": {"last"},
     "+ fused Adam": {"last", "fused"},
     "+ in-place ReLU": {"last", "fused", "inplace"},
     "+ our convolutions": {"last", "fused", "inplace", "ours"},
+    "+ memory kept": {"last", "fused", "inplace", "ours", "kept"},
 }
+ENGINE = "the engine"
 
 
 def loop_with(spec: Spec, parts: set[str]) -> Callable[[torch.Tensor, torch.Tensor], float]:
@@ -95,6 +103,26 @@ def timed(step: Callable[[torch.Tensor, torch.Tensor], float], images: list[torc
         step(images[at], images[at + 1])
         found.append(time.perf_counter() - began)
     return found
+
+
+@functools.cache
+def prepared(case: str, name: str, steps: int, threads: int) -> tuple[Callable[..., float], list[torch.Tensor]]:
+    """The step of a variant, warm, and its images; once a process."""
+    torch.set_num_threads(threads)
+    spec = spec_of(case, steps, threads)
+    loop = Loop(spec)
+    images = [loop.fetch(loop.state.batches) for _ in range(2 * steps)]
+    step = loop_with(spec, VARIANTS[name])
+    timed(step, images[:6])
+    return step, images
+
+
+def turn(case: str, name: str, steps: int, threads: int) -> list[float]:
+    """One round of a variant, in a process of its kind: seconds of each step, or their median for the engine."""
+    if name == ENGINE:
+        with tempfile.TemporaryDirectory() as place:
+            return [engine(spec_of(case, steps, threads), Path(place) / "run")]
+    return timed(*prepared(case, name, steps, threads))
 
 
 def fetching(loop: Loop, batches: int = 100) -> float:
@@ -164,36 +192,38 @@ def main() -> None:
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     print(f"torch {torch.__version__}, {given.threads} threads, batch 64, {given.rounds} rounds of {given.steps} steps")
-    wall = matrix_speed()
-    for case in CASES:
-        spec = spec_of(case, given.steps, given.threads)
-        loop = Loop(spec)
-        images = [loop.fetch(loop.state.batches) for _ in range(2 * given.steps)]
-        fetch = fetching(loop)
-        steps = {name: loop_with(spec, parts) for name, parts in VARIANTS.items()}
-        for step in steps.values():
-            timed(step, images[:6])
-        spent: dict[str, list[float]] = {name: [] for name in steps}
-        ours: list[float] = []
-        with tempfile.TemporaryDirectory() as place:
-            for _ in range(given.rounds):
-                for name, step in steps.items():
-                    spent[name] += timed(step, images)
-                ours.append(engine(spec, Path(place) / "run"))
-        speeds = {name: 64 / statistics.median(each) for name, each in spent.items()}
-        speeds["the engine"] = 64 / statistics.median(ours)
-        plain = speeds["plain torch, NCHW"]
-        flops = flops_per_image(spec, images)
-        print(f"\n{case}: {flops / 1e6:.0f} MFLOP an image; a matrix product does {wall / 1e9:.0f} GFLOP/s")
-        for name, speed in speeds.items():
-            print(f"  {name:22} {speed:6.0f} images/s  {speed / plain:5.2f} x plain")
-        print(f"  {'the wall':22} {wall / flops:6.0f} images/s  {wall / flops / plain:5.2f} x plain")
-        batches = 2 if CASES[case][0] == "factor-vae" else 1
-        bare = speeds["+ our convolutions"]
-        print(f"  engine / bare loop {speeds['the engine'] / bare:.3f}; data {batches * fetch * bare / 64:.1%} of it")
-        if given.processes:
-            both = two_processes(case, given.steps)
-            print(f"  two processes of one thread {both:6.0f} images/s  {both / plain:5.2f} x plain")
+    spawn = multiprocessing.get_context("spawn")
+    with spawn.Pool(1) as usual, spawn.Pool(1, keep_freed_memory) as keeping:
+        for case in CASES:
+            speeds = raced(case, usual, keeping, given.steps, given.rounds, given.threads)
+            report(case, speeds, given.threads, given.steps if given.processes else 0)
+
+
+def raced(case: str, usual: Any, keeping: Any, steps: int, rounds: int, threads: int) -> dict[str, float]:
+    """Images per second of every variant and of the engine, taking turns."""
+    pools = {name: keeping if "kept" in parts else usual for name, parts in VARIANTS.items()} | {ENGINE: keeping}
+    spent: dict[str, list[float]] = {name: [] for name in pools}
+    for _ in range(rounds):
+        for name, pool in pools.items():
+            spent[name] += pool.apply(turn, (case, name, steps, threads))
+    return {name: 64 / statistics.median(each) for name, each in spent.items()}
+
+
+def report(case: str, speeds: dict[str, float], threads: int, steps_alone: int) -> None:
+    """Print the speeds beside plain torch's and the wall."""
+    spec, wall, plain = spec_of(case, 1, threads), matrix_speed(), next(iter(speeds.values()))
+    loop = Loop(spec)
+    flops = flops_per_image(spec, [loop.fetch(loop.state.batches) for _ in range(2)])
+    print(f"\n{case}: {flops / 1e6:.0f} MFLOP an image; a matrix product does {wall / 1e9:.0f} GFLOP/s")
+    for name, speed in speeds.items():
+        print(f"  {name:22} {speed:6.0f} images/s  {speed / plain:5.2f} x plain")
+    print(f"  {'the wall':22} {wall / flops:6.0f} images/s  {wall / flops / plain:5.2f} x plain")
+    batches, bare = 2 if CASES[case][0] == "factor-vae" else 1, speeds[list(VARIANTS)[-1]]
+    share = batches * fetching(loop) * bare / 64
+    print(f"  engine / bare loop {speeds[ENGINE] / bare:.3f}; data {share:.1%} of it")
+    if steps_alone:
+        both = two_processes(case, steps_alone)
+        print(f"  two processes of one thread {both:6.0f} images/s  {both / plain:5.2f} x plain")
 
 
 if __name__ == "__main__":

@@ -140,6 +140,7 @@ nets: Registry[Any] = Registry(
     "unweave.nets",
     {
         "conv": "unweave.nets.conv:Conv",
+        "broadcast": "unweave.nets.broadcast:Broadcast",
         "mlp": "unweave.nets.mlp:MLP",
         "dlib-conv": "unweave.nets.dlib_conv:DlibConv",
         "higgins-mlp": "unweave.nets.higgins_mlp:HigginsMLP",

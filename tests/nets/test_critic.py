@@ -47,3 +47,13 @@ def test_weights_follow_the_generator_and_the_global_state_stays():
 def test_empty_sizes_are_refused(name):
     with pytest.raises(InputError, match=f"^{name} must be 1 or more, got 0$"):
         made(**{name: 0})
+
+
+def test_a_standardising_critic_knows_no_units():
+    plain, standard = made(layers=1, width=8), made(layers=1, width=8, standardise=True)
+    z = torch.randn(64, 10, generator=torch.Generator().manual_seed(1))
+    other = 1e4 * z + 7
+    assert torch.allclose(standard(z), standard(other), atol=1e-3)
+    assert not torch.allclose(plain(z), plain(other), atol=1e-3)
+    normalised = (z - z.mean(0)) / (z.var(0, correction=0) + 1e-5).sqrt()
+    assert torch.allclose(standard(z), plain(normalised), atol=1e-5)

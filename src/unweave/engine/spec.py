@@ -39,6 +39,11 @@ class Training:
     lr_final: Annotated[float, "share of the learning rates that a cosine leaves at the end; 1 keeps them constant"] = (
         1.0
     )
+    blur: Annotated[float, "standard deviation of the Gaussian blur that images start with, pixels; 0: none"] = 0.0
+    blur_steps: Annotated[int, "steps over which the blur falls to 0"] = 0
+    ease: Annotated[float, "share of all weights but the distortion's that training starts with; 1: all of them"] = 1.0
+    ease_hold: Annotated[int, "steps for which that share stays"] = 0
+    ease_steps: Annotated[int, "steps over which it then rises to 1"] = 0
     clip: Annotated[float | None, "largest norm of the VAE's gradient; longer ones are scaled down"] = None
     device: Annotated[Literal["auto", "cpu", "cuda", "mps"], "where to train; auto takes cuda if there is one"] = "auto"
     threads: Annotated[int | None, "processor threads; all cores if not given"] = None
@@ -64,7 +69,14 @@ class Training:
         for name in self.score_metrics:
             checks.known("metric of score_metrics", name, registry.metrics.names())
         checks.nonnegative(seed=self.seed, lr_warmup=self.lr_warmup)
-        checks.fraction(lr_final=self.lr_final)
+        checks.fraction(lr_final=self.lr_final, ease=self.ease)
+        checks.nonnegative(
+            blur=self.blur, blur_steps=self.blur_steps, ease_hold=self.ease_hold, ease_steps=self.ease_steps
+        )
+        if self.blur > 0 and self.blur_steps == 0:
+            raise InputError("blur_steps must be at least 1 where images start blurred, got 0")
+        if self.ease < 1 and self.ease_hold + self.ease_steps == 0:
+            raise InputError("ease_hold or ease_steps must be at least 1 where weights start small, got 0 and 0")
         if self.lr is not None:
             checks.positive(lr=self.lr)
         if self.clip is not None:
@@ -186,6 +198,8 @@ class Spec:
         elif not suits.bounded and "squash" in _names(registry.likelihoods.get(groups["likelihood"]["name"])):
             groups["likelihood"].setdefault("squash", False)
         made = cls._assemble({"name": method, **groups.pop("method")}, groups, recipe, suits.account)
+        if made.training.blur and min(suits.image_shape[1:]) == 1:
+            raise InputError(f"blur must be 0 for rows of a table, got {made.training.blur:g}")
         numbers = math.prod(suits.image_shape)
         if found.name in OWN and made.training.latents > numbers:
             got = made.training.latents

@@ -20,7 +20,9 @@ from torch import Tensor, nn
 
 from unweave.data.cache import write_atomic
 from unweave.engine import checkpoint, folder
+from unweave.engine.allocator import keep_freed_memory
 from unweave.engine.callbacks import Enough, Watcher
+from unweave.engine.curriculum import blur_at, blurred, ease_at, eased
 from unweave.engine.lines import cut_after, read_lines, write_line
 from unweave.engine.scoring import check_metrics, metrics_named, score_now
 from unweave.engine.spec import Spec, Training
@@ -109,9 +111,10 @@ class Loop:
             self.state.vae.decoder.compile()
 
     def fetch(self, batches: Any) -> Images:
-        """The next images, on the device, in the layout convolutions like best."""
-        images = self.data.images(next(batches))
-        return images.to(self.device, memory_format=torch.channels_last)
+        """The next images, blurred if it is early, on the device and in the layout convolutions like best."""
+        images = self.data.images(next(batches)).to(self.device)
+        images = blurred(images, blur_at(self.spec.training, self.state.step))
+        return images.contiguous(memory_format=torch.channels_last)
 
     def step(self) -> tuple[Tensor, Terms, Pass, Terms]:
         """One step of the VAE and those of its critic: loss, terms, pass, and the critic's terms."""
@@ -132,7 +135,7 @@ class Loop:
                 step=state.step,
                 total_steps=training.steps,
             )
-            terms = self.objective(at)
+            terms = eased(self.objective(at), ease_at(training, state.step))
             loss = terms.loss
             state.optimiser.zero_grad(set_to_none=True)
             loss.backward()
@@ -236,6 +239,7 @@ def train(
     if resume and (out / folder.DONE).exists():
         say(f"{out} is finished; nothing to do")
         return out
+    keep_freed_memory()
     threads = spec.training.threads or torch.get_num_threads()
     torch.set_num_threads(threads)
     if spec.training.deterministic:

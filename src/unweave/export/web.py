@@ -21,6 +21,7 @@ from unweave.distributions.mixed import Mixed
 from unweave.errors import InputError
 from unweave.explorer.exhibit import Exhibit, exhibit
 from unweave.explorer.names import read_names
+from unweave.nets.broadcast import OnGrid
 from unweave.run import Run
 from unweave.views.base import write_file
 
@@ -53,9 +54,9 @@ def write_page(run: Run, out: str | Path | None = None, *, overwrite: bool = Fal
     """Write one HTML file [RUN/explorer.html] in which the run's latents can be moved without server or network.
 
     It holds the decoder, some images of the data with their codes, and the names that the user gave to latents. Nets
-    are made of linear layers, transposed convolutions, batch normalisation and the usual activations. On opening, the
-    page compares one image with torch's and says how far it lies off. Another net or likelihood, an unfinished run, a
-    name that does not end in .html, and a file that exists (without `overwrite`) raise InputError.
+    are made of linear layers, transposed and 1 x 1 convolutions, batch normalisation and the usual activations. On
+    opening, the page compares one image with torch's and says how far it lies off. Another net or likelihood, an
+    unfinished run, a name that does not end in .html, and a file that exists (without `overwrite`) raise InputError.
     """
     path = run.path / PAGE if out is None else Path(out)
     if path.suffix.lower() not in (".html", ".htm"):
@@ -144,6 +145,20 @@ def _layer(layer: nn.Module, weights: _Weights) -> dict[str, Any]:
     if isinstance(layer, nn.Linear):
         held = {"weight": weights.add(layer.weight), "bias": weights.add(layer.bias)}
         return {"kind": "linear", **held, "outputs": layer.out_features}
+    if isinstance(layer, OnGrid):
+        shift = layer.coordinates(layer.places).permute(2, 0, 1)
+        codes = {"weight": weights.add(layer.codes.weight), "bias": weights.add(layer.codes.bias)}
+        return {"kind": "grid", **codes, "outputs": len(shift), "shift": weights.add(shift), "shape": list(shift.shape)}
+    if (
+        isinstance(layer, nn.Conv2d)
+        and layer.kernel_size == (1, 1) == layer.stride
+        and layer.groups == 1
+        and layer.padding == (0, 0)
+    ):
+        turned = weights.add(layer.weight.transpose(0, 1))  # a transposed convolution is the same, but for its weights
+        same = {"kernel": (1, 1), "stride": (1, 1), "padding": (0, 0), "more": (0, 0)}
+        bias = weights.add(layer.bias)
+        return {"kind": "transposed", "weight": turned, "bias": bias, "outputs": layer.out_channels, **same}
     if isinstance(layer, nn.ConvTranspose2d) and layer.groups == 1 and layer.dilation == (1, 1):
         return {
             "kind": "transposed",

@@ -39,6 +39,12 @@ const Layers = {
     return { data: out, shape: [outputs] };
   },
 
+  // Codes at every place of a grid: the same numbers everywhere, plus what each place adds.
+  grid(map, layer) {
+    const size = layer.shape[1] * layer.shape[2], { data } = Layers.linear(map, layer);
+    return { data: layer.shift.map((x, k) => x + data[(k / size) | 0]), shape: layer.shape };
+  },
+
   reshape: ({ data }, { shape }) => ({ data, shape }),
 
   pointwise({ data, shape }, { name, value }) {

@@ -21,7 +21,8 @@ class RatioCritic:
     """Tells codes of q(z) (class 0) from samples of a reference (class 1), and so their log density ratio.
 
     `reference` makes the samples of class 1 from fresh codes z2, the prior and the generators. `steps` is how often
-    it is trained per step of the VAE; with `second_batch` the codes z2 come from a batch of their own.
+    it is trained per step of the VAE; with `second_batch` the codes z2 come from a batch of their own. With
+    `standardise` the network sees codes whose latents have mean 0 and variance 1 over the batch.
     """
 
     reference: Callable[[Tensor, Any, Generators], Tensor]
@@ -30,10 +31,11 @@ class RatioCritic:
     adam: AdamSettings = field(default_factory=lambda: AdamSettings(betas=(0.5, 0.9)))
     steps: int = 1
     second_batch: bool = True
+    standardise: bool = False
 
     def build(self, latents: int, rng: torch.Generator) -> nn.Module:
         """The network: (n, latents) -> two logits."""
-        return mlp_critic(latents, self.layers, self.width, rng=rng)
+        return mlp_critic(latents, self.layers, self.width, standardise=self.standardise, rng=rng)
 
     def loss(self, net: nn.Module, z: Tensor, reference: Tensor) -> Terms:
         """Its classification loss on codes and reference samples, both without a way back to the encoder."""

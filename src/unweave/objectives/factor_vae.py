@@ -42,6 +42,7 @@ class FactorVAE(Objective):
     critic_width: Annotated[int, "units in each of them"] = 1000
     critic_lr: Annotated[float, "learning rate of the critic"] = 1e-4
     critic_betas: Annotated[tuple[float, float], "Adam's decay rates for the critic"] = (0.5, 0.9)
+    critic_standardise: Annotated[bool, "let the critic see codes of mean 0 and variance 1 over the batch"] = False
 
     neutral: ClassVar = {"gamma": 0.0}
 
@@ -59,6 +60,7 @@ class FactorVAE(Objective):
             adam=AdamSettings(lr=self.critic_lr, betas=self.critic_betas),
             steps=self.d_steps,
             second_batch=not self.single_batch,
+            standardise=self.critic_standardise,
         )
 
     def __call__(self, at: Pass) -> Terms:
