@@ -13,3 +13,25 @@ def test_resolves_and_names_its_source(name):
     assert recipe.settings["data"] in registry.datasets.names()
     spec = Spec.make(recipe.method, recipe=name, **recipe.settings)
     assert Spec.from_plain(spec.plain()).hash == spec.hash
+
+
+def test_other_steps_keep_the_shape_of_the_course():
+    recipe = recipes.load("factor-vae-dsprites-laptop")
+    cut = recipe.with_settings({"steps": recipe.settings["steps"] // 8, "ease-hold": 3})
+    assert cut["blur_steps"] == recipe.settings["blur_steps"] // 8
+    assert cut["ease_hold"] == 3
+    assert cut["gamma"] == recipe.settings["gamma"]
+    assert recipe.with_settings({}) == dict(recipe.settings)
+    published = recipes.load("cascade-vae-dsprites-published")
+    assert published.with_settings({"steps": 7000})["stage_steps"] == -(
+        -published.settings["stage_steps"] * 7000 // 300_000
+    )
+
+
+def test_another_net_leaves_the_settings_of_the_recipes_net():
+    recipe = recipes.load("factor-vae-dsprites-laptop")
+    other = recipe.with_settings({"net": "conv"})
+    assert not [name for name in other if name.startswith("net.")]
+    assert other["data.size"] == 32
+    assert recipe.with_settings({"net": recipe.settings["net"]}) == dict(recipe.settings)
+    Spec.make(recipe.method, **other)

@@ -417,14 +417,13 @@ def runs(path: str | Path = "runs") -> Runs:
 
 
 def resolve(method: str, *, recipe: str | None = None, **settings: Any) -> Spec:
-    """The spec of a run; `recipe` names settings to start from, which `settings` override."""
+    """The spec of a run; `recipe` names settings to start from, which `settings` override and `steps` cuts short."""
     if recipe is None:
         return Spec.make(method, **settings)
     base = load_recipe(recipe)
     if base.method != method:
         raise InputError(f"recipe {recipe} is for {base.method}, got method {method}")
-    merged = {**base.settings, **{k.replace("-", "_"): v for k, v in settings.items()}}
-    return Spec.make(method, recipe=recipe, **merged)
+    return Spec.make(method, recipe=recipe, **base.with_settings(settings))
 
 
 def default_out(spec: Spec) -> Path:

@@ -35,7 +35,7 @@ def finished(tmp_path_factory):
         ("train vae --data dsprites --recipe nonsense", "unknown recipe 'nonsense'"),
         ("train vae --data dsprites --plugin nowhere.py", "--plugin must be a Python file"),
         ("train vae --data dsprites --net.hiden 3", "--net.hiden"),
-        ("train vae --recipe factor-vae-dsprites-short", "is for factor-vae, got method vae"),
+        ("train vae --recipe factor-vae-dsprites-laptop", "is for factor-vae, got method vae"),
         (
             "train vae --data dsprites --batch 800000 --data.hold lazy --steps 1",
             "batch must be 737280 or less",
@@ -134,7 +134,7 @@ def test_recipes_can_be_trained_and_shortened(tmp_path, capsys):
         "train",
         "factor-vae",
         "--recipe",
-        "factor-vae-dsprites-short",
+        "factor-vae-dsprites-laptop",
         "--steps",
         "2",
         "--data.hold",
@@ -144,7 +144,7 @@ def test_recipes_can_be_trained_and_shortened(tmp_path, capsys):
     settings = json.loads((tmp_path / "r" / "settings.json").read_text())
     assert settings["method"]["gamma"] == 10
     assert settings["training"]["steps"] == 2
-    assert settings["recipe"] == "factor-vae-dsprites-short"
+    assert settings["recipe"] == "factor-vae-dsprites-laptop"
 
 
 def test_lists(capsys):

@@ -109,6 +109,8 @@ def test_a_stopped_run_goes_on_in_the_middle_of_its_easy_part(tmp_path: Path):
     [
         ({"blur": 3.0}, "blur_steps must be at least 1 where images start blurred, got 0"),
         ({"ease": 0.5}, "ease_hold or ease_steps must be at least 1 where weights start small, got 0 and 0"),
+        ({"blur": 2.0, "blur_steps": 9, "steps": 8}, r"blur_steps must be at most steps \(8\), got 9"),
+        ({"ease": 0.1, "ease_hold": 5, "ease_steps": 4, "steps": 8}, r"at most steps \(8\), got 5 and 4"),
         ({"ease": 1.5, "ease_hold": 3}, "ease must lie"),
         ({"blur": -1.0}, "blur must be"),
     ],

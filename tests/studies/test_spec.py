@@ -72,7 +72,7 @@ def test_wrong_fields_are_named_by_their_path(changes, sentence):
         ({"axes": {"row": [{"method": "beta-vae", "beta": "much"}]}}, r"axes\.row\[0\]\.beta: beta must be a valid number"),
         ({"settings": {"data": "dsprites", "batch": 1}}, r"settings\.batch: batch must be 2 or more, got 1"),
         ({"methods": {"vae": {"net.hiden": 3}}}, r"methods\.vae\.net\.hiden: unknown setting of"),
-        ({"methods": {"vae": {"recipe": "factor-vae-dsprites-short"}}}, r"methods\.vae\.recipe: .* is for factor-vae, got method vae"),
+        ({"methods": {"vae": {"recipe": "factor-vae-dsprites-laptop"}}}, r"methods\.vae\.recipe: .* is for factor-vae, got method vae"),
         ({"settings": {}}, r"settings: data must"),
         ({"axes": {"method": ["beta-vae"], "beta": [4, 4.0]}}, r"axes\.beta\[1\]: must differ"),
         ({"axes": {"method": ["vae"], "threads": [1, 2]}}, r"axes: must make every run once, got 'vae, threads 2' and 'vae, threads 1'"),
@@ -107,7 +107,7 @@ def test_expansion_takes_recipe_then_shared_then_own_settings_then_axes():
     study = read(
         written(
             axes={"method": ["vae", "factor-vae"], "batch": [8, 16]},
-            methods={"factor-vae": {"recipe": "factor-vae-dsprites-short", "lr": 0.5}},
+            methods={"factor-vae": {"recipe": "factor-vae-dsprites-laptop", "lr": 0.5}},
             seeds="3..4",
         ),
         "study",
@@ -120,7 +120,7 @@ def test_expansion_takes_recipe_then_shared_then_own_settings_then_axes():
     factor = trials[3].spec
     assert (factor.training.batch, factor.training.lr, factor.training.steps, factor.training.seed) == (16, 0.5, 5, 3)
     assert factor.net.name == "conv"  # the recipe's
-    assert factor.recipe == "factor-vae-dsprites-short"
+    assert factor.recipe == "factor-vae-dsprites-laptop"
     assert trials[0].spec.recipe is None
     assert trials[3].choices == {"method": "factor-vae", "batch": "batch 16"}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +10,7 @@ from cyclopts import Parameter
 
 from unweave import checks
 
-RECIPE = "factor-vae-dsprites-short"
+RECIPE = "factor-vae-dsprites-laptop"
 SCORES = ("beta-vae-score", "factor-vae-score", "mig", "dci")  # the quick ones; `unweave evaluate` makes all
 
 
@@ -41,10 +40,10 @@ def demo(
             "dSprites is rendered once (some seconds), then this machine's speed is measured ...",
             file=sys.stderr,
         )
-        whole = resolve(load(RECIPE).method, recipe=RECIPE, seed=seed)
+        method = load(RECIPE).method
+        whole = resolve(method, recipe=RECIPE, seed=seed)
         steps = min(whole.training.steps, steps_in(whole, 60 * minutes))
-        shorter = dataclasses.replace(whole.training, steps=steps, lr_warmup=min(whole.training.lr_warmup, steps // 5))
-        spec = dataclasses.replace(whole, training=shorter)
+        spec = resolve(method, recipe=RECIPE, seed=seed, steps=steps)
     train(spec, place, resume=going_on, overwrite=overwrite, watchers=[ProgressBar()])
     run = Run(place)
     for name in SCORES:

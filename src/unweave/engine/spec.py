@@ -77,6 +77,11 @@ class Training:
             raise InputError("blur_steps must be at least 1 where images start blurred, got 0")
         if self.ease < 1 and self.ease_hold + self.ease_steps == 0:
             raise InputError("ease_hold or ease_steps must be at least 1 where weights start small, got 0 and 0")
+        if self.blur_steps > self.steps:
+            raise InputError(f"blur_steps must be at most steps ({self.steps}), got {self.blur_steps}")
+        if self.ease_hold + self.ease_steps > self.steps:
+            got = f"{self.ease_hold} and {self.ease_steps}"
+            raise InputError(f"ease_hold and ease_steps together must be at most steps ({self.steps}), got {got}")
         if self.lr is not None:
             checks.positive(lr=self.lr)
         if self.clip is not None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
+from math import ceil
 from typing import Any
 
 from unweave import checks
 from unweave.errors import InputError
+
+LASTING = ("lr_warmup", "blur_steps", "ease_hold", "ease_steps", "warmup", "stage_steps", "anneal_steps")  # steps
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,24 @@ class Recipe:
     settings: Mapping[str, Any]
     source: str
     reached: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    def with_settings(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The recipe's settings with `given` over them.
+
+        With other `steps` the course keeps its shape: what lasts a number of steps lasts the same share of them. With
+        another net (prior, likelihood, data) the settings of the recipe's own are left behind.
+
+        >>> load("factor-vae-dsprites-laptop").with_settings({"steps": 800, "lr_warmup": 7})["blur_steps"]
+        100
+        """
+        given = {name.replace("-", "_"): value for name, value in given.items()}
+        cut: dict[str, int] = {}
+        if isinstance(steps := given.get("steps"), int) and isinstance(whole := self.settings.get("steps"), int):
+            cut = {name: ceil(n * steps / whole) for name in LASTING if (n := self.settings.get(name)) is not None}
+        left = {part for part in ("data", "net", "prior", "likelihood") if part in self.settings}
+        left = {part for part in left if given.get(part, self.settings[part]) != self.settings[part]}
+        own = {name: value for name, value in self.settings.items() if name.partition(".")[0] not in left}
+        return {**own, **cut, **given}
 
 
 def names() -> list[str]:

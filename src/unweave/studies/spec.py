@@ -568,16 +568,16 @@ def _spec(study: Study, cell: Sequence[Choice]) -> Spec:
             given[name], paths[name] = value, f"axes.{axis.name}[{number}]" + ("" if one else f".{name}")
     recipe = given.pop("recipe", None)
     given.pop("method", None)
-    base: Mapping[str, Any] = {}
+    base: recipes.Recipe | None = None
     if recipe is not None:
-        loaded = recipes.load(str(recipe))
-        if loaded.method != method:
-            raise InputError(f"{paths['recipe']}: recipe {recipe} is for {loaded.method}, got method {method}")
-        base = loaded.settings
+        base = recipes.load(str(recipe))
+        if base.method != method:
+            raise InputError(f"{paths['recipe']}: recipe {recipe} is for {base.method}, got method {method}")
 
     def make(without: str | None = None) -> Spec:
         kept = {name: value for name, value in given.items() if name != without}
-        return Spec.make(method, recipe=recipe, **{**base, **kept, "seed": study.seeds[0]})  # type: ignore[arg-type]
+        whole = kept if base is None else base.with_settings(kept)
+        return Spec.make(method, recipe=recipe, **{**whole, "seed": study.seeds[0]})  # type: ignore[arg-type]
 
     try:
         return make()
