@@ -22,10 +22,12 @@ def test_other_steps_keep_the_shape_of_the_course():
     assert cut["ease_hold"] == 3
     assert cut["gamma"] == recipe.settings["gamma"]
     assert recipe.with_settings({}) == dict(recipe.settings)
+    for steps in range(2, 20):
+        Spec.make(recipe.method, **recipe.with_settings({"steps": steps}))
     published = recipes.load("cascade-vae-dsprites-published")
-    assert published.with_settings({"steps": 7000})["stage_steps"] == -(
-        -published.settings["stage_steps"] * 7000 // 300_000
-    )
+    for steps in (7000, "7000"):
+        assert published.with_settings({"steps": steps})["stage_steps"] == 466
+    assert published.with_settings({"steps": "many"}) == {**published.settings, "steps": "many"}
 
 
 def test_another_net_leaves_the_settings_of_the_recipes_net():

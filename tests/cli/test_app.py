@@ -142,7 +142,8 @@ def test_recipes_can_be_trained_and_shortened(tmp_path, capsys):
     ]
     assert main([*words, "--out", str(tmp_path / "r")]) == 0
     settings = json.loads((tmp_path / "r" / "settings.json").read_text())
-    assert settings["method"]["gamma"] == 10
+    assert settings["method"]["gamma"] == 20
+    assert settings["training"]["blur_steps"] == 1
     assert settings["training"]["steps"] == 2
     assert settings["recipe"] == "factor-vae-dsprites-laptop"
 

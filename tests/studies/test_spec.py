@@ -119,7 +119,7 @@ def test_expansion_takes_recipe_then_shared_then_own_settings_then_axes():
     ]  # fmt: skip
     factor = trials[3].spec
     assert (factor.training.batch, factor.training.lr, factor.training.steps, factor.training.seed) == (16, 0.5, 5, 3)
-    assert factor.net.name == "conv"  # the recipe's
+    assert factor.net.name == "broadcast"  # the recipe's
     assert factor.recipe == "factor-vae-dsprites-laptop"
     assert trials[0].spec.recipe is None
     assert trials[3].choices == {"method": "factor-vae", "batch": "batch 16"}

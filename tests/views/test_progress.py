@@ -126,3 +126,17 @@ def test_runs_without_scores_are_refused(subject):
         Progress()([Trained(), Trained(name="bare", steps=())])
     with pytest.raises(InputError, match="disc-0 was trained without"):
         draw("progress", subject)
+
+
+def test_a_logarithmic_axis_has_plain_numbers():
+    class Falling(Trained):
+        @property
+        def log(self):
+            return [{"step": s, "images": 64 * s, "distortion": 40_000 / s} for s in range(50, 2001, 50)]
+
+    picture = Progress()(Falling())
+    picture.figure.canvas.draw()
+    axes = panels(picture)[0]
+    assert axes.get_yscale() == "log"
+    assert {"20", "100", "500"} <= {label.get_text() for label in axes.get_yticklabels(which="both")}
+    assert not any("$" in label.get_text() for label in axes.get_yticklabels(which="both"))

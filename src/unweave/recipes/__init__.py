@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
-from math import ceil
 from typing import Any
 
 from unweave import checks
@@ -38,9 +37,10 @@ class Recipe:
         100
         """
         given = {name.replace("-", "_"): value for name, value in given.items()}
+        steps, whole = str(given.get("steps", "")), self.settings.get("steps")  # the command line gives words
         cut: dict[str, int] = {}
-        if isinstance(steps := given.get("steps"), int) and isinstance(whole := self.settings.get("steps"), int):
-            cut = {name: ceil(n * steps / whole) for name in LASTING if (n := self.settings.get(name)) is not None}
+        if steps.isdecimal() and whole:
+            cut = {name: max(1, n * int(steps) // whole) for name in LASTING if (n := self.settings.get(name))}
         left = {part for part in ("data", "net", "prior", "likelihood") if part in self.settings}
         left = {part for part in left if given.get(part, self.settings[part]) != self.settings[part]}
         own = {name: value for name, value in self.settings.items() if name.partition(".")[0] not in left}

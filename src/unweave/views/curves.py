@@ -79,7 +79,7 @@ class Curves:
         known = values[np.isfinite(values)]
         positive = known.size > 0 and known.min() > 0
         if positive and (self.scale == "log" or (self.scale == "auto" and known.max() > DECADE * known.min())):
-            _log_axis(axes, known.min(), known.max())
+            log_axis(axes, known.min(), known.max())
 
     def _rate_panel(self, axes: Axes, steps: np.ndarray, rates: np.ndarray) -> None:
         order = by_rate(rates[-1])
@@ -145,7 +145,8 @@ def _steps_axis(axes: Axes) -> None:
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
 
 
-def _log_axis(axes: Axes, low: float, high: float) -> None:
+def log_axis(axes: Axes, low: float, high: float) -> None:
+    """A logarithmic vertical axis for values from `low` to `high`, its ticks plain numbers."""
     axes.set_yscale("log")
     subs = (1.0,) if high > 1000 * low else (1.0, 2.0, 5.0)
     axes.yaxis.set_major_locator(LogLocator(subs=subs))

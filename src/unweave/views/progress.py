@@ -17,7 +17,7 @@ from unweave.types import NATS
 from unweave.views import style
 from unweave.views.base import Picture
 from unweave.views.compared import BOOKKEEPING, differences
-from unweave.views.curves import MOST
+from unweave.views.curves import MOST, log_axis
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -229,4 +229,4 @@ def _error_axis(top: Sequence[Axes]) -> None:
     """Logarithmic where the first errors would hide the rest."""
     seen = np.concatenate([line.get_ydata() for axes in top for line in axes.lines] or [np.ones(1)])
     if seen.min() > 0 and seen.max() > DECADE * seen.min():
-        top[0].set_yscale("log")
+        log_axis(top[0], seen.min(), seen.max())
