@@ -43,8 +43,9 @@ def blurred(x: Images, sigma: float) -> Images:
 
     Values stay within the range they had, and a constant image stays as it is.
 
-    >>> blurred(torch.eye(3)[None, None], 0.5)[0, 0].round(decimals=2).tolist()[1]
-    [0.17, 0.64, 0.17]
+    >>> row = blurred(torch.tensor([[[[0.0, 0.0, 4.0, 0.0, 0.0]]]]), 1.0)
+    >>> [round(value, 1) for value in row.flatten().tolist()]
+    [0.3, 1.0, 1.6, 1.0, 0.3]
     """
     if sigma < SHARP:
         return x
