@@ -39,7 +39,7 @@ def keep(run: Run | Runs, figure: str, name: str | None = None, **settings: obje
 
 def main(folder: Path) -> None:
     """Train what is not there and draw every figure."""
-    factor = trained(folder, "factor-vae", "factor-vae", recipe="factor-vae-dsprites-laptop", steps=8000)
+    factor = trained(folder, "factor-vae", "factor-vae", recipe="factor-vae-dsprites-laptop")
     joint = trained(folder, "joint-vae", "joint-vae", recipe="joint-vae-dsprites-short", steps=7000)
     plane = Runs(
         trained(

@@ -8,16 +8,11 @@ import pytest
 from unweave.cli.app import main
 from unweave.run import Run
 
-TINY = (
-    "--data dsprites --data.size 32 --data.hold lazy --net conv --net.channels 4,4,4 --net.hidden 8 --batch 4"
-    " --latents 2 --steps 2 --threads 1"
-).split()
-
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
+def finished(tmp_path_factory, tiny):
     out = tmp_path_factory.mktemp("runs") / "j"
-    assert main(["train", "joint-vae", *TINY, "--out", str(out)]) == 0
+    assert main(["train", "joint-vae", *tiny, "--out", str(out)]) == 0
     return out
 
 

@@ -18,18 +18,6 @@ from unweave.cli import explore as command
 from unweave.cli.app import main
 from unweave.run import Run
 
-TINY = (
-    "--data dsprites --data.size 32 --data.hold lazy --net conv --net.channels 4,4,4 --net.hidden 8 --batch 4"
-    " --latents 2 --steps 2 --threads 1"
-).split()
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    out = tmp_path_factory.mktemp("runs") / "v"
-    assert main(["train", "vae", *TINY, "--out", str(out)]) == 0
-    return out
-
 
 @pytest.fixture
 def served(monkeypatch):

@@ -5,18 +5,6 @@ import pytest
 from unweave.cli.app import main
 from unweave.export import load_model
 
-TINY = (
-    "--data dsprites --data.size 32 --data.hold lazy --net conv --net.channels 4,4,4 --net.hidden 8 --batch 4"
-    " --latents 2 --steps 2 --threads 1"
-).split()
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    out = tmp_path_factory.mktemp("runs") / "v"
-    assert main(["train", "vae", *TINY, "--out", str(out)]) == 0
-    return out
-
 
 def test_files_are_named_with_their_sizes(finished, tmp_path, capsys):
     place = tmp_path / "t"

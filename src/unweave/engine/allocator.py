@@ -1,7 +1,7 @@
 """The C library's memory allocator, told to keep what training frees.
 
 A step frees and asks again for the same few hundred megabytes. glibc hands large blocks back to the system each time
-and gets them back as untouched pages, which the kernel must zero one by one: on two cores that took a fifth of a
+and gets them back as untouched pages, which the kernel must zero one by one: on two cores that took 6 to 25 % of a
 step (benchmarks/throughput.py shows both). Kept blocks raise no peak, they only stay with the process afterwards.
 """
 
