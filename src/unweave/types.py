@@ -78,11 +78,15 @@ class Prior(Protocol):
     def kl_each(self, posterior: Posterior) -> Tensor | None: ...
 
 
+NllOfCategory: TypeAlias = Callable[[int, float], Tensor]  # k and the height of its place -> distortion (n,), nats
+
+
 @runtime_checkable
 class Discrete(Protocol):
     """Chooses the categories the decoder sees: in training by a call, one-hot or relaxed (n, sum S).
 
-    `nll(k)` is the weighted distortion (n,) with the same z and category k for every image, without gradient.
+    `nll(k, level)` is the weighted distortion (n,) with the same z and, for every image, category k, whose place holds
+    `level` instead of 1; without gradient.
     `decide` gives the categories of images afterwards, numbers (n, L), with `nll` taken at the mean code; None where
     there are none to tell and the decoder is to see zeros. `sizes` are those of the categories told, () for none.
     """
@@ -90,10 +94,8 @@ class Discrete(Protocol):
     @property
     def sizes(self) -> tuple[int, ...]: ...
 
-    def __call__(
-        self, z: Tensor, probabilities: Tensor | None, nll: Callable[[int], Tensor], rng: Generators
-    ) -> Tensor: ...
-    def decide(self, probabilities: Tensor | None, nll: Callable[[int], Tensor]) -> Tensor | None: ...
+    def __call__(self, z: Tensor, probabilities: Tensor | None, nll: NllOfCategory, rng: Generators) -> Tensor: ...
+    def decide(self, probabilities: Tensor | None, nll: NllOfCategory) -> Tensor | None: ...
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from unweave.distributions import DiagonalNormal, Likelihood
 from unweave.distributions.categorical import one_hot
 from unweave.seeds import Generators
-from unweave.types import Codes, Discrete, Images, Latents, Pass, PerImage
+from unweave.types import Codes, Discrete, Images, Latents, NllOfCategory, Pass, PerImage
 
 LOG_VARIANCE_RANGE = (-20.0, 10.0)  # keeps exp() finite in float32 without touching any sane posterior
 
@@ -126,15 +126,15 @@ class VAE(nn.Module):
         """What the decoder says of codes `z` (and one-hot categories): the likelihood's raw numbers."""
         return self.decoder(z if one_hot is None else torch.cat([z, one_hot], dim=1))
 
-    def nll_of_category(self, x: Images, z: Codes) -> Callable[[int], PerImage]:
-        """K -> weighted distortion (n,) with category k for every image and the same `z`.
+    def nll_of_category(self, x: Images, z: Codes) -> NllOfCategory:
+        """K, level -> weighted distortion (n,) with category k, `level` in its place, for every image and the same `z`.
 
         Each costs one pass of the decoder, without gradient and without a trace in its running statistics.
         """
 
-        def nll(k: int) -> PerImage:
+        def nll(k: int, level: float) -> PerImage:
             same = z.new_zeros(len(z), sum(self.latents.categories))
-            same[:, k] = 1
+            same[:, k] = level
             with torch.no_grad(), _buffers_kept(self.decoder):
                 return self.likelihood.distortion_weight * self.nll(self.decode(z, same), x)
 

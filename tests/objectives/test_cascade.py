@@ -58,6 +58,23 @@ def test_the_category_comes_in_after_the_warm_up():
     assert method.discrete(4 * P) == Assigned(5, 0.5)
 
 
+def test_the_category_may_come_in_slowly():
+    method = CascadeVAE(arrival_steps=10)
+    levels = [method.discrete(4 * P + since).level for since in (0, 5, 10, 5 * P)]
+    assert levels == [0.0, 0.5, 1.0, 1.0]
+    assert method.discrete(4 * P - 1) == Zeros(3)
+
+
+def test_the_decoder_sees_and_costs_are_taken_at_the_level():
+    vae = Spec.make("cascade-vae", **SMALL).build_vae(Generators(0)).train()
+    seen = vae(IMAGES, Generators(0), data_size=100, discrete=Assigned(3, 0.001, level=0.25)).one_hot
+    assert sorted(set(seen.flatten().tolist())) == [0.0, 0.25]
+    assert (seen.sum(1) == 0.25).all()
+    nll, z = vae.nll_of_category(IMAGES, vae.codes(IMAGES)), vae.codes(IMAGES)
+    place = torch.tensor([[0.0, 0.25, 0.0]]).expand(len(IMAGES), 3)
+    torch.testing.assert_close(nll(1, 0.25), vae.nll(vae.decode(z, place), IMAGES))
+
+
 def a_pass(method, step: int, training: bool = True):
     spec = Spec.make("cascade-vae", **SMALL)
     vae = spec.build_vae(Generators(0)).train(training)

@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar
 from unweave import checks
 from unweave.objectives.cascade import Cascade
 from unweave.objectives.discrete import Assigned, Zeros
+from unweave.schedules import linear
 from unweave.types import Latents
 
 
@@ -20,18 +21,21 @@ class CascadeVAE(Cascade):
         sum_i -log p(x_i|z_i,d_i) + balance x pairs of images with the same category
 
     exactly and without gradient, before its one gradient step. The encoder gives no q(d|x); codes take argmin_d
-    -log p(x|mean,d). Stages last `stage_steps` optimiser steps, and `categories` is the number of values of d.
+    -log p(x|mean,d). Stages last `stage_steps` optimiser steps, and `categories` is the number of values of d. The
+    one-hot place of d may grow from 0 to 1 over `arrival_steps` steps: at once (published) it shakes a decoder that
+    has learned much, and the value that does so least may take all images for good.
     Source: Jeong and Song 2019, https://arxiv.org/abs/1905.09432.
 
     >>> method = CascadeVAE(stage_steps=10)
     >>> [method.relieved(step, latents=6) for step in range(0, 80, 10)]
     [1, 2, 3, 4, 4, 5, 6, 6]
     >>> method.discrete(39), method.discrete(40)
-    (Zeros(width=3), Assigned(size=3, balance=0.001))
+    (Zeros(width=3), Assigned(size=3, balance=0.001, level=1.0))
     """
 
     categories: Annotated[int, "values of the categorical latent"] = 3
     warmup_stages: Annotated[int, "stages before the category comes in"] = 4
+    arrival_steps: Annotated[int, "steps over which the decoder then comes to see it, 0 for at once"] = 0
     balance: Annotated[float, "nats for every pair of images of a batch with the same category"] = 0.001
 
     neutral: ClassVar = None
@@ -41,7 +45,7 @@ class CascadeVAE(Cascade):
     def __post_init__(self) -> None:
         super().__post_init__()
         checks.at_least(2, categories=self.categories)
-        checks.nonnegative(warmup_stages=self.warmup_stages, balance=self.balance)
+        checks.nonnegative(warmup_stages=self.warmup_stages, balance=self.balance, arrival_steps=self.arrival_steps)
 
     def latents(self, continuous: int) -> Latents:
         """Continuous ones and one category without a head."""
@@ -49,8 +53,10 @@ class CascadeVAE(Cascade):
 
     def discrete(self, step: int) -> Zeros | Assigned:
         """No category during the warm-up, then the assigned ones."""
-        warm = self.stage(step) >= self.warmup_stages
-        return Assigned(self.categories, self.balance) if warm else Zeros(self.categories)
+        if self.stage(step) < self.warmup_stages:
+            return Zeros(self.categories)
+        since = step - self.warmup_stages * self.stage_steps
+        return Assigned(self.categories, self.balance, linear(since, 0.0, 1.0, self.arrival_steps))
 
     def relieved(self, step: int, latents: int) -> int:
         """How many of the latents are light at `step`: none is relieved in the stage that brings the category."""

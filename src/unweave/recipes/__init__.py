@@ -10,7 +10,9 @@ from typing import Any
 from unweave import checks
 from unweave.errors import InputError
 
-LASTING = ("lr_warmup", "blur_steps", "ease_hold", "ease_steps", "warmup", "stage_steps", "anneal_steps")  # steps
+LASTING = (  # settings that are numbers of steps
+    "lr_warmup", "blur_steps", "ease_hold", "ease_steps", "warmup", "stage_steps", "arrival_steps", "anneal_steps",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
