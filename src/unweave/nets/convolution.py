@@ -17,9 +17,9 @@ from torch.autograd.function import once_differentiable
 from torch.nn.functional import pad
 
 
-def _trains_on_cpu(x: Tensor) -> bool:
-    """Whether gradients will be asked for on the CPU by plain torch; otherwise torch's own layers are as good."""
-    return x.device.type == "cpu" and torch.is_grad_enabled() and not torch.compiler.is_compiling()
+def _on_cpu(x: Tensor) -> bool:
+    """Whether plain torch computes on the CPU; elsewhere torch's own layers are as good."""
+    return x.device.type == "cpu" and not torch.compiler.is_compiling()
 
 
 class Conv2d(nn.Conv2d):
@@ -32,7 +32,8 @@ class Conv2d(nn.Conv2d):
 
     def forward(self, input: Tensor) -> Tensor:
         """Images (n, C, H, W) to maps."""
-        if not _trains_on_cpu(input) or self.bias is None or self.padding_mode != "zeros" or self.groups != 1:
+        trains = _on_cpu(input) and torch.is_grad_enabled()
+        if not trains or self.bias is None or self.padding_mode != "zeros" or self.groups != 1:
             return super().forward(input)
         return _Convolution.apply(
             input, self.weight, self.bias, self.stride, self.padding, self.dilation, False, (0, 0)
@@ -50,11 +51,13 @@ class ConvTranspose2d(nn.ConvTranspose2d):
 
     def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
         """Maps (n, C, H, W) to larger ones."""
-        if not _trains_on_cpu(input) or self.bias is None or output_size is not None or self.groups != 1:
+        if not _on_cpu(input) or self.bias is None or output_size is not None or self.groups != 1:
             return super().forward(input, output_size)
         doubles = (self.kernel_size, self.stride, self.padding) == ((4, 4), (2, 2), (1, 1))
         if doubles and self.out_channels == 1 and not any(self.output_padding) and self.dilation == (1, 1):
             return _ToOneChannel.apply(input, self.weight, self.bias)
+        if not torch.is_grad_enabled():
+            return super().forward(input)
         more = self.output_padding
         return _Convolution.apply(input, self.weight, self.bias, self.stride, self.padding, self.dilation, True, more)
 
