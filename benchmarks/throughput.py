@@ -34,6 +34,10 @@ CASES = {
     "conv 32x32, factor-vae": (
         "factor-vae", {"data.size": 32, "net": "conv", "critic_layers": 3, "critic_width": 256},
     ),
+    "broadcast 32x32, beta-vae": (  # the net of the laptop recipes
+        "beta-vae",
+        {"data.size": 32, "net": "broadcast", "net.channels": (16, 32, 64), "net.width": 48, "net.layers": 3},
+    ),
 }  # fmt: skip
 TORCH = {Conv2d: nn.Conv2d, ConvTranspose2d: nn.ConvTranspose2d}
 # what a variant has of ours: images and weights with channels last, fused Adam, in-place ReLU, our convolutions, and

@@ -131,6 +131,15 @@ def test_a_dry_run_lists_runs_time_and_disk_and_does_none(inside, home, capsys):
     assert len(list((home / "studies" / "tiny" / "runs").iterdir())) == 4
 
 
+def test_a_metric_of_the_study_that_no_run_has_yet_is_left_out(inside, home, capsys):
+    more = {**TINY, "metrics": {**TINY["metrics"], "cluster-accuracy": {}}}
+    (home / "another.yaml").write_text(yaml.safe_dump(more, sort_keys=False))
+    assert main(["study", "table", "another.yaml", "--out", "studies/tiny"]) == 0
+    said = capsys.readouterr().out
+    assert "| mig | n |" in said
+    assert "cluster-accuracy" not in said
+
+
 def test_tables_in_every_form(inside, home, capsys):
     def printed(*words):
         assert main(["study", "table", "tiny.yaml", *words]) == 0

@@ -184,8 +184,9 @@ def table(study: Study, given: Mapping[str, Any]) -> None:
         print(tables.write_parquet(results, Path(file)))
         return
     names = [each.strip() for each in given["metrics"].split(",")] if "metrics" in given else tables.main_metrics(study)
+    known = dict.fromkeys([*tables.main_metrics(study), *(row.metric for row in results if row.factor == "")])
     for name in names:
-        checks.known("metric of the study", name, dict.fromkeys(row.metric for row in results if row.factor == ""))
+        checks.known("metric of the study", name, known)
     if given.get("tidy"):
         if form not in ("csv", "json"):
             raise InputError(f"--tidy needs --format csv or json, got {form}")
