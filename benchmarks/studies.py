@@ -14,7 +14,9 @@ from pathlib import Path
 
 from unweave.engine import folder, train
 from unweave.studies import local
-from unweave.studies.spec import Study, expand, read
+from unweave.studies.expansion import expand
+from unweave.studies.reading import read
+from unweave.studies.spec import Study
 from unweave.studies.table import cells, compare, keep, rows, written
 from unweave.studies.trial import OUTCOME, RUNS, Job, outcome, states
 

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from unweave.studies.spec import Study, expand, read
+from unweave.studies.expansion import expand
+from unweave.studies.reading import read
+from unweave.studies.spec import Study
 from unweave.studies.trial import Job, work
 
 TINY = {

@@ -9,8 +9,9 @@ import pytest
 from unweave.errors import InputError
 from unweave.studies import claim
 from unweave.studies.conduct import Options, conduct
+from unweave.studies.expansion import expand
 from unweave.studies.plan import plan, spent
-from unweave.studies.spec import expand, find
+from unweave.studies.reading import find
 from unweave.studies.trial import states
 
 from .conftest import in_process, weights

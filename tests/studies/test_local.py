@@ -10,7 +10,8 @@ import yaml
 from unweave.errors import InputError
 from unweave.studies import claim, local
 from unweave.studies.conduct import conduct
-from unweave.studies.spec import expand, find
+from unweave.studies.expansion import expand
+from unweave.studies.reading import find
 from unweave.studies.table import rows
 from unweave.studies.trial import Job, states
 

@@ -7,7 +7,7 @@ import pytest
 from unweave.errors import InputError
 from unweave.studies import ray as engine
 from unweave.studies.conduct import Options, conduct
-from unweave.studies.spec import expand
+from unweave.studies.expansion import expand
 from unweave.studies.trial import Job, states
 
 from .conftest import TINY, in_process, job, weights

@@ -3,8 +3,9 @@
 import pytest
 
 from unweave.errors import InputError
+from unweave.studies.expansion import expand
+from unweave.studies.reading import read
 from unweave.studies.report import lines_of, write
-from unweave.studies.spec import expand, read
 from unweave.studies.table import cells, rows
 
 

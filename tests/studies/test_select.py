@@ -5,8 +5,8 @@ import pytest
 
 from unweave.errors import InputError
 from unweave.metrics.probe import Probe
+from unweave.studies.expansion import expand
 from unweave.studies.select import Agreement, Ranked, agreement_with, select, ways
-from unweave.studies.spec import expand
 
 
 def some(n=400, d=3, seed=0):

@@ -5,7 +5,8 @@ import yaml
 
 from unweave.errors import InputError
 from unweave.studies import spec
-from unweave.studies.spec import LARGEST, expand, find, names, read
+from unweave.studies.expansion import expand
+from unweave.studies.reading import LARGEST, SCALES, find, names, read
 
 BASE = {
     "axes": {"method": ["vae", "beta-vae"]},
@@ -175,7 +176,7 @@ def test_a_study_is_found_by_file_by_folder_and_by_name(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("name", names())
-@pytest.mark.parametrize("scale", spec.SCALES)
+@pytest.mark.parametrize("scale", SCALES)
 def test_every_shipped_study_expands_at_every_scale(name, scale):
     study = find(name, scale=scale)
     assert study.about

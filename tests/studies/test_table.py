@@ -12,7 +12,8 @@ from scipy import stats
 
 from unweave.errors import InputError
 from unweave.studies import table
-from unweave.studies.spec import Published, expand
+from unweave.studies.expansion import expand
+from unweave.studies.spec import Published
 from unweave.studies.table import Row, beside, cells, compare, holm, rows, verdict
 
 

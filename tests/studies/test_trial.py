@@ -10,7 +10,7 @@ from unweave.engine import train
 from unweave.errors import Diverged, InputError, Interrupted
 from unweave.run import Run
 from unweave.studies import claim
-from unweave.studies.spec import expand
+from unweave.studies.expansion import expand
 from unweave.studies.trial import forgive, outcome, states, why_failed, work
 
 from .conftest import job, weights

@@ -6,7 +6,7 @@ from cyclopts import Parameter
 
 from unweave import checks, recipes
 from unweave.registry import ALL
-from unweave.studies import spec as studies
+from unweave.studies import reading as studies
 
 KINDS = [*ALL, "recipes", "studies"]
 

@@ -32,7 +32,7 @@ def signed(tokens: list[str]) -> Callable[..., Any]:
 
 
 def _repro(words: tuple[str | None, ...], given: dict[str, Any]) -> None:
-    from unweave.studies.spec import find, names
+    from unweave.studies.reading import find, names
 
     if not words or words[0] is None:
         for name in names():
@@ -54,7 +54,7 @@ def _repro(words: tuple[str | None, ...], given: dict[str, Any]) -> None:
     run(study, given)
     if given.get("dry_run"):
         return
-    from unweave.studies.spec import expand
+    from unweave.studies.expansion import expand
     from unweave.studies.table import rows
 
     results = list(rows(study, expand(study)))

@@ -20,7 +20,7 @@ def signed(tokens: list[str]) -> Callable[..., Any]:
     ways = [*comparisons.names(), "agreement"]
     checks.known("way to choose", by, ways)
     if (study := first_word(tokens)) is not None:
-        from unweave.studies.spec import find
+        from unweave.studies.reading import find
 
         find(study, scale=value_of("--scale", tokens), out=value_of("--out", tokens))  # before anything heavy
     from unweave.studies.select import settings_class
@@ -39,8 +39,9 @@ def signed(tokens: list[str]) -> Callable[..., Any]:
 
 
 def _select(words: tuple[str, ...], given: dict[str, Any]) -> None:
+    from unweave.studies.expansion import expand
+    from unweave.studies.reading import find
     from unweave.studies.select import select
-    from unweave.studies.spec import expand, find
     from unweave.studies.table import grid, number
 
     study = find(words[0], scale=given.pop("scale", None), out=given.pop("out", None))

@@ -72,7 +72,7 @@ def _study(words: tuple[str, ...], given: dict[str, Any]) -> None:
         from unweave.registry import load_file
 
         load_file(plugin)
-    from unweave.studies.spec import find
+    from unweave.studies.reading import find
 
     study = find(which, scale=given.pop("scale", None), out=given.pop("out", None))
     if study.computes is not None:
@@ -84,8 +84,8 @@ def _study(words: tuple[str, ...], given: dict[str, Any]) -> None:
     elif action == "table":
         table(study, given)
     else:
+        from unweave.studies.expansion import expand
         from unweave.studies.report import write
-        from unweave.studies.spec import expand
 
         print(write(study, expand(study)))
 
@@ -103,7 +103,7 @@ def run(study: Study, given: dict[str, Any]) -> None:
     """Do what is missing of a study and say what came of it."""
     from unweave.studies import table as tables
     from unweave.studies.conduct import conduct, summary
-    from unweave.studies.spec import expand
+    from unweave.studies.expansion import expand
     from unweave.studies.trial import states
 
     options = conduct_options(given)
@@ -146,7 +146,7 @@ def show_summary(study: Study, trials: Sequence[Trial], stand: Mapping[str, Any]
 
 def status(study: Study) -> None:
     """Say where every cell of a study stands."""
-    from unweave.studies.spec import expand
+    from unweave.studies.expansion import expand
     from unweave.studies.trial import RUNS, states
 
     trials = expand(study)
@@ -166,7 +166,7 @@ def status(study: Study) -> None:
 def table(study: Study, given: Mapping[str, Any]) -> None:
     """Print the study's results."""
     from unweave.studies import table as tables
-    from unweave.studies.spec import expand
+    from unweave.studies.expansion import expand
 
     form = given.get("format") or "md"
     checks.known("format", form, FORMS)
