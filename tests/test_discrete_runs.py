@@ -144,8 +144,8 @@ def test_a_run_that_ended_in_the_warm_up_has_no_categories(tmp_path):
         ),
         ("cascade-vae-dsprites-published", "cascade-vae", {"latents": 6, "light": 1.0, "heavy": 10, "l2": 4e-5}),
         ("cascade-vae-c-dsprites-published", "cascade-vae-c", {"latents": 10, "stage_steps": 20_000, "steps": 300_000}),
-        ("cascade-vae-dsprites-short", "cascade-vae", {"stage_steps": 700, "data.size": 32}),
-        ("joint-vae-dsprites-short", "joint-vae", {"data.size": 32}),
+        ("cascade-vae-dsprites-laptop", "cascade-vae", {"stage_steps": 1000, "arrival_steps": 1000, "data.size": 32}),
+        ("joint-vae-dsprites-laptop", "joint-vae", {"data.size": 32}),
     ],
 )
 def test_recipes_of_these_methods_resolve(name, method, expected):

@@ -193,7 +193,7 @@ def test_repro_lists_and_computes(tmp_path, monkeypatch, capsys):
 def test_repro_prints_ours_beside_the_published_row(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("unweave.studies.local.run", in_process)
-    monkeypatch.setattr("unweave.studies.spec._catalogue", lambda: tmp_path)
+    monkeypatch.setattr("unweave.studies.reading._catalogue", lambda: tmp_path)
     scales = {"smoke": {"seeds": [0, 1]}, "paper": {}}
     (tmp_path / "ours.yaml").write_text(yaml.safe_dump({**TINY, "about": "Ours.", "scales": scales}, sort_keys=False))
     assert main(["repro", "ours", "--scale", "smoke"]) == 0
