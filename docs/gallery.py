@@ -40,7 +40,7 @@ def keep(run: Run | Runs, figure: str, name: str | None = None, **settings: obje
 def main(folder: Path) -> None:
     """Train what is not there and draw every figure."""
     factor = trained(folder, "factor-vae", "factor-vae", recipe="factor-vae-dsprites-laptop")
-    joint = trained(folder, "joint-vae", "joint-vae", recipe="joint-vae-dsprites-short", steps=7000)
+    cascade = trained(folder, "cascade-vae", "cascade-vae", recipe="cascade-vae-dsprites-laptop")
     plane = Runs(
         trained(
             folder,
@@ -64,10 +64,10 @@ def main(folder: Path) -> None:
         keep(factor, figure)
     keep(factor, "nearest", neighbours=2)
     keep(factor, "mutual-information")
-    keep(factor, "latent-pairs", factor="scale")
+    keep(factor, "latent-pairs", factor="orientation")
     keep(factor, "class-magnitudes", factor="scale")
     keep(factor, "active-dimensions", factor="scale", blocks=2)
-    keep(joint, "traversal", "traversal-categories", span="zero", latents=3)
+    keep(cascade, "traversal", "traversal-categories", span="zero", latents=4)
     keep(plane, "aggregate-posterior")
     keep(plane, "rate-distortion")
     keep(short, "progress")
