@@ -65,6 +65,17 @@ def test_the_category_may_come_in_slowly():
     assert method.discrete(4 * P - 1) == Zeros(3)
 
 
+def test_a_category_that_would_not_be_whole_in_the_end_is_refused():
+    def vae(steps):
+        slow = {**SMALL, "steps": steps, "stage_steps": 2, "warmup_stages": 3, "arrival_steps": 4}
+        return Spec.make("cascade-vae", **slow).build_vae(Generators(0))
+
+    assert vae(steps=10).told == (3,)
+    assert vae(steps=5).told == ()  # all of it warm-up
+    with pytest.raises(InputError, match="steps must be at least warmup_stages x stage_steps \\+ arrival_steps, 10,"):
+        vae(steps=9)
+
+
 def test_the_decoder_sees_and_costs_are_taken_at_the_level():
     vae = Spec.make("cascade-vae", **SMALL).build_vae(Generators(0)).train()
     seen = vae(IMAGES, Generators(0), data_size=100, discrete=Assigned(3, 0.001, level=0.25)).one_hot

@@ -1,7 +1,7 @@
 """CascadeVAE: the cascade with a category that is solved for, not encoded."""
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from unweave import checks
 from unweave.objectives.cascade import Cascade
@@ -63,3 +63,12 @@ class CascadeVAE(Cascade):
         stage = self.stage(step)
         early = self.relieve_first_at_zero and stage < self.warmup_stages
         return min(stage + early, latents)
+
+    def refuses(self, vae: Any) -> str | None:
+        """As the cascade does; and a category that is not whole by the end, since codes take it whole."""
+        if isinstance(vae.discrete, Assigned) and vae.discrete.level < 1:
+            whole = self.warmup_stages * self.stage_steps + self.arrival_steps
+            return (
+                f"steps must be at least warmup_stages x stage_steps + arrival_steps, {whole:,}, for a whole category"
+            )
+        return super().refuses(vae)
