@@ -20,8 +20,8 @@ from sklearn.utils.estimator_checks import check_estimators_dtypes, parametrize_
 import unweave
 from unweave import Unweaver
 from unweave.engine.callbacks import Watcher
+from unweave.engine.callbacks.early_stopping import elbo
 from unweave.errors import Diverged, InputError
-from unweave.estimator import elbo
 from unweave.metrics.iwae import iwae
 from unweave.nets.conv import Conv
 from unweave.nets.mlp import MLP
