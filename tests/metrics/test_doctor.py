@@ -98,6 +98,18 @@ def test_codes_are_held_against_the_prior(spread, good):
     found = {f.topic: f for f in doctor(probe)}["match with the prior"]
     assert found.good is good  # 0.8^2 + 0.6^2 = 1, as the prior has it
     assert found.numbers["std"][1] == pytest.approx(np.hypot(spread, 0.6), abs=0.02)
+    assert "wasted_nats" not in found.numbers  # nobody said what the codes cost
+
+
+def test_it_says_what_codes_off_the_prior_cost():
+    codes = np.random.default_rng(0).normal(size=(20_000, 2)) * 0.8 + np.array([0.0, 2.0])
+    rates = 0.5 * ((codes**2).mean(0) + 0.36 - 1 - 2 * np.log(0.6))
+    probe = Probe(codes, scale=np.full(codes.shape, 0.6), kl_per_latent=rates, model=PriorOnly(IsotropicPrior(2)))
+    found = {f.topic: f for f in doctor(probe)}["match with the prior"]
+    assert found.numbers["wasted_nats"] == pytest.approx(2.0, abs=0.05)  # m^2 / 2 of the second
+    assert found.numbers["rate"] == pytest.approx(rates.sum(), abs=0.01)
+    assert "costs 2.0 of their 3." in found.sentence
+    assert found.sentence.endswith("--standardise-every saves it.")
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,7 @@ class Training:
     ease: Annotated[float, "share of all weights but the distortion's that training starts with; 1: all of them"] = 1.0
     ease_hold: Annotated[int, "steps for which that share stays"] = 0
     ease_steps: Annotated[int, "steps over which it then rises to 1"] = 0
+    standardise_every: Annotated[int, "steps after which codes are brought to mean 0 and variance 1; 0: never"] = 0
     clip: Annotated[float | None, "largest norm of the VAE's gradient; longer ones are scaled down"] = None
     device: Annotated[Literal["auto", "cpu", "cuda", "mps"], "where to train; auto takes cuda if there is one"] = "auto"
     threads: Annotated[int | None, "processor threads; all cores if not given"] = None
@@ -65,7 +66,7 @@ class Training:
         checks.at_least(1, steps=self.steps, latents=self.latents)
         checks.at_least(1, checkpoint_every=self.checkpoint_every, log_every=self.log_every)
         checks.at_least(2, batch=self.batch, score_images=self.score_images)
-        checks.nonnegative(score_every=self.score_every)
+        checks.nonnegative(score_every=self.score_every, standardise_every=self.standardise_every)
         for name in self.score_metrics:
             checks.known("metric of score_metrics", name, registry.metrics.names())
         checks.nonnegative(seed=self.seed, lr_warmup=self.lr_warmup)

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors.torch import save
 from torch import Tensor, nn
@@ -26,11 +27,14 @@ from unweave.engine.curriculum import blur_at, blurred, ease_at, eased
 from unweave.engine.lines import cut_after, read_lines, write_line
 from unweave.engine.scoring import check_metrics, metrics_named, score_now
 from unweave.engine.spec import Spec, Training
+from unweave.engine.standardise import check_standardisable, standardise
 from unweave.engine.state import State, adam
 from unweave.errors import Diverged, Interrupted
 from unweave.schedules import warmup_cosine
+from unweave.seeds import numpy_generator
 from unweave.types import NATS, Images, Pass, Terms
 
+LOOKED_AT = 2_000  # images whose codes say what is to be standardised
 COMPILE_FROM = 20_000  # steps: shorter runs never earn back the half minute that compiling takes
 
 
@@ -106,15 +110,25 @@ class Loop:
             if optimiser is not None
         ]
         self.rate = 0.0
+        if spec.training.standardise_every:
+            check_standardisable(self.state.vae, self._any_images(2), spec.net.name)
         if _wants_compile(spec.training, self.device):
             self.state.vae.encoder.compile()
             self.state.vae.decoder.compile()
 
     def fetch(self, batches: Any) -> Images:
         """The next images, blurred if it is early, on the device and in the layout convolutions like best."""
-        images = self.data.images(next(batches)).to(self.device)
+        return self._images(next(batches))
+
+    def _images(self, indices: np.ndarray) -> Images:
+        images = self.data.images(indices).to(self.device)
         images = blurred(images, blur_at(self.spec.training, self.state.step))
         return images.contiguous(memory_format=torch.channels_last)
+
+    def _any_images(self, n: int) -> Images:
+        """`n` images that depend on nothing but the seed and the step, so that a resumed run takes the same ones."""
+        rng = numpy_generator(self.spec.training.seed, f"standardise {self.state.step}")
+        return self._images(rng.choice(len(self.data), min(n, len(self.data)), replace=False))
 
     def step(self) -> tuple[Tensor, Terms, Pass, Terms]:
         """One step of the VAE and those of its critic: loss, terms, pass, and the critic's terms."""
@@ -144,6 +158,8 @@ class Loop:
         state.optimiser.step()
         critic_terms = self._train_critic(at.z.detach())
         state.step += 1
+        if training.standardise_every and state.step % training.standardise_every == 0:
+            standardise(state.vae, self._any_images(LOOKED_AT))
         return loss, terms, at, critic_terms
 
     def _train_critic(self, z: Tensor) -> Terms:

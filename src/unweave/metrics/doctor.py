@@ -11,12 +11,13 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from unweave.distributions.isotropic import IsotropicPrior, kl_of_moments
 from unweave.metrics.base import Reals, Whole, live_latents, standardised
 from unweave.metrics.information import entropy, mutual_information, quantise
 from unweave.metrics.label_free import correlation
 from unweave.metrics.probe import Probe
 
-RULES = 2  # grows whenever the same codes would get other findings
+RULES = 3  # grows whenever the same codes would get other findings
 MIN_KL, MIN_STD = 0.1, 0.05  # a latent below is dead, as in the scores
 TOGETHER = 0.3  # correlation from which two latents are called tied
 SAME = 0.95  # correlation of ranks from which they are called the same
@@ -54,7 +55,8 @@ def doctor(probe: Probe) -> list[Finding]:
     Without true factors: mean KL of each latent in nats (standard deviation where no KL is known), correlations,
     total correlation of a Gaussian with the codes' covariance -log det(R) / 2 in nats, duplicates (correlation of
     ranks), latents bound without a correlation (I(z_i; z_j) / H, 20 bins of equally many rows), mean and standard
-    deviation of codes against the prior's (where the probe has a model with a prior, and scales), and as a hint at a
+    deviation of codes against the prior's (where the probe has a model with a prior, and scales), for the prior N(0, I)
+    with the rate that the difference costs, sum KL(N(m_j, s_j^2) || N(0, 1)), and as a hint at a
     rotation the mean |excess kurtosis| of the latents beside the largest that a rotation of the whitened codes reaches
     (independent component analysis): mixtures of independent causes are closer to a normal than the causes are. This
     hint cannot see rotations of normal causes. With them: I(g_k; z_j) / H(g_k)
@@ -234,6 +236,12 @@ def _prior(probe: Probe, live: Whole) -> Iterator[Finding]:
     if wrong:
         verb = _verb(wrong, "misses", "miss")
         sentence = f"{wrong} of {len(live)} live latents {verb} the prior by more than {MATCH:.0%}; worst: {where}."
+        if isinstance(prior, IsotropicPrior) and probe.kl_per_latent is not None:
+            wasted = kl_of_moments(torch.as_tensor(mean), torch.as_tensor(std)).sum().item()
+            rate = float(probe.kl_per_latent[live].sum())
+            numbers |= {"wasted_nats": round(wasted, 3), "rate": round(rate, 3)}
+            spent = f"That alone costs {wasted:.1f} of their {rate:.1f} nats of rate and tells nothing of an image"
+            sentence += f" {spent}; --standardise-every saves it."
     else:
         sentence = f"Codes match the prior in mean and standard deviation within {MATCH:.0%}; worst: {where}."
     yield Finding("match with the prior", sentence.replace("%", " %"), not wrong, numbers)
