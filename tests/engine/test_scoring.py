@@ -66,6 +66,20 @@ def test_time_spent_scoring_is_not_time_of_training(tmp_path):
     assert run.progress[-1]["seconds"] <= run.done["seconds"] + 0.02
 
 
+def test_a_category_counts_from_when_the_decoder_has_seen_it(tmp_path):
+    from unweave.metrics.cluster_accuracy import ClusterAccuracy
+    from unweave.metrics.probe import Probe
+
+    cascade = {"stage_steps": 2, "warmup_stages": 2, "arrival_steps": 1}
+    scored = {**SCORED, "score_metrics": ("cluster-accuracy", "factor-vae-score")}
+    run = Run(train(Spec.make("cascade-vae", **{**TINY, **cascade, **scored}), tmp_path / "run"))
+    assert [line["step"] for line in run.progress] == [2, 4, 6]
+    assert [line["cluster-accuracy"] is None for line in run.progress] == [True, True, False]
+    assert all(line["factor-vae-score"] is not None for line in run.progress)
+    probe = Probe.of_encoder(run.posterior, run.data, n=300, seed=0)
+    assert run.progress[-1]["cluster-accuracy"]["value"] == ClusterAccuracy()(probe).value
+
+
 def test_a_resumed_run_has_every_line_once(tmp_path):
     spec = Spec.make("vae", **TINY, **SCORED)
     whole = train(spec, tmp_path / "whole")

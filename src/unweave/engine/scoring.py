@@ -17,6 +17,7 @@ from unweave.metrics.base import Metric
 from unweave.metrics.probe import Probe
 from unweave.model import Model
 from unweave.settings import build
+from unweave.types import Discrete
 from unweave.vae import VAE
 
 FEW = 16  # images that tell whether a metric applies
@@ -28,36 +29,43 @@ def metrics_named(names: Sequence[str]) -> dict[str, Metric]:
 
 
 @contextmanager
-def _probed(vae: VAE, data: ImageData, images: int, seed: int) -> Generator[Probe]:
+def _probed(vae: VAE, data: ImageData, discrete: Discrete | None, images: int, seed: int) -> Generator[Probe]:
     """The encoded images, the model in evaluation mode while metrics look at them."""
-    training = vae.training
+    training, at_the_end = vae.training, vae.discrete
     vae.eval()
+    vae.discrete = discrete
     try:
         model = Model(vae, data.image_shape, data.bounded)
         yield Probe.of_encoder(model.posterior, data.held_out or data, n=images, seed=seed, model=vae)
     finally:
         vae.train(training)
+        vae.discrete = at_the_end
 
 
 def check_metrics(vae: VAE, data: ImageData, metrics: dict[str, Metric]) -> None:
     """Refuse metrics that this run cannot have, before it begins, by looking at a few of its images."""
-    with _probed(vae, data, FEW, 0) as probe:
+    with _probed(vae, data, vae.discrete, FEW, 0) as probe:
         for name, metric in metrics.items():
             if (reason := metric.refuses(probe)) is not None:
                 raise InputError(f"score_metrics cannot have {name} of this run: {reason}")
 
 
 def score_now(
-    vae: VAE, data: ImageData, metrics: dict[str, Metric], *, images: int, seed: int
+    vae: VAE, data: ImageData, metrics: dict[str, Metric], discrete: Discrete | None, *, images: int, seed: int
 ) -> tuple[dict[str, Any], float]:
     """The metrics' values on `images` images, held-out ones where there are any, and the seconds that took.
 
-    The model's mode and every generator of the run are as before. The same images are taken every time.
+    `discrete` tells categories as training does by now: a category that comes in late is none before, and a metric that
+    needs one has no value then. The model's mode and every generator of the run are as before. The same images are
+    taken every time.
     """
     began = time.perf_counter()
-    with _probed(vae, data, images, seed) as probe:
+    with _probed(vae, data, discrete, images, seed) as probe:
         found: dict[str, Any] = {}
         for name, metric in metrics.items():
+            if metric.refuses(probe) is not None:
+                found[name] = None
+                continue
             score = metric(probe)
             found[name] = {"value": score.value, "interval": score.interval} if score.value == score.value else None
     if probe.kl_per_latent is not None:

@@ -342,7 +342,8 @@ def _score(loop: Loop, out: Path) -> float:
     """Append what the model scores by now to scores.jsonl; returns the seconds that took."""
     state, training = loop.state, loop.spec.training
     metrics = metrics_named(training.score_metrics)
-    found, spent = score_now(state.vae, loop.data, metrics, images=training.score_images, seed=training.seed)
+    told = loop.objective.discrete(state.step - 1)  # as in the step that was just done
+    found, spent = score_now(state.vae, loop.data, metrics, told, images=training.score_images, seed=training.seed)
     about = {"step": state.step, "images": state.step * training.batch, "seconds": round(state.seconds, 2)}
     with (out / folder.PROGRESS).open("a", encoding="utf-8") as file:
         write_line(file, {**about, "scoring_seconds": round(spent, 2), **found})
