@@ -98,15 +98,15 @@ def test_every_net_folds_or_is_refused(name: str):
     images = torch.rand(2, *shape, generator=torch.Generator().manual_seed(0))
     if name in OTHER_ENDS:
         with pytest.raises(InputError, match=f"begins with a linear layer, got {name}"):
-            check_standardisable(vae, images, name)
+            check_standardisable(vae, images, net=name, prior="isotropic")
     else:
-        check_standardisable(vae, images, name)
+        check_standardisable(vae, images, net=name, prior="isotropic")
 
 
 def test_a_check_leaves_the_model_as_it_was():
     vae, images = made()
     before = copy.deepcopy(vae.state_dict())
-    check_standardisable(vae, images[:2], "conv")
+    check_standardisable(vae, images[:2], net="conv", prior="isotropic")
     assert all(torch.equal(before[name], tensor) for name, tensor in vae.state_dict().items())
     assert vae.training
 
@@ -127,13 +127,23 @@ def test_a_net_that_only_looks_right_is_refused(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(Conv, "decoder", lambda self, *given: Bent(straight(self, *given)))
     vae, images = made()
     with pytest.raises(InputError, match="begins with a linear layer, got conv"):
-        check_standardisable(vae, images[:2], "conv")
+        check_standardisable(vae, images[:2], net="conv", prior="isotropic")
+
+
+def test_a_net_without_offsets_is_refused():
+    vae, images = made()
+    vae.encoder.heads["mean"] = torch.nn.Linear(16, 4, bias=False)
+    with pytest.raises(InputError, match="a linear layer, got own"):
+        check_standardisable(vae, images[:2], net="own", prior="isotropic")
 
 
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"prior": "student-t"}, "standardise_every needs the prior isotropic"),
+        (
+            {"prior": "student-t"},
+            "standardise_every needs the prior isotropic, of mean 0 and variance 1, got student-t",
+        ),
         ({"net": "pinwheel-mlp", "data": "pinwheel"}, "a linear layer, got pinwheel-mlp"),
         ({"standardise_every": -1}, "standardise_every must be 0 or more, got -1"),
     ],

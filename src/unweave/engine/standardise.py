@@ -33,8 +33,8 @@ def moments(vae: VAE, images: Images) -> tuple[Tensor, Tensor]:
     vae.eval()
     each = [vae.encode(x).posterior for x in images.split(AT_ONCE)]
     vae.train(training)
-    mean = torch.cat([q.mean for q in each]).double()
-    variance = torch.cat([q.log_variance for q in each]).double().exp()
+    mean = _exact(torch.cat([q.mean for q in each]))
+    variance = _exact(torch.cat([q.log_variance for q in each])).exp()
     return mean.mean(0), (mean.var(0, correction=0) + variance.mean(0)).sqrt()
 
 
@@ -56,27 +56,31 @@ class Ends:
         into = next((each for each in vae.decoder.modules() if isinstance(each, nn.Linear)), None)
         if not isinstance(mean, nn.Linear) or not isinstance(log_variance, nn.Linear) or into is None:
             return None
-        fits = into.in_features == vae.latents.width and None not in (mean.bias, log_variance.bias, into.bias)
-        return cls(mean, log_variance, into) if fits else None
+        shifted = all("bias" in dict(layer.named_parameters()) for layer in (mean, log_variance, into))
+        fits = into.in_features == vae.latents.width
+        return cls(mean, log_variance, into) if fits and shifted else None
 
     @torch.no_grad()
     def fold(self, mean: Tensor, std: Tensor) -> None:
         """Let the encoder give (z - mean) / std and the decoder take it back, in place; computed in float64."""
-        d = len(mean)
-        heads = (self.mean.weight / std[:, None], (self.mean.bias - mean) / std, self.log_variance.bias - 2 * std.log())
-        codes = self.into.weight[:, :d].double()
-        bias = self.into.bias + codes @ mean
-        self.mean.weight.copy_(heads[0])
-        self.mean.bias.copy_(heads[1])
-        self.log_variance.bias.copy_(heads[2])
-        self.into.bias.copy_(bias)
-        self.into.weight[:, :d] = codes * std
+        d, heads = len(mean), self.mean
+        codes = _exact(self.into.weight[:, :d])
+        self.into.bias.copy_(_exact(self.into.bias) + codes @ mean)
+        self.into.weight[:, :d].copy_(codes * std)
+        heads.weight.copy_(_exact(heads.weight) / std[:, None])
+        heads.bias.copy_((_exact(heads.bias) - mean) / std)
+        self.log_variance.bias.copy_(_exact(self.log_variance.bias) - 2 * std.log())
 
 
-def check_standardisable(vae: VAE, images: Images, net: str) -> None:
-    """Refuse a model that cannot be standardised, by trying on a copy; `images` are a few."""
+def _exact(tensor: Tensor) -> Tensor:
+    """The numbers in float64, on the processor: not every device has it."""
+    return tensor.detach().cpu().double()
+
+
+def check_standardisable(vae: VAE, images: Images, *, net: str, prior: str) -> None:
+    """Refuse a model that cannot be standardised, by trying on a copy; `images` are a few, the names are for users."""
     if not isinstance(vae.prior, IsotropicPrior):
-        raise InputError("standardise_every needs the prior isotropic, whose mean is 0 and variance 1, got another one")
+        raise InputError(f"standardise_every needs the prior isotropic, of mean 0 and variance 1, got {prior}")
     trial = copy.deepcopy(vae).eval()
     ends = Ends.of(trial)
     wanted = "an encoder that ends and a decoder that begins with a linear layer"
@@ -91,7 +95,7 @@ def _folds(vae: VAE, ends: Ends, images: Images) -> bool:
     mean, std = torch.linspace(-1, 2, d).to(images), torch.linspace(0.5, 3, d).to(images)
     q = vae.encode(images).posterior
     before = vae.decode(q.mean, vae.places(None, len(images)))
-    ends.fold(mean.double(), std.double())
+    ends.fold(_exact(mean), _exact(std))
     folded = vae.encode(images).posterior
     after = vae.decode((q.mean - mean) / std, vae.places(None, len(images)))
     pairs = [

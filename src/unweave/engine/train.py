@@ -111,7 +111,7 @@ class Loop:
         ]
         self.rate = 0.0
         if spec.training.standardise_every:
-            check_standardisable(self.state.vae, self._any_images(2), spec.net.name)
+            check_standardisable(self.state.vae, self._any_images(2), net=spec.net.name, prior=spec.prior.name)
         if _wants_compile(spec.training, self.device):
             self.state.vae.encoder.compile()
             self.state.vae.decoder.compile()
