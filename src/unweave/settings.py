@@ -105,6 +105,28 @@ def build(cls: type[T], given: Mapping[str, object] | None = None, *, of: str, p
         raise InputError(f"{prefix}{wrong}" if prefix else str(wrong)) from None
 
 
+def in_words(text: str) -> tuple[str, dict[str, str]]:
+    """A name and the settings after it.
+
+    >>> in_words("factor-vae-score preset=workshop votes=800")
+    ('factor-vae-score', {'preset': 'workshop', 'votes': '800'})
+    >>> in_words("mig 40")
+    Traceback (most recent call last):
+        ...
+    unweave.errors.InputError: settings of mig must be written name=value, got '40'
+    """
+    name, *words = text.split() or [""]
+    given: dict[str, str] = {}
+    for word in words:
+        key, sign, value = word.partition("=")
+        if not (key and sign and value):
+            raise InputError(f"settings of {name} must be written name=value, got {word!r}")
+        if key.replace("-", "_") in given:
+            raise InputError(f"settings of {name} must say {key} once, got it again in {text!r}")
+        given[key.replace("-", "_")] = value
+    return name, given
+
+
 def plain(settings: object) -> dict[str, Any]:
     """All settings of an instance as values that JSON and YAML can hold."""
     values = {each.name: getattr(settings, each.name) for each in settings_of(type(settings))}

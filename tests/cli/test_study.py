@@ -201,6 +201,8 @@ def test_repro_prints_ours_beside_the_published_row(tmp_path, monkeypatch, capsy
     assert "spent: 96 images" in said
     assert "| vae | mig | 0.500 (0.400) | 0.214 to 0.786 |" in said
     assert "- everything" in said
+    assert "all pictures in studies/ours-smoke/report.html" in said
+    assert (tmp_path / "studies" / "ours-smoke" / "figures" / "mig.png").exists()
 
 
 @pytest.mark.slow

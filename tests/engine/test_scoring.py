@@ -59,6 +59,36 @@ def test_the_last_line_is_what_evaluating_as_many_images_gives(tmp_path):
     assert run.progress[-1]["factor-vae-score"]["value"] == FactorVAEScore()(probe).value
 
 
+def test_metrics_take_settings(tmp_path):
+    from unweave.metrics.factor_vae_score import FactorVAEScore
+    from unweave.metrics.probe import Probe
+
+    asked = {**SCORED, "score_metrics": ("factor-vae-score preset=cascade votes=300", "mig")}
+    spec = Spec.make("vae", **TINY, **asked)
+    assert "'factor-vae-score preset=cascade votes=300,mig'" in spec.command
+    run = Run(train(spec, tmp_path / "run"))
+    probe = Probe.of_encoder(run.posterior, run.data, n=300, seed=0)
+    expected = FactorVAEScore(preset="cascade", votes=300)(probe).value
+    assert run.progress[-1]["factor-vae-score"]["value"] == expected != FactorVAEScore()(probe).value
+    assert run.progress[-1]["mig"]["value"] is not None
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [
+        (("mig bin=40",), "unknown setting of mig 'mig.bin'"),
+        (("mig bins=many",), "mig.bins must be"),
+        (("mig bins",), "settings of mig must be written name=value, got 'bins'"),
+        (("mig bins=20 bins=40",), "settings of mig must say bins once"),
+        (("mig", "mig bins=40"), "score_metrics must name every metric once, got mig again"),
+        ((" ",), "unknown metric of score_metrics ''"),
+    ],
+)
+def test_wrong_settings_of_metrics_are_refused_before_training(wanted, said):
+    with pytest.raises(InputError, match=said):
+        Spec.make("vae", **TINY, score_every=2, score_metrics=wanted)
+
+
 def test_time_spent_scoring_is_not_time_of_training(tmp_path):
     run = Run(train(Spec.make("vae", **TINY, **SCORED), tmp_path / "run"))
     apart = sum(line["scoring_seconds"] for line in run.progress)

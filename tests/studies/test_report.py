@@ -33,6 +33,41 @@ def test_a_numeric_axis_runs_across(tiny, here):
     assert len(list((study.folder / "figures").glob("curves-*.png"))) == 6
 
 
+def test_a_figure_over_seeds_shows_every_run_and_the_others_the_best_of_each_cell(tiny, here, monkeypatch):
+    from unweave.run import Runs
+    from unweave.studies.conduct import conduct
+
+    drawn = {}
+    draw = Runs.draw
+
+    def noted(runs, figure, **given):
+        drawn[figure] = sorted(run.name for run in runs)
+        return draw(runs, figure, **given)
+
+    monkeypatch.setattr(Runs, "draw", noted)
+    study = tiny(figures=["rate-distortion", "curves"])
+    trials = expand(study)
+    conduct(study, trials)
+    write(study, trials)
+    assert drawn["rate-distortion"] == sorted(trial.name for trial in trials)
+    assert len(drawn["curves"]) == 1
+    assert len(list((study.folder / "figures").glob("curves-*.png"))) == 2
+
+
+def test_runs_that_a_figure_refuses_are_left_out_and_counted(tiny, here):
+    from unweave.studies.conduct import conduct
+
+    axes = {"method": [{"method": "vae", "score_every": 3, "score_metrics": ["mig"]}, {"method": "beta-vae"}]}
+    study = tiny(axes=axes, figures=["progress", "hoyer-alpha"])
+    trials = expand(study)
+    conduct(study, trials)
+    page = write(study, trials).read_text()
+    assert (study.folder / "figures" / "progress.png").exists()
+    assert "progress leaves out 2 of 4 runs, the first because progress needs runs trained with --score-every" in page
+    assert "hoyer-alpha cannot be drawn of any run: hoyer-alpha needs runs of a method with alpha" in page
+    assert not (study.folder / "figures" / "hoyer-alpha.png").exists()
+
+
 def test_without_a_finished_run_there_is_no_page(tiny):
     study = tiny()
     with pytest.raises(InputError, match="must hold finished runs for a report, got none"):

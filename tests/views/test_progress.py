@@ -101,8 +101,8 @@ def test_against_images_with_its_cost():
     picture = Progress(across="images")(Trained())
     assert panels(picture)[-1].get_xlabel() == "images seen"
     assert panels(picture)[1].lines[0].get_xdata().tolist() == [6400, 12800, 19200]
-    assert "scoring took 1.5 s of 30.0 s" in picture.alt
-    assert picture.figure.get_supxlabel() == "scoring took 1.5 s of 30.0 s"
+    assert "scoring took 1.5 s beside 30.0 s of training" in picture.alt
+    assert picture.figure.get_supxlabel() == "scoring took 1.5 s beside 30.0 s of training"
 
 
 def test_other_scores_are_drawn_where_the_papers_are_missing_or_by_name():

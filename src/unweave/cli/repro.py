@@ -55,12 +55,15 @@ def _repro(words: tuple[str | None, ...], given: dict[str, Any]) -> None:
     if given.get("dry_run"):
         return
     from unweave.studies.expansion import expand
+    from unweave.studies.report import write
     from unweave.studies.table import rows
 
-    results = list(rows(study, expand(study)))
+    trials = expand(study)
+    results = list(rows(study, trials))
     if not results:
         raise InputError(f"{study.name} must have a finished run for a table, got none; see the failures above")
     show(study, results)
+    print(f"all pictures in {write(study, trials)}")
 
 
 def show(study: Study, results: Sequence[Row]) -> None:

@@ -16,16 +16,21 @@ from unweave.errors import InputError
 from unweave.metrics.base import Metric
 from unweave.metrics.probe import Probe
 from unweave.model import Model
-from unweave.settings import build
+from unweave.settings import build, in_words
 from unweave.types import Discrete
 from unweave.vae import VAE
 
 FEW = 16  # images that tell whether a metric applies
 
 
-def metrics_named(names: Sequence[str]) -> dict[str, Metric]:
-    """The registered metrics of these names, at their defaults; an unknown name raises InputError."""
-    return {name: build(registry.metrics.get(name), of=name) for name in names}
+def metrics_named(wanted: Sequence[str]) -> dict[str, Metric]:
+    """The registered metrics by name, with the settings after each name; what is unknown raises InputError.
+
+    >>> metrics_named(["factor-vae-score preset=workshop"])["factor-vae-score"].preset
+    'workshop'
+    """
+    asked = dict(in_words(each) for each in wanted)
+    return {name: build(registry.metrics.get(name), given, of=name, prefix=f"{name}.") for name, given in asked.items()}
 
 
 @contextmanager

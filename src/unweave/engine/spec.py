@@ -21,7 +21,7 @@ from unweave.objectives import AdamSettings, Objective
 from unweave.registry import Registry
 from unweave.seeds import Generators, numpy_generator
 from unweave.settings import build as build_settings
-from unweave.settings import changed, plain, settings_of, short_hash
+from unweave.settings import changed, in_words, plain, settings_of, short_hash
 from unweave.types import Images
 from unweave.vae import VAE, Units, heads
 
@@ -54,7 +54,9 @@ class Training:
     keep_checkpoints: Annotated[bool, "keep the last checkpoints when the run is done"] = False
     log_every: Annotated[int, "steps between lines of log.jsonl, each the mean over those steps"] = 50
     score_every: Annotated[int, "steps between lines of scores.jsonl, what the model would get by now; 0: none"] = 0
-    score_metrics: Annotated[tuple[str, ...], "the metrics there"] = ("factor-vae-score",)
+    score_metrics: Annotated[
+        tuple[str, ...], "the metrics there, each with its settings after it: 'factor-vae-score preset=workshop'"
+    ] = ("factor-vae-score",)
     score_images: Annotated[int, "images encoded for them, always the same ones"] = 10_000
 
     bookkeeping: ClassVar[tuple[str, ...]] = (
@@ -67,8 +69,13 @@ class Training:
         checks.at_least(1, checkpoint_every=self.checkpoint_every, log_every=self.log_every)
         checks.at_least(2, batch=self.batch, score_images=self.score_images)
         checks.nonnegative(score_every=self.score_every, standardise_every=self.standardise_every)
-        for name in self.score_metrics:
+        names = [in_words(each)[0] for each in self.score_metrics]
+        for each, name in zip(self.score_metrics, names, strict=True):
             checks.known("metric of score_metrics", name, registry.metrics.names())
+            if names.count(name) > 1:
+                raise InputError(f"score_metrics must name every metric once, got {name} again")
+            if each != name:
+                build_settings(registry.metrics.get(name), in_words(each)[1], of=name, prefix=f"{name}.")
         checks.nonnegative(seed=self.seed, lr_warmup=self.lr_warmup)
         checks.fraction(lr_final=self.lr_final, ease=self.ease)
         checks.nonnegative(

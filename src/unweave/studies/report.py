@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from unweave import registry
 from unweave.data.cache import write_atomic
 from unweave.errors import InputError
 from unweave.run import Run, Runs
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 PAGE, FIGURES = "report.html", "figures"
-MOST_CELLS = 24  # of a figure of runs
+MOST_CELLS = 24  # whose runs a figure shows
 TALLEST = 40  # cells in a picture of points
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
@@ -49,10 +50,11 @@ def write(study: Study, trials: Sequence[Trial]) -> Path:
             f"{study.folder} must hold finished runs for a report, got none; `unweave study run` makes them"
         )
     tables.keep(study, results)
-    pictures = [*scores(study, trials, results), *figures(study, trials, results)]
-    for name, picture in pictures:
-        picture.save(study.path(FIGURES) / f"{name}.png")
-    page = render(study, trials, results, [(name, picture) for name, picture in pictures]).encode()
+    made = [*scores(study, trials, results), *figures(study, trials, results)]
+    for name, each in made:
+        if not isinstance(each, str):
+            each.save(study.path(FIGURES) / f"{name}.png")
+    page = render(study, trials, results, made).encode()
     write_atomic(study.path(PAGE), lambda file: file.write(page))
     return study.path(PAGE)
 
@@ -162,28 +164,70 @@ def best_runs(study: Study, trials: Sequence[Trial], results: Sequence[Row]) -> 
     return list(found.values())[:MOST_CELLS]
 
 
-def figures(study: Study, trials: Sequence[Trial], results: Sequence[Row]) -> Iterator[tuple[str, Picture]]:
-    """Each figure the study asks for: one of all cells' best runs where it takes several, else one for each."""
-    chosen = best_runs(study, trials, results)
-    opened = Runs(Run(study.folder / RUNS / trial.name) for trial in chosen)
+def figures(study: Study, trials: Sequence[Trial], results: Sequence[Row]) -> Iterator[tuple[str, Picture | str]]:
+    """Each figure the study asks for, by name; in place of what cannot be drawn a sentence that says why.
+
+    One that shows the spread over seeds is given every finished run; another that takes several the best run of each
+    cell; any other is drawn once for each of these. Runs that a figure refuses are left out of it.
+    """
+    best = best_runs(study, trials, results)
+    shown, finished = {trial.cell for trial in best}, {row.run for row in results}
+    every = [trial for trial in trials if trial.cell in shown and trial.name in finished]
     for figure in study.figures:
-        try:
-            yield figure, opened.draw(figure)
+        kind = registry.figures.get(figure)
+        runs = _opened(study, every if getattr(kind, "over_seeds", False) else best)
+        if getattr(kind, "several", False):
+            yield from _together(figure, runs)
             continue
-        except InputError as wrong:
-            reason = wrong
-        for run in opened:
-            try:
-                yield f"{figure}-{run.name}", run.draw(figure)
-            except InputError:
-                if len(opened) == 1:
-                    raise reason from None
+        made = {run.name: _drawn(figure, Runs([run])) for run in runs}
+        refused = {name: each for name, each in made.items() if isinstance(each, str)}
+        for name, each in made.items():
+            if not isinstance(each, str):
+                yield (f"{figure}-{name}" if len(runs) > 1 else figure), each
+        if refused:
+            yield figure, _left_out(figure, refused, runs)
+
+
+def _together(figure: str, runs: Runs) -> Iterator[tuple[str, Picture | str]]:
+    """One picture of all runs, or else of those that can be drawn alone, with a word on the others."""
+    whole = _drawn(figure, runs)
+    if not isinstance(whole, str):
+        yield figure, whole
+        return
+    refused = {run.name: why for run in runs if isinstance(why := _drawn(figure, Runs([run])), str)}
+    taken = Runs(run for run in runs if run.name not in refused)
+    rest = _drawn(figure, taken) if refused and taken else whole
+    if isinstance(rest, str) and taken:
+        yield figure, f"{figure} cannot be drawn: {rest}"
+        return
+    if taken:
+        yield figure, rest
+    yield figure, _left_out(figure, refused, runs)
+
+
+def _drawn(figure: str, runs: Runs) -> Picture | str:
+    """The picture, or why there is none."""
+    try:
+        return runs.draw(figure)
+    except InputError as wrong:
+        return str(wrong)
+
+
+def _left_out(figure: str, refused: Mapping[str, str], runs: Runs) -> str:
+    first = next(iter(refused.values()))
+    if len(refused) == len(runs):
+        return f"{figure} cannot be drawn of any run: {first}"
+    return f"{figure} leaves out {len(refused)} of {len(runs)} runs, the first because {first}"
+
+
+def _opened(study: Study, trials: Sequence[Trial]) -> Runs:
+    return Runs(Run(study.folder / RUNS / trial.name) for trial in trials)
 
 
 def render(
-    study: Study, trials: Sequence[Trial], results: Sequence[Row], pictures: Sequence[tuple[str, Picture]]
+    study: Study, trials: Sequence[Trial], results: Sequence[Row], made: Sequence[tuple[str, Picture | str]]
 ) -> str:
-    """Compose the page."""
+    """Compose the page of pictures by name, or sentences where there is none."""
     metrics = tables.main_metrics(study)
     total = spent(study, trials)
     cost = (
@@ -197,7 +241,7 @@ def render(
     if study.differs:
         items = "".join(f"<li>{escape(each)}</li>" for each in study.differs)
         parts.append(f"<h2>What differs from the published protocol</h2><ul>{items}</ul>")
-    drawn = dict(pictures)
+    drawn = {name: each for name, each in made if name in metrics and not isinstance(each, str)}
     for metric in metrics:
         found = tables.cells(results, [metric])
         if not found:
@@ -208,9 +252,11 @@ def render(
         parts.append("<ul>" + "".join(f"<li>{each}</li>" for each in told) + "</ul>" if told else "")
     if study.published:
         parts.append(f"<h2>Beside the published numbers</h2>{_published(study, tables.cells(results))}")
-    others = [(name, picture) for name, picture in pictures if name not in metrics]
-    for name, picture in others:
-        parts.append(f"<h2>{escape(name)}</h2>{_image(picture)}")
+    for name, each in made:
+        if isinstance(each, str):
+            parts.append(f"<p>{escape(each)}.</p>")
+        elif name not in metrics:
+            parts.append(f"<h2>{escape(name)}</h2>{_image(each)}")
     css = files("unweave.reports").joinpath("page.css").read_text("utf-8")
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'

@@ -230,7 +230,8 @@ class Picture:
 class View(Protocol):
     """A registered figure: a frozen dataclass of settings that turns a subject into a picture.
 
-    One whose class says `several = True` is given a list of subjects instead.
+    One whose class says `several = True` is given a list of subjects instead; with `over_seeds = True` it shows runs
+    that differ in their seed alone as one line or point with its spread, and a study gives it all of them.
     """
 
     def __call__(self, subject: Any) -> Picture:

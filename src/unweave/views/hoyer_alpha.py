@@ -61,6 +61,7 @@ class HoyerAlpha:
     """
 
     several: ClassVar[bool] = True
+    over_seeds: ClassVar[bool] = True
 
     scale: Annotated[Literal["linear", "symlog"], "of alpha; symlog spreads powers of ten and still has 0"] = "linear"
     raw: Annotated[bool, "without dividing each latent by its standard deviation first"] = False

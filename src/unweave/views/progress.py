@@ -82,6 +82,7 @@ class Progress:
     """
 
     several: ClassVar[bool] = True
+    over_seeds: ClassVar[bool] = True
 
     across: Annotated[Literal["images", "steps"], "the horizontal axis: images seen, or optimiser steps"] = "steps"
     scores: Annotated[
@@ -158,7 +159,7 @@ def cost(runs: Sequence[Watched]) -> str:
     lasts = [run.progress[-1] for run in runs]
     scoring = sum(line.get("scoring_seconds", 0.0) for run in runs for line in run.progress)
     spent = sum(line.get("seconds", 0.0) for line in lasts)
-    return f"scoring took {_time(scoring)} of {_time(spent)}"
+    return f"scoring took {_time(scoring)} beside {_time(spent)} of training"
 
 
 def _time(seconds: float) -> str:

@@ -73,6 +73,7 @@ class RateDistortion:
     """
 
     several: ClassVar[bool] = True
+    over_seeds: ClassVar[bool] = True
 
     images: Annotated[int, "images that are encoded and decoded"] = 2_000
     label: Annotated[bool, "write the weight beside each point"] = True
