@@ -10,7 +10,7 @@ import unweave
 # The rooms, lowest row first. A room is a folder or a file at the top of the package; what two rooms of one
 # row need of each other belongs further down. This table is the only place that says so.
 ROWS = (
-    ("types", "registry", "checks", "seeds", "schedules", "settings", "errors", "recipes", "notebook"),
+    ("types", "registry", "checks", "seeds", "schedules", "settings", "errors", "recipes", "notebook", "references"),
     ("distributions",),
     ("divergences", "data", "nets"),
     ("vae",),

@@ -37,6 +37,7 @@ COMMANDS = {
     "list": "unweave.cli.listing:listing",
     "data": "unweave.cli.data:signed",
     "cache": "unweave.cli.cache:cache",
+    "cite": "unweave.cli.cite:cite",
 }
 HELP = {
     "traverse": "Draw one row of images per latent, that latent moving (draw traversal).",

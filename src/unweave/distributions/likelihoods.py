@@ -73,10 +73,11 @@ class Bernoulli(Likelihood):
 
 @dataclass(frozen=True)
 class ContinuousBernoulli(Likelihood):
-    """A proper density on [0, 1] for grey pixels (Loaiza-Ganem and Cunningham 2019); the decoder gives logits a.
+    """A proper density on [0, 1] for grey pixels; the decoder gives logits a.
 
     log p = x a - softplus(a) + log C(a) with C(a) = a / tanh(a / 2), which is 2 at a = 0. A density: it has no
     general least value, and nats can be negative.
+    Source: Loaiza-Ganem and Cunningham 2019, https://arxiv.org/abs/1907.06845.
     """
 
     unit_interval: ClassVar[bool] = True

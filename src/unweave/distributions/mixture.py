@@ -22,8 +22,8 @@ class Mixture(Spread):
     """p(z) = sum_k w_k N(z; m_k, diag(v)), with the same variances v for every component.
 
     Without `means` the components lie evenly on a circle of `radius` in the first two latents, from (radius, 0) on;
-    so the default is (1, 0), (0, 1), (-1, 0), (0, -1) with variance 0.03, the prior of Mathieu et al. 2019,
-    https://arxiv.org/abs/1812.02833. It does not factorise.
+    so the default is (1, 0), (0, 1), (-1, 0), (0, -1) with variance 0.03. It does not factorise.
+    Source: Mathieu et al. 2019, https://arxiv.org/abs/1812.02833.
 
     >>> Mixture().build(2).log_prob(torch.tensor([[1.0, 0.0], [0.0, 0.0]]))
     tensor([  0.2824, -14.9980])

@@ -47,7 +47,7 @@ class Broadcast(Conv):
 
     At every place of the grid the same perceptron of 1 + `layers` layers of `width` units sees all codes and the
     place's coordinates; `doublings` transposed 4 x 4 convolutions with stride 2 bring the grid to the image's size.
-    A dense decoder learns every position of an object on its own, this one once. Source of the idea: Watters et al.
+    A dense decoder learns every position of an object on its own, this one once. Source: Watters et al.
     2019, https://arxiv.org/abs/1901.07017, who broadcast over the whole image and convolve 3 x 3.
 
     >>> Broadcast(width=32, layers=1).decoder(10, (1, 32, 32), 1)(torch.zeros(5, 10)).shape

@@ -134,7 +134,7 @@ class AggregatePosterior:
     Orange lines enclose half and nine tenths of the prior, crosses are a mixture's modes. Shades are scaled to each
     panel. Several subjects stand side by side on the same axes, named by what sets them apart and ordered by beta,
     then alpha; where each beta comes with each alpha, rows are betas and columns alphas. A model with fewer
-    than two latents, or a subject that gives no posteriors, raises InputError. Protocol: Mathieu et al. 2019,
+    than two latents, or a subject that gives no posteriors, raises InputError. Source: Mathieu et al. 2019,
     https://arxiv.org/abs/1812.02833, figure 2.
     """
 

@@ -73,7 +73,7 @@ class Progress:
     instead, which says how sure the score is and nothing of other seeds. All columns share the axis of a row. Scores
     are those made by `unweave train --score-every N --score-metrics beta-vae-score,factor-vae-score`; a run without
     them raises InputError. What the scores cost in time stands below.
-    Source: Kim and Mnih, Disentangling by factorising, NIPS 2017 workshop version, figure 3.
+    Source: Kim and Mnih 2017, the workshop version of FactorVAE, figure 3.
 
     >>> Progress(across="epochs")
     Traceback (most recent call last):
