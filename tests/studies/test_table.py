@@ -33,6 +33,14 @@ def test_a_cell_is_what_scipy_says():
     assert (cell.mean, cell.sd, cell.low, cell.high) == pytest.approx((0.45, np.std(values, ddof=1), low, high))
 
 
+def test_a_notebook_shows_a_table_for_each_metric():
+    found = cells([*some("<b>", [0.2, 0.4]), *some("other", [3.0], metric="distortion")])
+    shown = found._repr_html_()
+    assert shown.count("<table>") == 2
+    assert '<th scope="row">&lt;b&gt;</th><td>2</td><td>0.300</td>' in shown
+    assert "-0.971 to 1.571" in shown
+
+
 def test_one_seed_has_no_interval_and_lower_may_be_better():
     one = cells(some("a", [3.0], metric="distortion", better=False))[0]
     assert (one.sd, one.low, one.high) == (None, None, None)

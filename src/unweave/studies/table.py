@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
-from unweave import checks
+from unweave import checks, notebook
 from unweave.data.cache import write_atomic
 from unweave.errors import InputError
 from unweave.studies.spec import Published, Study, Trial
@@ -59,6 +59,13 @@ class Cell:
     images: int
     minutes: float
     higher_is_better: bool = True
+
+
+class Cells(list[Cell]):
+    """Cells of a study; a notebook shows them as a table for each metric."""
+
+    def _repr_html_(self) -> str:
+        return "".join(notebook.table(*_shown(metric, self)) for metric in dict.fromkeys(cell.metric for cell in self))
 
 
 @dataclass(frozen=True)
@@ -132,7 +139,7 @@ def interval_of_mean(mean: float, sd: float, n: int) -> tuple[float, float]:
     return mean - half, mean + half
 
 
-def cells(results: Iterable[Row], metrics: Sequence[str] | None = None) -> list[Cell]:
+def cells(results: Iterable[Row], metrics: Sequence[str] | None = None) -> Cells:
     """One entry for each cell and metric, in the order of the rows; `metrics` picks some, all but parts if not given.
 
     >>> row = Row("r", "a", "vae", "dsprites", 0, "mig", "", 0.5, None, None, True, 64, 1.0, "0")
@@ -145,7 +152,7 @@ def cells(results: Iterable[Row], metrics: Sequence[str] | None = None) -> list[
         wanted = "." not in row.metric if metrics is None else row.metric in metrics
         if row.factor == "" and wanted and row.value is not None:
             grouped.setdefault((row.cell, row.metric), []).append(row)
-    return [_cell(*key, group) for key, group in grouped.items()]
+    return Cells(_cell(*key, group) for key, group in grouped.items())
 
 
 def _cell(cell: str, metric: str, group: Sequence[Row]) -> Cell:
@@ -306,14 +313,18 @@ def written(table: Sequence[Cell], form: Form) -> str:
         return _csv(names, ([getattr(cell, name) for name in names] for cell in table))
     parts: list[str] = []
     for metric in dict.fromkeys(cell.metric for cell in table):
-        of = [cell for cell in table if cell.metric == metric]
-        heads = [metric, "n", "mean", "sd", "95 % interval", "best", "minutes"]
-        body = [
-            [c.cell, str(c.n), number(c.mean), number(c.sd), span(c.low, c.high), number(c.best), f"{c.minutes:.1f}"]
-            for c in of
-        ]
-        parts.append(grid(heads, body, form))
+        parts.append(grid(*_shown(metric, table), form))
     return "\n".join(parts)
+
+
+def _shown(metric: str, table: Sequence[Cell]) -> tuple[list[str], list[list[str]]]:
+    """Heads and lines of one metric's table."""
+    heads = [metric, "n", "mean", "sd", "95 % interval", "best", "minutes"]
+    return heads, [
+        [c.cell, str(c.n), number(c.mean), number(c.sd), span(c.low, c.high), number(c.best), f"{c.minutes:.1f}"]
+        for c in table
+        if c.metric == metric
+    ]
 
 
 def grid(heads: Sequence[str], body: Sequence[Sequence[str]], form: Literal["md", "latex"]) -> str:
