@@ -140,3 +140,15 @@ def test_a_logarithmic_axis_has_plain_numbers():
     assert axes.get_yscale() == "log"
     assert {"20", "100", "500"} <= {label.get_text() for label in axes.get_yticklabels(which="both")}
     assert not any("$" in label.get_text() for label in axes.get_yticklabels(which="both"))
+
+
+def test_wide_bands_of_few_seeds_do_not_stretch_a_logarithmic_axis():
+    class Falling(Trained):
+        @property
+        def log(self):
+            scale = 10_000 * (1 + self.seed)
+            return [{"step": s, "images": 64 * s, "distortion": scale / s} for s in range(50, 2001, 50)]
+
+    axes = panels(Progress()([Falling(), Falling(seed=1)]))[0]
+    assert axes.get_yscale() == "log"
+    assert axes.get_ylim() == pytest.approx((15_000 / 2000 / 2, 15_000 / 50 * 2))

@@ -227,7 +227,11 @@ def _axes(column: Sequence[Axes], rows: Sequence[str], title: str, *, first: boo
 
 
 def _error_axis(top: Sequence[Axes]) -> None:
-    """Logarithmic where the first errors would hide the rest."""
+    """Logarithmic where the first errors would hide the rest; then from half the least mean to twice the largest.
+
+    Few seeds have bands that reach below 0, which would stretch that axis over decades in which there is nothing.
+    """
     seen = np.concatenate([line.get_ydata() for axes in top for line in axes.lines] or [np.ones(1)])
     if seen.min() > 0 and seen.max() > DECADE * seen.min():
         log_axis(top[0], seen.min(), seen.max())
+        top[0].set_ylim(seen.min() / 2, seen.max() * 2)
