@@ -210,7 +210,7 @@ def test_scores_in_training_are_drawn_where_a_run_has_them(subject):
     ]
     shown = Tree(page.render([scored], 1.0, moving=False))
     assert "Scores while it was trained" in shown.text
-    assert any("scoring took 2.0 s of 9.0 s" in image["alt"] for image in shown.all("img"))
+    assert any("scoring took 2.0 s beside 9.0 s of training" in image["alt"] for image in shown.all("img"))
     both = Tree(page.render([scored, scored], 1.0, moving=False)).text
     assert "Scores while they were trained" in both
     assert "How much is told and how much is lost" not in both  # these cannot be fitted
