@@ -12,6 +12,7 @@ from importlib.resources import files
 from unweave.registry import ALL
 
 AFTER = re.compile(r"\bSources?:")  # what begins the part of a docstring that names texts
+NAMED = re.compile(r"[A-Z][\w-]+(?: et al\.)? (?:19|20)\d\d")  # the last author and the year of a text
 TITLE = "unweave: disentangled representations, learned, shown and scored"
 
 
@@ -96,7 +97,7 @@ def named(name: str) -> dict[str, str]:
 def bibliography(docs: Mapping[str, str]) -> str:
     """BibTeX of all that docstrings, by the name of what they describe, give as sources; each text once.
 
-    Before an entry stands what it is for. A source that is in no list of ours is given in its own words.
+    Before an entry stands what it is for. Sources of which one is in no list of ours are given in their own words.
 
     >>> print(bibliography({"mine": "Source: Doe 1999, https://example.org."}))
     % mine: Doe 1999, https://example.org.
@@ -108,8 +109,9 @@ def bibliography(docs: Mapping[str, str]) -> str:
         found = cited_in(doc)
         for each in found:
             uses.setdefault(each, []).append(name)
-        if not found and sources_in(doc):
-            unknown.append(f"% {name}: {sources_in(doc)}")
+        text = sources_in(doc)
+        if text and len(found) < max(1, len(set(NAMED.findall(text)))):
+            unknown.append(f"% {name}: {text}")
     entries = [f"% {', '.join(names)}\n{each.bibtex}" for each, names in uses.items()]
     return "\n\n".join([*entries, *unknown, *([f"% nothing else to cite: {', '.join(nothing)}"] if nothing else [])])
 
