@@ -15,8 +15,8 @@ import numpy as np
 import torch
 
 import unweave
-from unweave.divergences.assignment import by_flow, by_matching, total_cost
-from unweave.seeds import Generators
+from unweave.base.seeds import Generators
+from unweave.models.divergences.assignment import by_flow, by_matching, total_cost
 
 BALANCES = (0.001, 1.0, 100.0)
 

@@ -13,10 +13,10 @@ from statistics import median
 
 import numpy as np
 
-from unweave import registry
+from unweave.base import registry
+from unweave.base.seeds import numpy_generator
 from unweave.metrics.calibration import COSTLY_ROWS, calibrates
 from unweave.metrics.probe import Probe
-from unweave.seeds import numpy_generator
 
 BEGIN, END = "<!-- calibration: begin -->", "<!-- calibration: end -->"
 DATA = registry.datasets.get("dsprites")(hold="lazy")

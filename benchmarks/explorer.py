@@ -19,8 +19,8 @@ from urllib.parse import urlsplit
 import numpy as np
 
 import unweave
-from unweave.export.web import write_page
-from unweave.run import Run
+from unweave.run.run import Run
+from unweave.show.export.web import write_page
 
 MOVES = """async (moves) => {
   const facts = await window.unweaveEngine.facts();

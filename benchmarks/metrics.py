@@ -26,10 +26,10 @@ from sklearn.metrics import mutual_info_score, roc_auc_score
 from sklearn.svm import LinearSVC
 
 from unweave import metrics
+from unweave.base.seeds import derive
 from unweave.metrics import Probe
 from unweave.metrics.boosting import binned, boost
-from unweave.metrics.infomec import neighbour_information
-from unweave.seeds import derive
+from unweave.metrics.scores.infomec import neighbour_information
 
 SIZES = (3, 6, 40, 32, 32)
 

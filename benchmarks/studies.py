@@ -12,6 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from unweave.base.files import FORMAT
 from unweave.engine import folder, train
 from unweave.studies import local
 from unweave.studies.expansion import expand
@@ -82,7 +83,7 @@ def many(count: int, place: Path) -> dict[str, float]:
         path.mkdir(parents=True)
         score = {**given, "value": 0.5 + (number * 7919 % 1000) / 5000, "parts": {"raw": 0.5}, "per_factor": five}
         held = {
-            "format": folder.FORMAT, "run": trial.name, "hash": trial.spec.hash, "weights": "0", "pool": None,
+            "format": FORMAT, "run": trial.name, "hash": trial.spec.hash, "weights": "0", "pool": None,
             "spent": {"images": 640_000, "train_seconds": 900.0, "score_seconds": 30.0},
             "fit": {"distortion": 20.0, "rate": 15.0, "images": 5000.0}, "scores": {"mig": score, "dci": score},
             "refused": {},

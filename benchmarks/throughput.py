@@ -25,8 +25,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from unweave.engine import Spec
 from unweave.engine.allocator import keep_freed_memory
-from unweave.engine.train import Loop, read_log, train
-from unweave.nets.convolution import Conv2d, ConvTranspose2d
+from unweave.engine.loop import Loop, read_log, train
+from unweave.models.nets.convolution import Conv2d, ConvTranspose2d
 
 CASES = {
     "dlib-conv 64x64, vae": ("vae", {"net": "dlib-conv"}),

@@ -12,8 +12,8 @@ from pathlib import Path
 from PIL import Image
 
 import unweave
-from unweave.data.cache import write_atomic
-from unweave.run import Run, Runs
+from unweave.base.files import write_atomic
+from unweave.run.run import Run, Runs
 
 HERE = Path(__file__).resolve().parent / "images" / "figures"
 COLOURS = 64  # of a picture's palette: small files, and lines are as sharp

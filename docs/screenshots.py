@@ -20,10 +20,10 @@ import uvicorn
 from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 
-from unweave.explorer import app
-from unweave.explorer.names import save_name
-from unweave.reports import write
-from unweave.run import Run
+from unweave.run.run import Run
+from unweave.show.explorer import app
+from unweave.show.explorer.names import save_name
+from unweave.show.reports import write
 
 SIZE = {"width": 1240, "height": 1000}
 

@@ -35,7 +35,7 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
 
 def modules(registry: str) -> str:
     """`:::` lines for the modules behind a registry, each once, in its order."""
-    from unweave import registry as registries
+    from unweave.base import registry as registries
 
     targets = getattr(registries, registry).table.values()
     return "\n\n".join(f"::: {module}" for module in dict.fromkeys(target.partition(":")[0] for target in targets))

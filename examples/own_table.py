@@ -20,8 +20,8 @@ from pathlib import Path
 import numpy as np
 
 import unweave
-from unweave.run import Run
-from unweave.views.columns import column_sentences
+from unweave.run.run import Run
+from unweave.show.views.columns import column_sentences
 
 CAUSES = ("traffic", "heating", "weather", "season")
 

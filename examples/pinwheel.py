@@ -21,13 +21,13 @@ import torch
 from scipy.optimize import linear_sum_assignment
 
 import unweave
+from unweave.base.seeds import Generators
 from unweave.data import load
-from unweave.distributions import DiagonalNormal
-from unweave.divergences.inclusive import batch_density
-from unweave.divergences.mmd import mmd_joint
-from unweave.run import Run
-from unweave.seeds import Generators
-from unweave.views.aggregate_posterior import AggregatePosterior
+from unweave.models.distributions import DiagonalNormal
+from unweave.models.divergences.inclusive import batch_density
+from unweave.models.divergences.mmd import mmd_joint
+from unweave.run.run import Run
+from unweave.show.views.aggregate_posterior import AggregatePosterior
 
 REPEATS = 10  # codes drawn of every point
 

@@ -58,6 +58,13 @@ def needs():
     return find
 
 
+@pytest.fixture
+def own_cache(tmp_path, monkeypatch):
+    """An empty cache folder for one test."""
+    monkeypatch.setenv("UNWEAVE_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
 def missing(reason: str) -> NoReturn:
     if IN_CI:
         pytest.fail(reason)

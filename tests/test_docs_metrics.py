@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from unweave import registry
+from unweave.base import registry
+from unweave.base.settings import build
 from unweave.contracts import worlds
-from unweave.distributions.isotropic import IsotropicPrior
 from unweave.metrics.aggregate import PriorOnly
 from unweave.metrics.base import LEFT_OUT
 from unweave.metrics.calibration import calibrates
-from unweave.metrics.factor_vae_score import PRESETS
 from unweave.metrics.probe import Probe
-from unweave.settings import build
+from unweave.metrics.scores.factor_vae_score import PRESETS
+from unweave.models.distributions.isotropic import IsotropicPrior
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "metrics.md").read_text("utf-8")

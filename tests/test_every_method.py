@@ -3,9 +3,9 @@
 import pytest
 
 import unweave
-from unweave import registry
-from unweave.reports import write
-from unweave.settings import settings_of
+from unweave.base import registry
+from unweave.base.settings import settings_of
+from unweave.show.reports import write
 
 TINY = {
     "data": "dsprites",
@@ -25,7 +25,7 @@ SMALL = {"critic_layers": 1, "critic_width": 8, "warmup_stages": 1, "stage_steps
 
 @pytest.mark.parametrize("method", registry.methods.names())
 def test_trains_is_scored_drawn_and_reported(method, tmp_path, monkeypatch):
-    monkeypatch.setattr("unweave.run.POOL", 1500)
+    monkeypatch.setattr("unweave.run.run.POOL", 1500)
     own = {setting.name for setting in settings_of(registry.methods.get(method))}
     small = {name: value for name, value in SMALL.items() if name in own}
     run = unweave.train(method, out=tmp_path / "run", **{**TINY, **small})

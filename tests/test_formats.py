@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 import unweave
-from unweave.cli.app import main
+from unweave.base.files import FORMAT
 from unweave.engine import folder
-from unweave.engine.train import train
-from unweave.run import Run
+from unweave.engine.loop import train
+from unweave.face.cli.app import main
+from unweave.run.run import Run
 from unweave.studies import expand, find
 from unweave.studies.table import rows, tidy
 from unweave.studies.trial import RUNS, states
@@ -42,7 +43,7 @@ def trained(place):
 
 
 def test_the_format_of_today_is_among_them():
-    assert str(folder.FORMAT) in FORMATS
+    assert str(FORMAT) in FORMATS
 
 
 def test_runs_answer_as_they_did(place, said):
@@ -94,8 +95,8 @@ def test_an_estimator_and_an_exported_model_answer_as_they_did(place, said):
 
 def test_a_newer_format_is_refused_by_name(place, capsys):
     path = place / "stopped" / "settings.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), "format": folder.FORMAT + 1}))
+    path.write_text(json.dumps({**json.loads(path.read_text()), "format": FORMAT + 1}))
     assert main(["evaluate", str(place / "stopped")]) == 2
-    assert f"has format {folder.FORMAT + 1}, newer than the {folder.FORMAT} that this unweave reads" in " ".join(
+    assert f"has format {FORMAT + 1}, newer than the {FORMAT} that this unweave reads" in " ".join(
         capsys.readouterr().err.split()
     )

@@ -9,7 +9,7 @@ import pytest
 HEAVY = ("torch", "scipy", "sklearn", "matplotlib")
 FRESH = """
 import json, sys
-from unweave.cli.app import main
+from unweave.face.cli.app import main
 try:
     status = main(sys.argv[2:])
 except SystemExit as end:
@@ -21,7 +21,7 @@ print(json.dumps({"status": status or 0, "loaded": loaded}))
 
 def fresh(*arguments: str) -> tuple[dict, str, str]:
     """Outcome, output and complaints of `unweave ARGUMENTS` in an interpreter of its own."""
-    command = [sys.executable, "-c", FRESH, json.dumps(["unweave.registry", *HEAVY]), *arguments]
+    command = [sys.executable, "-c", FRESH, json.dumps(["unweave.base.registry", *HEAVY]), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
     assert done.returncode == 0, done.stderr
     *shown, outcome = done.stdout.splitlines()
@@ -40,7 +40,7 @@ def fresh(*arguments: str) -> tuple[dict, str, str]:
 )
 def test_light_commands_stay_light(arguments, status, said):
     outcome, shown, complaints = fresh(*arguments)
-    assert outcome == {"status": status, "loaded": ["unweave.registry"]}  # seen, and none of the heavy ones
+    assert outcome == {"status": status, "loaded": ["unweave.base.registry"]}  # seen, and none of the heavy ones
     assert said in " ".join((shown + complaints).split())
     assert "Traceback" not in complaints
 

@@ -34,8 +34,8 @@ except RuntimeError:
     pass
 cut = unweave.train("free-bits-vae", out=out / "cut", resume=True, **settings)
 assert (cut.path / "weights.safetensors").read_bytes() == (whole.path / "weights.safetensors").read_bytes()
-import unweave.run
-unweave.run.POOL = 2000
+import unweave.run.run
+unweave.run.run.POOL = 2000
 print("mig", unweave.Run(out / "cut").evaluate(["mig"])["mig"].value)
 ours = ["-k", "free-bits-vae or tiny-mlp"]
 raise SystemExit(pytest.main(["--pyargs", sys.argv[2], "-q", "-p", "no:cacheprovider", *ours]))
@@ -88,8 +88,8 @@ def test_trains_resumes_is_scored_by_name_and_keeps_the_contracts(installed, tmp
 
 
 def test_without_the_package_its_runs_are_refused_by_name(installed, tmp_path):
+    from unweave.base.errors import InputError
     from unweave.engine import folder
-    from unweave.errors import InputError
 
     (tmp_path / "settings.json").write_text(
         json.dumps(

@@ -31,7 +31,7 @@ def run(page, text):
 def test_a_tutorial_runs(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("UNWEAVE_TINY", "1")
-    monkeypatch.setattr("unweave.run.POOL", 1500)  # images that scores look at
+    monkeypatch.setattr("unweave.run.run.POOL", 1500)  # images that scores look at
     page = TUTORIALS / f"{name}.md"
     namespace = run(page, page.read_text("utf-8"))
     pictures = list(tmp_path.rglob("*.png"))

@@ -6,22 +6,26 @@ Names are loaded when first used, so that importing unweave is fast.
 import importlib
 from typing import Any
 
-_HOMES = {
-    "train": "unweave.run",
-    "runs": "unweave.run",
-    "Run": "unweave.run",
-    "load_model": "unweave.export",
-    "Unweaver": "unweave.estimator",
-    "Score": "unweave.types",
-    "InputError": "unweave.errors",
-    "Diverged": "unweave.errors",
-    "codes": None,
-    "data": None,
-    "metrics": None,
-    "nets": None,
-    "objectives": None,
+from unweave.base import moved
+
+_HOMES = {  # name -> module; "module" itself where nothing is to be taken from it
+    "train": "unweave.run.run:train",
+    "runs": "unweave.run.run:runs",
+    "Run": "unweave.run.run:Run",
+    "load_model": "unweave.show.export:load_model",
+    "Unweaver": "unweave.face.estimator:Unweaver",
+    "Score": "unweave.base.records:Score",
+    "InputError": "unweave.base.errors:InputError",
+    "Diverged": "unweave.base.errors:Diverged",
+    "codes": "unweave.show.codes",
+    "data": "unweave.data",
+    "metrics": "unweave.metrics",
+    "nets": "unweave.models.nets",
+    "objectives": "unweave.models.objectives",
 }
 __all__ = list(_HOMES)  # pyright: ignore[reportUnsupportedDunderAll]
+
+moved.install()
 
 
 def __getattr__(name: str) -> Any:
@@ -31,8 +35,9 @@ def __getattr__(name: str) -> Any:
         return version("unweave")
     if name not in _HOMES:
         raise AttributeError(f"module 'unweave' has no attribute '{name}'")
-    home = _HOMES[name]
-    return importlib.import_module(f"unweave.{name}") if home is None else getattr(importlib.import_module(home), name)
+    module, _, attribute = _HOMES[name].partition(":")
+    home = importlib.import_module(module)
+    return getattr(home, attribute) if attribute else home
 
 
 def __dir__() -> list[str]:

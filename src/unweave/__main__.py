@@ -1,5 +1,5 @@
 """`python -m unweave` is the same as `unweave`."""
 
-from unweave.cli.app import main
+from unweave.face.cli.app import main
 
 raise SystemExit(main())

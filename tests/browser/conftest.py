@@ -10,8 +10,8 @@ import torch
 from tests.conftest import missing
 
 import unweave
-from unweave.explorer import app
-from unweave.run import Run
+from unweave.run.run import Run
+from unweave.show.explorer import app
 
 TOKEN = "the-token"
 SWITCHES = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]

@@ -6,16 +6,16 @@ import torch
 from tests.browser.conftest import pixels, settle
 from tests.browser.test_explorer import AUDIT, slider, value
 
-from unweave import registry
-from unweave.distributions.likelihoods import Bernoulli, ContinuousBernoulli, Gaussian, Laplace
-from unweave.distributions.mixed import Mixed
-from unweave.explorer.exhibit import Exhibit
-from unweave.export import web
-from unweave.model import Model
-from unweave.nets import build
-from unweave.nets.mlp import ACTIVATIONS
-from unweave.types import Latents
-from unweave.vae import VAE, Units
+from unweave.base import registry
+from unweave.base.records import Latents
+from unweave.models.distributions.likelihoods import Bernoulli, ContinuousBernoulli, Gaussian, Laplace
+from unweave.models.distributions.mixed import Mixed
+from unweave.models.nets import build
+from unweave.models.nets.mlp import ACTIVATIONS
+from unweave.models.trained import Model
+from unweave.models.vae import VAE, Units
+from unweave.show.explorer.exhibit import Exhibit
+from unweave.show.export import web
 
 pytestmark = pytest.mark.xdist_group("browser")
 
@@ -69,7 +69,7 @@ def frames_of(chromium, model):
     page = chromium.new_page()
     page.goto("about:blank")
     page.evaluate(RUN, [web._json(facts), told, weights.base64()])
-    page.add_script_tag(path=str(web.files("unweave.export").joinpath("web_engine.js")))
+    page.add_script_tag(path=str(web.files("unweave.show.export").joinpath("web_engine.js")))
     foot, found = page.evaluate(DECODE, rows.tolist())
     page.close()
     kind = "<f4" if facts["vector"] else np.uint8

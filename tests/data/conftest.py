@@ -16,10 +16,3 @@ def dsprites(tmp_path_factory):
     (file,) = folder.iterdir()
     yield data
     file.unlink()
-
-
-@pytest.fixture
-def own_cache(tmp_path, monkeypatch):
-    """An empty cache folder for one test."""
-    monkeypatch.setenv("UNWEAVE_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache"

@@ -6,8 +6,8 @@ import zipfile
 
 import pytest
 
-from unweave.data.archives import tar_members, text_of, whole, zip_members
-from unweave.errors import InputError
+from unweave.base.errors import InputError
+from unweave.data.readers.archives import tar_members, text_of, whole, zip_members
 
 
 def every(name):
@@ -54,7 +54,7 @@ def test_what_leads_out_of_a_tar_is_refused(tmp_path, hostile):
 
 
 def test_only_what_is_wanted_is_looked_at(tmp_path, monkeypatch):
-    monkeypatch.setattr("unweave.data.archives.MOST_MEMBER", 10)
+    monkeypatch.setattr("unweave.data.readers.archives.MOST_MEMBER", 10)
     with tar_of(tmp_path / "a.tar", member("../out"), member("large", size=11), member("a.png")) as archive:
         assert [each.name for each in tar_members(archive, lambda name: name.suffix == ".png")] == ["a.png"]
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
@@ -77,7 +77,7 @@ def test_what_leads_out_of_a_zip_is_refused(tmp_path, name):
 
 
 def test_members_that_announce_too_much_are_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("unweave.data.archives.MOST_MEMBER", 10)
+    monkeypatch.setattr("unweave.data.readers.archives.MOST_MEMBER", 10)
     with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("bomb", bytes(1000))
         with pytest.raises(InputError, match="members of 10 bytes or fewer, got bomb with 1000"):

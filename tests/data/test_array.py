@@ -13,13 +13,13 @@ import pytest
 import torch
 from tests.conftest import missing
 
+from unweave.base.cache import cache_folder
+from unweave.base.errors import InputError
+from unweave.base.settings import build, plain
 from unweave.contracts import test_data as contract
 from unweave.data import load
-from unweave.data.array import Array
-from unweave.data.cache import cache_folder
-from unweave.data.containers import listed
-from unweave.errors import InputError
-from unweave.settings import build, plain
+from unweave.data.own.array import Array
+from unweave.data.readers.containers import listed
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 
@@ -248,7 +248,7 @@ def test_h5_data_sets_in_groups(tmp_path, bytes_):
 def test_a_run_reopens_the_same_data_and_no_other(tmp_path, bytes_, monkeypatch):
     data = made(tmp_path, {"x": bytes_, "labels": np.arange(6)}, "a.npz")
     again = build(Array, plain(data), of="array")
-    monkeypatch.setattr("unweave.data.array.listed", lambda path: 1 / 0)
+    monkeypatch.setattr("unweave.data.own.array.listed", lambda path: 1 / 0)
     assert (again.image_shape, len(again), again.net, again.classes) == ((3, 20, 18), 6, "conv", tuple("012345"))
     monkeypatch.undo()
     assert torch.equal(again.images(np.arange(6)), data.images(np.arange(6)))
@@ -269,7 +269,7 @@ def test_a_second_run_does_not_look_at_every_number_again(tmp_path, bytes_, monk
     moved = tmp_path / "else" / "a.npy"
     moved.parent.mkdir()
     moved.write_bytes((tmp_path / "a.npy").read_bytes())
-    monkeypatch.setattr("unweave.data.array.listed", lambda path: 1 / 0)
+    monkeypatch.setattr("unweave.data.own.array.listed", lambda path: 1 / 0)
     assert Array(str(tmp_path / "a.npy")).resolved() == data
     assert Array(str(moved)).resolved() == replace(data, path=str(moved))
     with pytest.raises(ZeroDivisionError):

@@ -6,8 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from unweave.base.errors import InputError
 from unweave.data.batches import Batches
-from unweave.errors import InputError
 
 
 def seeded(seed=0):

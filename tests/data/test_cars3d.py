@@ -10,9 +10,9 @@ import pytest
 from scipy.io import savemat
 from tests.data.contract import keep
 
+from unweave.base.errors import InputError
 from unweave.data.base import Factor
-from unweave.data.cars3d import Cars3D
-from unweave.errors import InputError
+from unweave.data.published.cars3d import Cars3D
 
 LISTED = ("car_020_mesh", "car_003_mesh", "car_011_mesh")  # neither sorted nor in the archive's order
 

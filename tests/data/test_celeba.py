@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 from tests.data.contract import keep
 
-from unweave.data.celeba import CelebA
-from unweave.errors import InputError
+from unweave.base.errors import InputError
+from unweave.data.published.celeba import CelebA
 
 NAMES = [f"{k + 1:06d}.jpg" for k in range(6)]
 HELD = np.array([[k % 2, k % 3 == 0, 0] for k in range(6)], bool)

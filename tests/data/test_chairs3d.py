@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 from tests.data.contract import keep
 
-from unweave.data.chairs3d import Chairs3D
-from unweave.errors import InputError
+from unweave.base.errors import InputError
+from unweave.data.published.chairs3d import Chairs3D
 
 NAMES = [
     f"{chair}/renders/image_{k:03d}_p020_t{t:03d}_r096.png" for chair in ("1a2b", "ff00") for k, t in [(0, 0), (1, 11)]

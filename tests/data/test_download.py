@@ -11,9 +11,9 @@ from collections import namedtuple
 import numpy as np
 import pytest
 
-from unweave.data import download
-from unweave.data.download import Remote, Source, fetch, first_seen, inspected, open_url, record
-from unweave.errors import InputError
+from unweave.base.errors import InputError
+from unweave.data.published import download
+from unweave.data.published.download import Remote, Source, fetch, first_seen, inspected, open_url, record
 
 CONTENT = b"\x1f\x8b" + bytes(range(256)) * 20_000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()

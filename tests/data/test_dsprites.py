@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 import torch
 
-from unweave.data import cache, load
-from unweave.data.dsprites import IMAGES, ROW, SHA256, DSprites, drawn, fill, packed_file
-from unweave.errors import InputError
+from unweave.base import cache
+from unweave.base.errors import InputError
+from unweave.data import load
+from unweave.data.published.dsprites import IMAGES, ROW, SHA256, DSprites, drawn, fill, packed_file
 
 pytestmark = pytest.mark.xdist_group("dsprites")  # so that one worker draws everything, not each
 
@@ -217,7 +218,7 @@ def test_refused_settings(settings, sentence):
 
 @pytest.mark.parametrize("harm", ["truncated", "other pixels"])
 def test_a_damaged_cache_file_is_made_again(dsprites, own_cache, monkeypatch, harm):
-    monkeypatch.setattr("unweave.data.dsprites.drawn", lambda: iter([dsprites.packed]))
+    monkeypatch.setattr("unweave.data.published.dsprites.drawn", lambda: iter([dsprites.packed]))
     path = cache.cached("dsprites-rule-1.npy")
     path.parent.mkdir()
     if harm == "truncated":
@@ -237,7 +238,7 @@ WRITER = """
 import sys, numpy as np
 from itertools import islice
 from unweave.data import cache
-from unweave.data.dsprites import ROW, drawn
+from unweave.data.published.dsprites import ROW, drawn
 sys.stdout.write("ready\\n"); sys.stdout.flush(); sys.stdin.readline()
 rows = cache.array("part", (20 * 1024, 64), ROW, lambda: islice(drawn(), 20))
 print(rows.flags.writeable, int(rows.view("u1").astype(np.int64).sum()))

@@ -6,10 +6,10 @@ import torch
 from PIL import Image
 from tests.data.contract import keep
 
+from unweave.base.errors import InputError
+from unweave.base.seeds import derive
 from unweave.data import load
-from unweave.data.dsprites_variants import uniform
-from unweave.errors import InputError
-from unweave.seeds import derive
+from unweave.data.published.dsprites_variants import uniform
 
 NUMBERS = np.array([0, 87040, 332800, 578560, 737279])
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from unweave.data.factors_csv import read_factors
-from unweave.errors import InputError
+from unweave.base.errors import InputError
+from unweave.data.own.factors_csv import read_factors
 
 FILES = ("a.png", "b/c.png", "d.png")
 

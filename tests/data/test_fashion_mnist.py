@@ -10,9 +10,9 @@ import torch
 from tests.conftest import missing
 from tests.data.test_idx import idx
 
-from unweave.data import fashion_mnist
-from unweave.data.fashion_mnist import FILES, SOURCE, FashionMNIST
-from unweave.errors import InputError
+from unweave.base.errors import InputError
+from unweave.data.published import fashion_mnist
+from unweave.data.published.fashion_mnist import FILES, SOURCE, FashionMNIST
 
 
 def write(folder, images, labels, part="train"):

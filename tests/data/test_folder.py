@@ -11,12 +11,13 @@ import torch
 from PIL import Image
 from tests.data.contract import keep
 
-from unweave.data import decode, load
-from unweave.data.decode import gather
-from unweave.data.fitting import Wish
-from unweave.data.folder import Folder
+from unweave.base.errors import InputError
+from unweave.data import load
+from unweave.data.own import decode
+from unweave.data.own.decode import gather
+from unweave.data.own.fitting import Wish
+from unweave.data.own.folder import Folder
 from unweave.engine import Spec
-from unweave.errors import InputError
 
 tifffile = pytest.importorskip("tifffile")
 

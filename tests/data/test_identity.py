@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from unweave.base.errors import InputError
 from unweave.data import load
-from unweave.errors import InputError
 
 
 def test_pixels_are_the_factors_from_0_to_1():

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from unweave.data.idx import content_of, enlarged, parse_idx
-from unweave.errors import InputError
+from unweave.base.errors import InputError
+from unweave.data.readers.idx import content_of, enlarged, parse_idx
 
 
 def idx(array: np.ndarray, magic: int | None = None) -> bytes:

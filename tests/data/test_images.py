@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from unweave.data.images import open_image, opened
-from unweave.errors import InputError
+from unweave.base.errors import InputError
+from unweave.data.readers.images import open_image, opened
 
 tifffile = pytest.importorskip("tifffile")
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from unweave.base.errors import InputError
 from unweave.data import load
-from unweave.errors import InputError
 
 
 def test_an_unknown_name_is_refused_and_the_nearest_one_suggested():

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from unweave.data.locate import located
-from unweave.data.pinwheel import Pinwheel
-from unweave.errors import InputError
+from unweave.base.errors import InputError
+from unweave.data.own.locate import located
+from unweave.data.published.pinwheel import Pinwheel
 
 
 @pytest.fixture

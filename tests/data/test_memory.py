@@ -10,10 +10,11 @@ from PIL import Image
 from tests.conftest import missing
 from torch.utils.data import Dataset, IterableDataset, TensorDataset
 
-from unweave.data import load, memory
-from unweave.data.cache import cache_folder, cached
-from unweave.data.memory import kept
-from unweave.errors import InputError
+from unweave.base.cache import cache_folder, cached
+from unweave.base.errors import InputError
+from unweave.data import load
+from unweave.data.own import memory
+from unweave.data.own.memory import kept
 
 
 @pytest.fixture(autouse=True)

@@ -8,9 +8,9 @@ import pytest
 from tests.data.contract import keep
 from tests.data.test_idx import idx
 
+from unweave.base.errors import InputError
 from unweave.data import load
-from unweave.data.mnist import SOURCE
-from unweave.errors import InputError
+from unweave.data.published.mnist import SOURCE
 
 
 def write(folder, images, labels, part=0, pack=True):

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from tests.data.contract import keep
 
-from unweave.data.containers import Held
-from unweave.data.mpi3d import MPI3DReal, MPI3DToy
-from unweave.errors import InputError
+from unweave.base.errors import InputError
+from unweave.data.published.mpi3d import MPI3DReal, MPI3DToy
+from unweave.data.readers.containers import Held
 
 
 @dataclass(frozen=True)

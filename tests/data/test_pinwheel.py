@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from unweave.data.pinwheel import Pinwheel
-from unweave.errors import InputError
+from unweave.base.errors import InputError
+from unweave.data.published.pinwheel import Pinwheel
 
 
 def test_a_draw_has_four_times_a_hundred_points_around_radius_one():

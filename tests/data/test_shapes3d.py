@@ -8,9 +8,9 @@ import pytest
 from tests.conftest import missing
 from tests.data.contract import keep
 
+from unweave.base.errors import InputError
 from unweave.data.base import Factor
-from unweave.data.shapes3d import Shapes3D
-from unweave.errors import InputError
+from unweave.data.published.shapes3d import Shapes3D
 
 try:
     import h5py

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from tests.data.contract import keep
 
+from unweave.base.errors import InputError
 from unweave.data.base import Factor
-from unweave.data.small_norb import SOURCE, SmallNORB, matrix
-from unweave.errors import InputError
+from unweave.data.published.small_norb import SOURCE, SmallNORB, matrix
 
 SIZES = (2, 2, 2, 3, 2)
 HALF = 24

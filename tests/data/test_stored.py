@@ -7,8 +7,8 @@ import pytest
 import torch
 from PIL import Image
 
-from unweave.data.stored import coloured, decoded, identity, kept, pixels, resized
-from unweave.errors import InputError
+from unweave.base.errors import InputError
+from unweave.data.published.stored import coloured, decoded, identity, kept, pixels, resized
 
 
 @pytest.fixture

@@ -7,11 +7,11 @@ import pytest
 import torch
 from tests.conftest import missing
 
+from unweave.base.errors import InputError
+from unweave.base.settings import build, plain
 from unweave.contracts import test_data as contract
-from unweave.data import cells
-from unweave.data.table import Table
-from unweave.errors import InputError
-from unweave.settings import build, plain
+from unweave.data.own.table import Table
+from unweave.data.readers import cells
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 
@@ -172,13 +172,13 @@ def test_a_run_reopens_the_same_table_and_no_other(tmp_path, monkeypatch):
     text = "a,b\n1,x\n,y\n3,\n8,x\n"
     data = made(tmp_path, text, impute="mean")
     again = build(Table, plain(data), of="table")
-    monkeypatch.setattr("unweave.data.table.text_file", lambda *_: 1 / 0)
+    monkeypatch.setattr("unweave.data.own.table.text_file", lambda *_: 1 / 0)
     assert (again.columns, len(again), again.sizes, again.account) == (("a", "b=x", "b=y"), 4, (2,), data.account)
     monkeypatch.undo()
     assert every(again) == every(data)
     assert again.resolved() == again == data
     assert every(pickle.loads(pickle.dumps(data))) == every(data)
-    monkeypatch.setattr("unweave.data.table.text_file", lambda *_: 1 / 0)
+    monkeypatch.setattr("unweave.data.own.table.text_file", lambda *_: 1 / 0)
     assert every(build(Table, plain(data), of="table")) == every(data)  # from the cache, without the text
     monkeypatch.undo()
     written(tmp_path, text.replace("8", "9"))

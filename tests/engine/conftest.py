@@ -2,9 +2,9 @@
 
 import pytest
 
-from unweave import registry
+from unweave.base import registry
+from unweave.base.settings import settings_of
 from unweave.engine import Spec
-from unweave.settings import settings_of
 
 TINY = {
     "data": "dsprites", "data.size": 32, "data.hold": "lazy", "net": "conv", "net.channels": (4, 4, 4), "net.hidden": 8,

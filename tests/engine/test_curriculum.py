@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
+from unweave.base.errors import InputError
+from unweave.base.records import Term, Terms
 from unweave.engine import Spec, train
 from unweave.engine.callbacks import Watcher
 from unweave.engine.curriculum import blur_at, blurred, ease_at, eased
+from unweave.engine.loop import Loop, read_log
 from unweave.engine.spec import Training
-from unweave.engine.train import Loop, read_log
-from unweave.errors import InputError
-from unweave.types import Term, Terms
 
 TINY = {"data": "dsprites", "data.size": 32, "net": "conv", "net.channels": (4, 8), "net.hidden": 16, "batch": 8}
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from unweave.base.errors import Diverged, InputError
 from unweave.engine import Spec, folder, train
-from unweave.errors import Diverged, InputError
 
 
 def test_a_finished_run_holds_the_promised_files(tiny, tmp_path):
@@ -96,7 +96,9 @@ def test_a_newer_format_is_refused_by_name(tiny, tmp_path):
         folder.read_spec(out)
 
 
-@pytest.mark.parametrize("name", ["os:system", "builtins.eval", "../../evil.py", "unweave.objectives.vae:VAEObjective"])
+@pytest.mark.parametrize(
+    "name", ["os:system", "builtins.eval", "../../evil.py", "unweave.models.objectives.vae:VAEObjective"]
+)
 @pytest.mark.parametrize("group", ["method", "data", "net", "prior", "likelihood"])
 def test_settings_that_name_code_to_import_are_refused(name, group, tiny, tmp_path):
     out = train(tiny("vae", steps=1), tmp_path / "r")
@@ -115,7 +117,7 @@ def test_broken_settings_are_refused_with_the_file_named(text, tmp_path):
 
 
 def test_a_loss_that_is_not_a_number_stops_with_step_term_and_checkpoint(tiny, tmp_path, monkeypatch):
-    from unweave.objectives.vae import VAEObjective
+    from unweave.models.objectives.vae import VAEObjective
 
     original = VAEObjective.__call__
 

@@ -9,11 +9,11 @@ import time
 
 import pytest
 
-from unweave import registry
+from unweave.base import registry
+from unweave.base.errors import InputError, Interrupted
 from unweave.engine import train
 from unweave.engine.callbacks import Watcher
-from unweave.engine.train import read_log
-from unweave.errors import InputError, Interrupted
+from unweave.engine.loop import read_log
 
 
 class StopAfter(Watcher):
@@ -71,7 +71,7 @@ def test_a_crash_before_the_first_checkpoint_starts_again(tiny, tmp_path):
 
 def test_across_the_end_of_an_epoch(tiny, tmp_path, monkeypatch):
     """40 images in batches of 4 are over after 10 steps."""
-    from unweave.data.dsprites import DSprites
+    from unweave.data.published.dsprites import DSprites
 
     monkeypatch.setattr(DSprites, "__len__", lambda self: 40)
     whole = train(tiny(steps=25), tmp_path / "whole")

@@ -2,11 +2,11 @@ import json
 
 import pytest
 
+from unweave.base.errors import InputError, Interrupted
 from unweave.engine import Spec
+from unweave.engine.loop import train
 from unweave.engine.scoring import read_scores
-from unweave.engine.train import train
-from unweave.errors import InputError, Interrupted
-from unweave.run import Run
+from unweave.run.run import Run
 
 TINY = {
     "data": "dsprites", "data.size": 32, "data.hold": "lazy", "net": "conv", "net.channels": (4, 8), "net.hidden": 16,
@@ -51,8 +51,8 @@ def test_scores_are_written_as_training_goes_and_change_nothing_else(tmp_path):
 
 
 def test_the_last_line_is_what_evaluating_as_many_images_gives(tmp_path):
-    from unweave.metrics.factor_vae_score import FactorVAEScore
     from unweave.metrics.probe import Probe
+    from unweave.metrics.scores.factor_vae_score import FactorVAEScore
 
     run = Run(train(Spec.make("vae", **TINY, **SCORED), tmp_path / "run"))
     probe = Probe.of_encoder(run.posterior, run.data, n=300, seed=0)
@@ -60,8 +60,8 @@ def test_the_last_line_is_what_evaluating_as_many_images_gives(tmp_path):
 
 
 def test_metrics_take_settings(tmp_path):
-    from unweave.metrics.factor_vae_score import FactorVAEScore
     from unweave.metrics.probe import Probe
+    from unweave.metrics.scores.factor_vae_score import FactorVAEScore
 
     asked = {**SCORED, "score_metrics": ("factor-vae-score preset=cascade votes=300", "mig")}
     spec = Spec.make("vae", **TINY, **asked)
@@ -97,8 +97,8 @@ def test_time_spent_scoring_is_not_time_of_training(tmp_path):
 
 
 def test_a_category_counts_from_when_the_decoder_has_seen_it(tmp_path):
-    from unweave.metrics.cluster_accuracy import ClusterAccuracy
     from unweave.metrics.probe import Probe
+    from unweave.metrics.scores.cluster_accuracy import ClusterAccuracy
 
     cascade = {"stage_steps": 2, "warmup_stages": 2, "arrival_steps": 1}
     scored = {**SCORED, "score_metrics": ("cluster-accuracy", "factor-vae-score")}

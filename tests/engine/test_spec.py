@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unweave.distributions.likelihoods import Bernoulli
+from unweave.base.errors import InputError
 from unweave.engine import Spec
-from unweave.errors import InputError
+from unweave.models.distributions.likelihoods import Bernoulli
 
 
 def test_text_and_python_values_mean_the_same():

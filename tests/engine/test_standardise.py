@@ -13,18 +13,18 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file
 from torch.distributions import Normal, kl_divergence
 
-from unweave import registry
-from unweave.distributions.isotropic import IsotropicPrior, kl_of_moments
-from unweave.distributions.likelihoods import Bernoulli
+from unweave.base import registry
+from unweave.base.errors import InputError, Interrupted
+from unweave.base.records import Latents
+from unweave.base.seeds import Generators
 from unweave.engine import Spec, train
 from unweave.engine.callbacks import Watcher
 from unweave.engine.standardise import Ends, check_standardisable, moments, standardise
-from unweave.errors import InputError, Interrupted
-from unweave.nets.base import build
-from unweave.nets.conv import Conv
-from unweave.seeds import Generators
-from unweave.types import Latents
-from unweave.vae import VAE, heads
+from unweave.models.distributions.isotropic import IsotropicPrior, kl_of_moments
+from unweave.models.distributions.likelihoods import Bernoulli
+from unweave.models.nets.base import build
+from unweave.models.nets.conv import Conv
+from unweave.models.vae import VAE, heads
 
 TINY = {"data": "dsprites", "data.size": 32, "net": "conv", "net.channels": (4, 8), "net.hidden": 16, "batch": 8}
 OTHER_ENDS = ("chen-conv", "fashion-conv", "pinwheel-mlp")  # a convolution takes the code in; sigma is a softplus

@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-from unweave import recipes
-from unweave.data.pinwheel import Pinwheel
-from unweave.distributions.likelihoods import Gaussian
-from unweave.distributions.mixture import Mixture
+from unweave.base.errors import InputError
+from unweave.base.seeds import Generators
+from unweave.data.published.pinwheel import Pinwheel
 from unweave.engine import Spec, train
 from unweave.engine.callbacks import Watcher
-from unweave.errors import InputError
-from unweave.run import Run
-from unweave.seeds import Generators
+from unweave.models.distributions.likelihoods import Gaussian
+from unweave.models.distributions.mixture import Mixture
+from unweave.run import recipes
+from unweave.run.run import Run
 
 TINY = {"data": "pinwheel", "latents": 2, "batch": 50, "steps": 6, "lr": 1e-2, "checkpoint_every": 2, "net.hidden": 8}
 
@@ -40,7 +40,7 @@ def test_a_data_set_brings_its_net_and_its_likelihood_with_settings():
 
 @pytest.mark.parametrize("settings", [{}, {"likelihood.squash": True, "likelihood.learn_scale": False}])
 def test_the_command_of_a_run_says_all_that_makes_it(settings):
-    from unweave.cli.train import signed  # the options that the command line itself would take
+    from unweave.face.cli.train import signed  # the options that the command line itself would take
 
     spec = made(**settings)
     words = spec.command.split()

@@ -14,12 +14,13 @@ import torch
 import yaml
 
 import unweave
-from unweave.engine import Spec, folder
+from unweave.base.errors import InputError, Interrupted
+from unweave.base.files import FORMAT
+from unweave.engine import Spec
 from unweave.engine.callbacks import Watcher
-from unweave.engine.train import train
-from unweave.errors import InputError, Interrupted
-from unweave.export import export
-from unweave.run import Run
+from unweave.engine.loop import train
+from unweave.run.run import Run
+from unweave.show.export import export
 from unweave.studies import claim, expand
 from unweave.studies.reading import read
 from unweave.studies.table import keep, rows
@@ -95,7 +96,7 @@ def main(place: Path) -> None:
 
 
 if __name__ == "__main__":
-    home = Path(__file__).parent / str(folder.FORMAT)
+    home = Path(__file__).parent / str(FORMAT)
     if home.exists():
         raise InputError(f"{home} must be kept as it is, since later versions are tried on it")
     main(home)

@@ -6,13 +6,13 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
+from unweave.base.errors import InputError
+from unweave.base.records import Score
+from unweave.base.settings import build
 from unweave.contracts import worlds
-from unweave.errors import InputError
 from unweave.metrics.base import Metric, live_latents, standardised, wilson
-from unweave.metrics.factor_vae_score import FactorVAEScore
 from unweave.metrics.probe import Probe
-from unweave.settings import build
-from unweave.types import Score
+from unweave.metrics.scores.factor_vae_score import FactorVAEScore
 
 
 @pytest.mark.parametrize("p, n", [(0.5, 40), (0.95, 200), (0.02, 400)])

@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from unweave.base.errors import InputError
 from unweave.contracts import worlds
-from unweave.errors import InputError
 from unweave.metrics import beta_vae_score
-from unweave.metrics.beta_vae_score import BetaVAEScore
 from unweave.metrics.probe import Probe
+from unweave.metrics.scores.beta_vae_score import BetaVAEScore
 
 
 def scored(world, **options):

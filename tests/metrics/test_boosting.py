@@ -7,7 +7,7 @@ from sklearn.ensemble import GradientBoostingClassifier
 from unweave.contracts import worlds
 from unweave.metrics import dci
 from unweave.metrics.boosting import binned, boost
-from unweave.metrics.dci import completeness, disentanglement
+from unweave.metrics.scores.dci import completeness, disentanglement
 
 
 def peer(codes, labels, cut, rounds):

@@ -9,19 +9,19 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from unweave import registry
+from unweave.base import registry
+from unweave.base.cache import entries
+from unweave.base.errors import InputError
+from unweave.base.records import Score
 from unweave.contracts import worlds
-from unweave.data.cache import entries
-from unweave.errors import InputError
 from unweave.metrics import calibration as module
 from unweave.metrics.base import FactorMetric
 from unweave.metrics.calibration import calibrated, calibrates, calibration, verdict
-from unweave.metrics.dci import DCI
-from unweave.metrics.factor_vae_score import FactorVAEScore
-from unweave.metrics.hoyer import Hoyer
-from unweave.metrics.mig import MIG
 from unweave.metrics.probe import Probe
-from unweave.types import Score
+from unweave.metrics.scores.dci import DCI
+from unweave.metrics.scores.factor_vae_score import FactorVAEScore
+from unweave.metrics.scores.hoyer import Hoyer
+from unweave.metrics.scores.mig import MIG
 
 ROWS = 6_000
 CHEAP = ["factor-vae-score", "mig"]

@@ -8,15 +8,15 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from unweave.base.errors import InputError
 from unweave.contracts import worlds
-from unweave.distributions.isotropic import Isotropic
-from unweave.distributions.mixture import Mixture
-from unweave.errors import InputError
 from unweave.metrics import cluster_accuracy
 from unweave.metrics.aggregate import PriorOnly
 from unweave.metrics.base import wilson
-from unweave.metrics.cluster_accuracy import ClusterAccuracy
 from unweave.metrics.probe import Probe
+from unweave.metrics.scores.cluster_accuracy import ClusterAccuracy
+from unweave.models.distributions.isotropic import Isotropic
+from unweave.models.distributions.mixture import Mixture
 
 
 @given(seed=st.integers(0, 10_000), categories=st.integers(1, 4), values=st.integers(1, 4))

@@ -9,13 +9,14 @@ import pytest
 from scipy.stats import spearmanr
 from sklearn.linear_model import Lasso
 
-from unweave import metrics, registry
+from unweave import metrics
+from unweave.base import registry
+from unweave.base.errors import InputError
+from unweave.base.records import Score
+from unweave.base.settings import settings_of
 from unweave.contracts import worlds
-from unweave.errors import InputError
 from unweave.metrics import Probe, factor_vae_score, model_centrality, udr
 from unweave.metrics.information import quantise
-from unweave.settings import settings_of
-from unweave.types import Score
 
 NAMES = registry.comparisons.names()
 

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import entropy
 
+from unweave.base.errors import InputError
 from unweave.contracts import worlds
-from unweave.errors import InputError
 from unweave.metrics import dci
-from unweave.metrics.dci import DCI, completeness, disentanglement
+from unweave.metrics.scores.dci import DCI, completeness, disentanglement
 
 QUICK = {"train": 3_000, "test": 1_000, "trees": 10}
 

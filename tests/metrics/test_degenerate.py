@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from unweave import metrics
-from unweave.errors import InputError
+from unweave.base.errors import InputError
 
 FACTORS = np.stack(np.meshgrid(range(3), range(4), range(10), indexing="ij"), axis=-1).reshape(-1, 3)[:, :2]
 TRUTH = (FACTORS - FACTORS.mean(axis=0)) / FACTORS.std(axis=0)

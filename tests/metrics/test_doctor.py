@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from unweave.contracts import worlds
-from unweave.distributions.isotropic import IsotropicPrior
 from unweave.metrics.aggregate import PriorOnly
 from unweave.metrics.doctor import doctor, independent
 from unweave.metrics.probe import Probe
+from unweave.models.distributions.isotropic import IsotropicPrior
 
 ROWS = 8_000
 

@@ -8,12 +8,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unweave.distributions import DiagonalNormal
-from unweave.distributions.isotropic import IsotropicPrior
-from unweave.distributions.mixture import Mixture
-from unweave.distributions.sparse import Sparse
-from unweave.divergences.minibatch import exact_split
 from unweave.metrics import elbo_decomposition
+from unweave.models.distributions import DiagonalNormal
+from unweave.models.distributions.isotropic import IsotropicPrior
+from unweave.models.distributions.mixture import Mixture
+from unweave.models.distributions.sparse import Sparse
+from unweave.models.divergences.minibatch import exact_split
 
 
 def posteriors(n=600, d=3, seed=0):

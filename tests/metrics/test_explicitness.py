@@ -5,10 +5,10 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
+from unweave.base.errors import InputError
 from unweave.contracts import worlds
-from unweave.errors import InputError
 from unweave.metrics import Probe, explicitness
-from unweave.metrics.explicitness import Explicitness, mean_area
+from unweave.metrics.scores.explicitness import Explicitness, mean_area
 
 
 def scored(world, **settings):

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from unweave.base.errors import InputError
 from unweave.contracts import worlds
-from unweave.errors import InputError
 from unweave.metrics import factor_vae_score
-from unweave.metrics.factor_vae_score import PRESETS, FactorVAEScore
 from unweave.metrics.probe import Probe
+from unweave.metrics.scores.factor_vae_score import PRESETS, FactorVAEScore
 
 
 def scored(world, **settings):

@@ -6,10 +6,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unweave.distributions.isotropic import Isotropic
-from unweave.distributions.sparse import Sparse
-from unweave.distributions.student import Student
 from unweave.metrics import hoyer
+from unweave.models.distributions.isotropic import Isotropic
+from unweave.models.distributions.sparse import Sparse
+from unweave.models.distributions.student import Student
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,10 @@ from sklearn.feature_selection import mutual_info_classif
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
+from unweave.base.errors import InputError
 from unweave.contracts import worlds
-from unweave.errors import InputError
 from unweave.metrics import infomec
-from unweave.metrics.infomec import InfoMEC, concentration, explained_share, neighbour_information
+from unweave.metrics.scores.infomec import InfoMEC, concentration, explained_share, neighbour_information
 
 
 def scored(world, **settings):

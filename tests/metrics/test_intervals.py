@@ -8,13 +8,13 @@ from sklearn.metrics import roc_auc_score
 from unweave import metrics
 from unweave.contracts import worlds
 from unweave.metrics.base import around
-from unweave.metrics.dci import completeness, disentanglement
-from unweave.metrics.dci import slopes as dci_slopes
-from unweave.metrics.explicitness import mean_area
-from unweave.metrics.infomec import concentration
-from unweave.metrics.infomec import slopes as infomec_slopes
-from unweave.metrics.modularity import modular, slopes
-from unweave.metrics.sap import moved, squared_correlations
+from unweave.metrics.scores.dci import completeness, disentanglement
+from unweave.metrics.scores.dci import slopes as dci_slopes
+from unweave.metrics.scores.explicitness import mean_area
+from unweave.metrics.scores.infomec import concentration
+from unweave.metrics.scores.infomec import slopes as infomec_slopes
+from unweave.metrics.scores.modularity import modular, slopes
+from unweave.metrics.scores.sap import moved, squared_correlations
 
 
 def half(interval):

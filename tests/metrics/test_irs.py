@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from unweave.base.errors import InputError
 from unweave.contracts import worlds
-from unweave.errors import InputError
 from unweave.metrics import irs
-from unweave.metrics.irs import IRS
+from unweave.metrics.scores.irs import IRS
 
 
 def scored(world, **settings):

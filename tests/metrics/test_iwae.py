@@ -8,16 +8,16 @@ import pytest
 import torch
 from torch import nn
 
+from unweave.base.errors import InputError
+from unweave.base.records import Latents
 from unweave.data.base import ImageData
-from unweave.distributions.isotropic import IsotropicPrior
-from unweave.distributions.likelihoods import Gaussian
-from unweave.errors import InputError
 from unweave.metrics import iwae
-from unweave.metrics.iwae import FLOATS, IWAE
 from unweave.metrics.probe import Probe
-from unweave.objectives.discrete import Assigned
-from unweave.types import Latents
-from unweave.vae import VAE
+from unweave.metrics.scores.iwae import FLOATS, IWAE
+from unweave.models.distributions.isotropic import IsotropicPrior
+from unweave.models.distributions.likelihoods import Gaussian
+from unweave.models.objectives.discrete import Assigned
+from unweave.models.vae import VAE
 
 PIXELS, WIDTH = 4, 0.5
 

@@ -10,7 +10,7 @@ from scipy.linalg import sqrtm
 from scipy.stats import multivariate_normal
 from sklearn.metrics import mutual_info_score
 
-from unweave.errors import InputError
+from unweave.base.errors import InputError
 from unweave.metrics import code_mutual_information, gaussian_total_correlation, wasserstein_correlation
 
 ALL = [gaussian_total_correlation, wasserstein_correlation, code_mutual_information]

@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import mutual_info_score
 
+from unweave.base.errors import InputError
 from unweave.contracts import worlds
-from unweave.errors import InputError
 from unweave.metrics import mig
-from unweave.metrics.mig import MIG
 from unweave.metrics.probe import Probe
+from unweave.metrics.scores.mig import MIG
 
 
 def scored(world, **settings):

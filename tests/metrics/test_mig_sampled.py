@@ -7,10 +7,10 @@ import pytest
 from scipy.special import logsumexp
 from scipy.stats import norm
 
+from unweave.base.errors import InputError
 from unweave.contracts import worlds
-from unweave.errors import InputError
 from unweave.metrics import Probe, mig_sampled
-from unweave.metrics.mig_sampled import SampledMIG, stratified
+from unweave.metrics.scores.mig_sampled import SampledMIG, stratified
 
 
 def scored(codes, std, factors, **settings):

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from unweave.metrics.base import LEFT_OUT
-from unweave.metrics.factor_vae_score import Columns, factor_vae_score, gini_variance
 from unweave.metrics.probe import Probe
+from unweave.metrics.scores.factor_vae_score import Columns, factor_vae_score, gini_variance
 
 FEW = {"samples": 20, "votes": 600, "held_out": 600}
 

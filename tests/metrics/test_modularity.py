@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.metrics import mutual_info_score
 
+from unweave.base.errors import InputError
 from unweave.contracts import worlds
-from unweave.errors import InputError
 from unweave.metrics import modularity
-from unweave.metrics.modularity import Modularity, modular
+from unweave.metrics.scores.modularity import Modularity, modular
 
 
 def scored(world, **settings):

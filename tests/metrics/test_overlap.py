@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from unweave.distributions import DiagonalNormal
-from unweave.distributions.isotropic import IsotropicPrior
-from unweave.distributions.normal import log_normal
-from unweave.errors import InputError
+from unweave.base.errors import InputError
 from unweave.metrics import overlap
+from unweave.models.distributions import DiagonalNormal
+from unweave.models.distributions.isotropic import IsotropicPrior
+from unweave.models.distributions.normal import log_normal
 
 
 def channel(n=2_000, d=2, width=0.5, seed=0):

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from unweave.base.errors import InputError
 from unweave.contracts import worlds
-from unweave.errors import InputError
 from unweave.metrics import beta_vae_score, dci, factor_vae_score, irs, mig_sampled
 
 WORLD = worlds.noisy(worlds.rotated(700), 0.2)

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from unweave.distributions.mixture import Mixture
-from unweave.distributions.sparse import Sparse
-from unweave.errors import InputError
+from unweave.base.errors import InputError
 from unweave.metrics import prior_match
+from unweave.models.distributions.mixture import Mixture
+from unweave.models.distributions.sparse import Sparse
 
 FAST = {"max_points": 2, "samples": 2}  # where the KL does not matter
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
+from unweave.base.errors import InputError
 from unweave.contracts import worlds
 from unweave.data.base import Factor, FactorData
-from unweave.errors import InputError
 from unweave.metrics.probe import Encoded, Groups, Probe, _subsets
 
 

@@ -12,8 +12,8 @@ from hypothesis.extra.numpy import arrays
 from unweave import metrics
 from unweave.contracts import worlds
 from unweave.metrics.base import wilson
-from unweave.metrics.dci import completeness, disentanglement
-from unweave.metrics.infomec import concentration
+from unweave.metrics.scores.dci import completeness, disentanglement
+from unweave.metrics.scores.infomec import concentration
 
 ROWS, SIZES = 240, (3, 4, 5)
 FACTORS = worlds.grid(ROWS, sizes=SIZES)

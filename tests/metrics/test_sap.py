@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.svm import LinearSVC
 
+from unweave.base.errors import InputError
 from unweave.contracts import worlds
-from unweave.errors import InputError
 from unweave.metrics import Probe, sap
-from unweave.metrics.sap import SAP
+from unweave.metrics.scores.sap import SAP
 from unweave.metrics.svm import LineMachine
 
 

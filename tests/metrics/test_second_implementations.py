@@ -18,10 +18,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import mutual_info_score, roc_auc_score
 
 from unweave import metrics
+from unweave.base.seeds import derive
 from unweave.contracts import worlds
 from unweave.metrics import Probe
 from unweave.metrics.base import parted
-from unweave.seeds import derive
 
 SIZES = (3, 4, 6)
 FACTORS = worlds.grid(900, sizes=SIZES)

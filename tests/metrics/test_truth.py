@@ -5,9 +5,10 @@ import math
 import numpy as np
 import pytest
 
-from unweave import metrics, registry
+from unweave import metrics
+from unweave.base import registry
+from unweave.base.errors import InputError
 from unweave.contracts import worlds
-from unweave.errors import InputError
 from unweave.metrics import Probe
 
 FULL = [name for name in registry.metrics.names() if set(registry.metrics.get(name).needs) == {"factors"}]

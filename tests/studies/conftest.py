@@ -80,7 +80,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unweave import registry
-from unweave.data.identity import Identity
+from unweave.data.published.identity import Identity
 
 HERE, CALLS = Path(__file__).parent, []
 
@@ -104,7 +104,7 @@ registry.datasets.add("deadly", Deadly)
 @pytest.fixture
 def plugin(tmp_path, monkeypatch):
     """A file that registers the data set `deadly`, which is registered here too."""
-    from unweave import registry
+    from unweave.base import registry
 
     file = tmp_path / "plugin.py"
     file.write_text(PLUGIN)

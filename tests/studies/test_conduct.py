@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from unweave.errors import InputError
+from unweave.base.errors import InputError
 from unweave.studies import claim
 from unweave.studies.conduct import Options, conduct
 from unweave.studies.expansion import expand

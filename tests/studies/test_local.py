@@ -7,7 +7,7 @@ import time
 import pytest
 import yaml
 
-from unweave.errors import InputError
+from unweave.base.errors import InputError
 from unweave.studies import claim, local
 from unweave.studies.conduct import conduct
 from unweave.studies.expansion import expand

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from unweave.errors import InputError
+from unweave.base.errors import InputError
 from unweave.studies import ray as engine
 from unweave.studies.conduct import Options, conduct
 from unweave.studies.expansion import expand

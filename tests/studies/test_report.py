@@ -2,7 +2,7 @@
 
 import pytest
 
-from unweave.errors import InputError
+from unweave.base.errors import InputError
 from unweave.studies.expansion import expand
 from unweave.studies.reading import read
 from unweave.studies.report import lines_of, write
@@ -34,7 +34,7 @@ def test_a_numeric_axis_runs_across(tiny, here):
 
 
 def test_a_figure_over_seeds_shows_every_run_and_the_others_the_best_of_each_cell(tiny, here, monkeypatch):
-    from unweave.run import Runs
+    from unweave.run.run import Runs
     from unweave.studies.conduct import conduct
 
     drawn = {}

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from unweave.errors import InputError
+from unweave.base.errors import InputError
 from unweave.metrics.probe import Probe
 from unweave.studies.expansion import expand
 from unweave.studies.select import Agreement, Ranked, agreement_with, select, ways

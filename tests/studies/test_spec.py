@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from unweave.errors import InputError
+from unweave.base.errors import InputError
 from unweave.studies import spec
 from unweave.studies.expansion import expand
 from unweave.studies.reading import LARGEST, SCALES, find, names, read

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from unweave.errors import InputError
+from unweave.base.errors import InputError
 from unweave.studies import table
 from unweave.studies.expansion import expand
 from unweave.studies.spec import Published

@@ -6,9 +6,9 @@ import signal
 
 import pytest
 
+from unweave.base.errors import Diverged, InputError, Interrupted
 from unweave.engine import train
-from unweave.errors import Diverged, InputError, Interrupted
-from unweave.run import Run
+from unweave.run.run import Run
 from unweave.studies import claim
 from unweave.studies.expansion import expand
 from unweave.studies.trial import forgive, outcome, states, why_failed, work
@@ -60,7 +60,7 @@ def test_a_run_that_is_done_is_left_alone_and_a_new_metric_only_scored(tiny, mon
 
 
 def test_without_a_pool_scores_are_those_of_evaluate(tiny, monkeypatch):
-    monkeypatch.setattr("unweave.run.POOL", 300)
+    monkeypatch.setattr("unweave.run.run.POOL", 300)
     study = tiny(pool=None)
     trial = expand(study)[0]
     told(study, trial)

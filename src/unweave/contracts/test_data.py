@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from unweave.base.errors import InputError
+from unweave.base.registry import datasets, likelihoods, nets
+from unweave.base.settings import build
 from unweave.data import load
 from unweave.data.base import FactorData, ImageData
-from unweave.errors import InputError
-from unweave.registry import datasets, likelihoods, nets
-from unweave.settings import build
 
 # Settings that spare a contract the making of a whole cache.
 QUICK = {name: {"hold": "lazy"} for name in ("dsprites", "dsprites-color", "dsprites-noisy")}

@@ -8,19 +8,20 @@ import numpy as np
 import pytest
 import torch
 
-from unweave import metrics, registry
+from unweave import metrics
+from unweave.base import registry
+from unweave.base.errors import InputError
+from unweave.base.records import Latents, Score
+from unweave.base.settings import settings_of
 from unweave.contracts import worlds
-from unweave.distributions.isotropic import IsotropicPrior
-from unweave.distributions.likelihoods import Bernoulli
-from unweave.errors import InputError
 from unweave.metrics.base import LEFT_OUT
 from unweave.metrics.probe import Encoded, Probe
-from unweave.nets.base import build as build_net
-from unweave.nets.conv import Conv
-from unweave.objectives.discrete import Assigned
-from unweave.settings import settings_of
-from unweave.types import Latents, Score
-from unweave.vae import VAE, heads
+from unweave.models.distributions.isotropic import IsotropicPrior
+from unweave.models.distributions.likelihoods import Bernoulli
+from unweave.models.nets.base import build as build_net
+from unweave.models.nets.conv import Conv
+from unweave.models.objectives.discrete import Assigned
+from unweave.models.vae import VAE, heads
 
 NAMES = registry.metrics.names()
 FULL = [name for name in NAMES if set(registry.metrics.get(name).needs) == {"factors"}]  # nothing but codes and factors

@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from unweave.errors import InputError
-from unweave.nets.base import Net, build
-from unweave.registry import nets
-from unweave.settings import build as from_settings
-from unweave.settings import plain, settings_of
+from unweave.base.errors import InputError
+from unweave.base.registry import nets
+from unweave.base.settings import build as from_settings
+from unweave.base.settings import plain, settings_of
+from unweave.models.nets.base import Net, build
 
 HEADS = {"mean": 5, "log_variance": 5, "categories": 3}
 INITS = ["torch", "xavier", "he", "normal002", "dcgan"]

@@ -4,18 +4,18 @@ import numpy as np
 import pytest
 import torch
 
-from unweave import registry
-from unweave.data.dsprites import DSprites
-from unweave.distributions.isotropic import Isotropic
-from unweave.distributions.likelihoods import Bernoulli
-from unweave.errors import InputError
-from unweave.nets.base import build
-from unweave.nets.conv import Conv
-from unweave.seeds import Generators
-from unweave.settings import build as build_settings
-from unweave.settings import settings_of
-from unweave.types import Pass, Terms
-from unweave.vae import VAE, heads
+from unweave.base import registry
+from unweave.base.errors import InputError
+from unweave.base.records import Pass, Terms
+from unweave.base.seeds import Generators
+from unweave.base.settings import build as build_settings
+from unweave.base.settings import settings_of
+from unweave.data.published.dsprites import DSprites
+from unweave.models.distributions.isotropic import Isotropic
+from unweave.models.distributions.likelihoods import Bernoulli
+from unweave.models.nets.base import build
+from unweave.models.nets.conv import Conv
+from unweave.models.vae import VAE, heads
 
 METHODS = registry.methods.names()
 DATA = DSprites(size=32, hold="lazy")

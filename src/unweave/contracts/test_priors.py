@@ -5,10 +5,10 @@ import math
 import pytest
 import torch
 
-from unweave import registry
-from unweave.distributions import DiagonalNormal
-from unweave.errors import InputError
-from unweave.settings import build, changed, plain, settings_of
+from unweave.base import registry
+from unweave.base.errors import InputError
+from unweave.base.settings import build, changed, plain, settings_of
+from unweave.models.distributions import DiagonalNormal
 
 each_prior = pytest.mark.parametrize("name", registry.priors.names())
 

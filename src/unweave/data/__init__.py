@@ -19,9 +19,9 @@ def load(name: Any, **settings: object) -> ImageData:
     (737280, (1, 64, 64))
     """
     # late, so that `import unweave.data` alone costs nothing
-    from unweave.data.locate import located
-    from unweave.registry import datasets
-    from unweave.settings import build
+    from unweave.base.registry import datasets
+    from unweave.base.settings import build
+    from unweave.data.own.locate import located
 
     found = located(name)
     kind = found.pop("name")

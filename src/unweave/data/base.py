@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from torch import Tensor
 
-from unweave.errors import InputError
+from unweave.base.errors import InputError
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from unweave import checks
-from unweave.errors import InputError
+from unweave.base import checks
+from unweave.base.errors import InputError
 
 
 class Batches:

@@ -1,5 +1,5 @@
 """Training: what a run is, the one loop, and the folder it lives in."""
 
+from unweave.engine.loop import train as train
 from unweave.engine.spec import Spec as Spec
 from unweave.engine.spec import Training as Training
-from unweave.engine.train import train as train

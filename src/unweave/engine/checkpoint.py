@@ -9,10 +9,9 @@ from pathlib import Path
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
-from unweave.data.cache import write_atomic
-from unweave.engine.folder import FORMAT
+from unweave.base.errors import InputError
+from unweave.base.files import FORMAT, write_atomic
 from unweave.engine.state import State
-from unweave.errors import InputError
 
 FOLDER, PATTERN = "checkpoints", "step-*.safetensors"
 

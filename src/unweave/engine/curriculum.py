@@ -12,9 +12,9 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from unweave.base.records import Images, Terms
+from unweave.base.schedules import linear
 from unweave.engine.spec import Training
-from unweave.schedules import linear
-from unweave.types import Images, Terms
 
 SHARP = 0.2  # pixels: narrower Gaussians leave an image as it is
 

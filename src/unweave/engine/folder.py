@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import platform
 import subprocess
-from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from unweave.data.cache import write_atomic
+from unweave.base.errors import InputError
+from unweave.base.files import read_json
 from unweave.engine.spec import Spec
-from unweave.errors import InputError
 
-FORMAT = 1
 PROGRESS = "scores.jsonl"  # what it scored while it was trained
 SETTINGS, WEIGHTS, LOG, DONE, SCORES = (
     "settings.json",
@@ -25,29 +22,6 @@ SETTINGS, WEIGHTS, LOG, DONE, SCORES = (
     "done.json",
     "metrics.json",
 )
-
-
-def write_json(path: Path, values: Mapping[str, Any]) -> None:
-    """Write strict JSON that carries the format number."""
-    text = json.dumps({"format": FORMAT, **values}, indent=1, allow_nan=False) + "\n"
-    write_atomic(path, lambda file: file.write(text.encode()))
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Read a file of ours; a missing, broken or newer one raises InputError that names it."""
-    try:
-        values = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{path.parent} is not a run: it has no {path.name}") from None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as wrong:
-        raise InputError(f"{path} cannot be read as JSON: {wrong}") from None
-    if not isinstance(values, dict) or not isinstance(values.get("format"), int):
-        raise InputError(f"{path} must carry a format number, as every file of a run does; it has none")
-    if values["format"] > FORMAT:
-        raise InputError(
-            f"{path} has format {values['format']}, newer than the {FORMAT} that this unweave reads; upgrade unweave"
-        )
-    return values
 
 
 def made_with(threads: int) -> dict[str, Any]:

@@ -8,17 +8,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from unweave import registry
+from unweave.base import registry
+from unweave.base.errors import InputError
+from unweave.base.files import read_lines
+from unweave.base.records import Discrete
+from unweave.base.settings import build, in_words
 from unweave.data.base import ImageData
 from unweave.engine import folder
-from unweave.engine.lines import read_lines
-from unweave.errors import InputError
 from unweave.metrics.base import Metric
 from unweave.metrics.probe import Probe
-from unweave.model import Model
-from unweave.settings import build, in_words
-from unweave.types import Discrete
-from unweave.vae import VAE
+from unweave.models.trained import Model
+from unweave.models.vae import VAE
 
 FEW = 16  # images that tell whether a metric applies
 

@@ -11,19 +11,19 @@ from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 
-from unweave import checks, registry
+from unweave.base import checks, registry
+from unweave.base.errors import InputError
+from unweave.base.records import Images
+from unweave.base.registry import Registry
+from unweave.base.seeds import Generators, numpy_generator
+from unweave.base.settings import build as build_settings
+from unweave.base.settings import changed, in_words, plain, settings_of, short_hash
 from unweave.data.base import ImageData
-from unweave.data.locate import FOLDER, SUFFIXES, located
-from unweave.distributions import Likelihood
-from unweave.errors import InputError
-from unweave.nets.base import Net, build
-from unweave.objectives import AdamSettings, Objective
-from unweave.registry import Registry
-from unweave.seeds import Generators, numpy_generator
-from unweave.settings import build as build_settings
-from unweave.settings import changed, in_words, plain, settings_of, short_hash
-from unweave.types import Images
-from unweave.vae import VAE, Units, heads
+from unweave.data.own.locate import FOLDER, SUFFIXES, located
+from unweave.models.distributions import Likelihood
+from unweave.models.nets.base import Net, build
+from unweave.models.objectives import AdamSettings, Objective
+from unweave.models.vae import VAE, Units, heads
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from unweave.distributions.isotropic import IsotropicPrior, kl_of_moments
-from unweave.errors import InputError
-from unweave.types import Images
-from unweave.vae import VAE
+from unweave.base.errors import InputError
+from unweave.base.records import Images
+from unweave.models.distributions.isotropic import IsotropicPrior, kl_of_moments
+from unweave.models.vae import VAE
 
 AT_ONCE = 500  # images that are encoded at a time
 TOLERANCE = 1e-3  # of codes and logits after a trial; rounding in float32 leaves some 1e-6 of them

@@ -9,11 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from unweave.base.seeds import Generators
 from unweave.data.batches import Batches
 from unweave.engine.spec import Spec
-from unweave.objectives import AdamSettings, RatioCritic
-from unweave.seeds import Generators
-from unweave.vae import VAE
+from unweave.models.objectives import AdamSettings, RatioCritic
+from unweave.models.vae import VAE
 
 
 def adam(net: nn.Module, settings: AdamSettings) -> torch.optim.Adam:

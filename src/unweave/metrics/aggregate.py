@@ -9,13 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from unweave.distributions import DiagonalNormal
-from unweave.distributions.isotropic import IsotropicPrior
-from unweave.divergences.minibatch import AggregateDensity, exact_density
-from unweave.errors import InputError
+from unweave.base.errors import InputError
+from unweave.base.seeds import derive
 from unweave.metrics.base import as_codes
 from unweave.metrics.probe import Probe
-from unweave.seeds import derive
+from unweave.models.distributions import DiagonalNormal
+from unweave.models.distributions.isotropic import IsotropicPrior
+from unweave.models.divergences.minibatch import AggregateDensity, exact_density
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from unweave import checks, settings
-from unweave.errors import InputError
-from unweave.types import Score
+from unweave.base import checks, settings
+from unweave.base.errors import InputError
+from unweave.base.records import Score
 
 if TYPE_CHECKING:
     from unweave.metrics.probe import Draw, Probe

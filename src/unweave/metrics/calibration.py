@@ -14,14 +14,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from unweave.base.cache import cached
+from unweave.base.errors import InputError
+from unweave.base.files import write_atomic
+from unweave.base.records import Score
+from unweave.base.seeds import numpy_generator
+from unweave.base.settings import plain, short_hash
 from unweave.data.base import FactorData
-from unweave.data.cache import cached, write_atomic
-from unweave.errors import InputError
 from unweave.metrics.base import FactorMetric, Metric, Reals, live_latents
 from unweave.metrics.probe import Probe
-from unweave.seeds import numpy_generator
-from unweave.settings import plain, short_hash
-from unweave.types import Score
 
 RULES = 2  # grows whenever the same question would get another answer
 COSTLY_ROWS = 2_000  # a learner is refitted for every answer and posteriors are summed again, so on fewer rows
@@ -71,7 +72,7 @@ def calibration(metric: Metric, probe: Probe, *, seed: int = 0) -> Calibration:
 
     A metric that `calibrates` refuses, and a probe without factors, raise InputError.
 
-    >>> from unweave.metrics.mig import MIG
+    >>> from unweave.metrics.scores.mig import MIG
     >>> grid = np.stack(np.meshgrid(range(10), range(10)), axis=-1).reshape(-1, 2)
     >>> found = calibration(MIG(), Probe(np.zeros((100, 4)), grid))
     >>> round(found.ceiling, 3), found.missing["factor_0"] < found.ceiling

@@ -10,11 +10,11 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from unweave import settings
-from unweave.errors import InputError
+from unweave.base import settings
+from unweave.base.errors import InputError
+from unweave.base.records import Score
 from unweave.metrics.base import Reals
 from unweave.metrics.probe import Probe
-from unweave.types import Score
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from unweave.distributions.isotropic import IsotropicPrior, kl_of_moments
 from unweave.metrics.base import Reals, Whole, live_latents, standardised
 from unweave.metrics.information import entropy, mutual_information, quantise
 from unweave.metrics.label_free import correlation
 from unweave.metrics.probe import Probe
+from unweave.models.distributions.isotropic import IsotropicPrior, kl_of_moments
 
 RULES = 3  # grows whenever the same codes would get other findings
 MIN_KL, MIN_STD = 0.1, 0.05  # a latent below is dead, as in the scores

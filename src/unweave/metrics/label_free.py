@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from unweave import checks
+from unweave.base import checks
 from unweave.metrics.base import Metric, Reals, live_latents
 from unweave.metrics.probe import Draw, Probe
 

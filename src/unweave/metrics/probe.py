@@ -12,11 +12,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from unweave import checks
+from unweave.base import checks
+from unweave.base.errors import InputError
+from unweave.base.seeds import numpy_generator
 from unweave.data.base import FactorData, ImageData
-from unweave.errors import InputError
 from unweave.metrics.base import Reals, Whole, as_array, as_codes, as_factors, as_names, as_values
-from unweave.seeds import numpy_generator
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from unweave.data.cache import write_atomic
+from unweave.base.files import write_atomic
 
 FOLDER = "claims"
 SILENT = 600.0  # seconds without a sign of life after which a claim from elsewhere is taken for dead

@@ -10,20 +10,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from unweave import checks
+from unweave.base import checks
+from unweave.base.errors import InputError
+from unweave.base.registry import datasets
+from unweave.base.seeds import numpy_generator
+from unweave.base.settings import build
 from unweave.data.base import FactorData
-from unweave.distributions import DiagonalNormal
-from unweave.distributions.isotropic import IsotropicPrior
-from unweave.distributions.normal import log_normal
-from unweave.divergences.minibatch import exact_split, log_weights
-from unweave.errors import InputError
 from unweave.metrics.base import Reals
-from unweave.metrics.factor_vae_score import FactorVAEScore
-from unweave.metrics.mig import MIG
 from unweave.metrics.probe import Probe
-from unweave.registry import datasets
-from unweave.seeds import numpy_generator
-from unweave.settings import build
+from unweave.metrics.scores.factor_vae_score import FactorVAEScore
+from unweave.metrics.scores.mig import MIG
+from unweave.models.distributions import DiagonalNormal
+from unweave.models.distributions.isotropic import IsotropicPrior
+from unweave.models.distributions.normal import log_normal
+from unweave.models.divergences.minibatch import exact_split, log_weights
 from unweave.studies.spec import Study
 from unweave.studies.table import Row
 

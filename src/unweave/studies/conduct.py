@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal, TypeAlias
 
-from unweave import checks
-from unweave.engine.train import told_to_stop
-from unweave.errors import InputError, Interrupted
+from unweave.base import checks
+from unweave.base.errors import InputError, Interrupted
+from unweave.engine.loop import told_to_stop
 from unweave.studies import claim, local
 from unweave.studies.board import Board
 from unweave.studies.spec import Study, Trial

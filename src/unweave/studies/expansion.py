@@ -7,9 +7,9 @@ import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from unweave import recipes
-from unweave.errors import InputError
-from unweave.settings import short_hash
+from unweave.base.errors import InputError
+from unweave.base.settings import short_hash
+from unweave.run import recipes
 from unweave.studies.spec import MOST_RUNS, Choice, Study, Trial, Value
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from multiprocessing.context import SpawnContext, SpawnProcess
 from pathlib import Path
 from typing import Any
 
-from unweave.errors import InputError, Interrupted
+from unweave.base.errors import InputError, Interrupted
 from unweave.studies.trial import Event, Job, fail, work
 
 TICK = 0.2  # seconds between two looks at the workers

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unweave.engine import folder
-from unweave.engine.train import steps_in
+from unweave.engine.loop import steps_in
 from unweave.studies.spec import Study, Trial
 from unweave.studies.trial import RUNS, State, outcome
 

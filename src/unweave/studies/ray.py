@@ -15,10 +15,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from unweave.data.cache import write_atomic
+from unweave.base.errors import InputError
+from unweave.base.files import write_atomic
 from unweave.engine import folder
-from unweave.engine.train import read_log
-from unweave.errors import InputError
+from unweave.engine.loop import read_log
 from unweave.studies import claim
 from unweave.studies.local import DEATHS, TICK
 from unweave.studies.trial import BEATS_EVERY, Event, Job, fail, work

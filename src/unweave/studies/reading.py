@@ -10,8 +10,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from unweave import checks, recipes, registry
-from unweave.errors import InputError
+from unweave.base import checks, registry
+from unweave.base.errors import InputError
+from unweave.run import recipes
 from unweave.studies.spec import COPY, HOME, MOST_RUNS, Axis, Budget, Choice, Published, Study, Value
 
 LARGEST = 1_000_000  # bytes of a study file
@@ -75,7 +76,7 @@ def read(text: str, name: str, *, scale: str | None = None, out: Path | None = N
     >>> read("axes: {method: [vae, factr-vae]}", "two")
     Traceback (most recent call last):
         ...
-    unweave.errors.InputError: axes.method[1]: unknown method 'factr-vae'; did you mean 'factor-vae'? Known: ...
+    unweave.base.errors.InputError: axes.method[1]: unknown method 'factr-vae'; did you mean 'factor-vae'? Known: ...
     """
     values = _mapping(load(text), "study")
     for key in values:

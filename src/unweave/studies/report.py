@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unweave import registry
-from unweave.data.cache import write_atomic
-from unweave.errors import InputError
-from unweave.run import Run, Runs
+from unweave.base import registry
+from unweave.base.errors import InputError
+from unweave.base.files import write_atomic
+from unweave.run.run import Run, Runs
+from unweave.show.views import style
+from unweave.show.views.base import Picture
 from unweave.studies import table as tables
 from unweave.studies.plan import spent
 from unweave.studies.spec import Axis, Study, Trial
 from unweave.studies.table import Cell, Row, number, span
 from unweave.studies.trial import RUNS, states
-from unweave.views import style
-from unweave.views.base import Picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -257,7 +257,7 @@ def render(
             parts.append(f"<p>{escape(each)}.</p>")
         elif name not in metrics:
             parts.append(f"<h2>{escape(name)}</h2>{_image(each)}")
-    css = files("unweave.reports").joinpath("page.css").read_text("utf-8")
+    css = files("unweave.show.reports").joinpath("page.css").read_text("utf-8")
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'

@@ -9,18 +9,18 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 import numpy as np
 
-from unweave import checks
-from unweave.errors import InputError
+from unweave.base import checks
+from unweave.base.errors import InputError
+from unweave.base.records import Score
+from unweave.base.registry import comparisons
+from unweave.base.settings import build
 from unweave.metrics.base import Reals
 from unweave.metrics.comparison import Comparison, living, of_models
 from unweave.metrics.label_free import correlation
 from unweave.metrics.probe import Probe
-from unweave.registry import comparisons
-from unweave.run import Run
-from unweave.settings import build
+from unweave.run.run import Run
 from unweave.studies.spec import Study, Trial
 from unweave.studies.trial import RUNS, outcome
-from unweave.types import Score
 
 Over: TypeAlias = Literal["cell", "study"]
 AGREEMENT = "agreement"

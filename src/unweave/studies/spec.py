@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from unweave.data.cache import write_atomic
+from unweave.base.files import write_atomic
 
 if TYPE_CHECKING:
     from unweave.engine import Spec

@@ -13,9 +13,10 @@ from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
-from unweave import checks, notebook
-from unweave.data.cache import write_atomic
-from unweave.errors import InputError
+from unweave.base import checks
+from unweave.base import html as notebook
+from unweave.base.errors import InputError
+from unweave.base.files import write_atomic
 from unweave.studies.spec import Published, Study, Trial
 from unweave.studies.trial import RUNS, lacking, outcome
 

@@ -14,14 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
+from unweave.base.errors import Diverged, InputError
+from unweave.base.files import FORMAT, read_json, write_json
+from unweave.base.registry import load_file, metrics
+from unweave.base.settings import build
 from unweave.engine import Spec, folder
 from unweave.engine import train as train_spec
 from unweave.engine.callbacks import Watcher
-from unweave.errors import Diverged, InputError
 from unweave.metrics.probe import Probe
-from unweave.registry import load_file, metrics
-from unweave.run import Run
-from unweave.settings import build
+from unweave.run.run import Run
 from unweave.studies import claim
 from unweave.studies.spec import Study, Trial
 
@@ -81,8 +82,8 @@ def outcome(path: Path) -> dict[str, Any] | None:
         held = json.loads((path / OUTCOME).read_bytes())
     except (OSError, ValueError):
         return None
-    if not isinstance(held, dict) or held.get("format") != folder.FORMAT:
-        raise InputError(f"{path / OUTCOME} must have format {folder.FORMAT}, got another; upgrade unweave")
+    if not isinstance(held, dict) or held.get("format") != FORMAT:
+        raise InputError(f"{path / OUTCOME} must have format {FORMAT}, got another; upgrade unweave")
     return held  # pyright: ignore[reportUnknownVariableType]
 
 
@@ -121,12 +122,12 @@ def _state(study: Study, name: str, there: bool, claimed: bool) -> State:
 
 def why_failed(path: Path) -> str:
     """The reason in failed.json."""
-    return str(folder.read_json(path / FAILED)["reason"])
+    return str(read_json(path / FAILED)["reason"])
 
 
 def forgive(path: Path) -> None:
     """Let a failed run be tried again: from the start where it would fail again from its checkpoint."""
-    kind = folder.read_json(path / FAILED)["kind"]
+    kind = read_json(path / FAILED)["kind"]
     if kind in (Diverged.__name__, InputError.__name__) and not (path / folder.DONE).exists():
         folder.clear(path)
     (path / FAILED).unlink()
@@ -138,7 +139,7 @@ def fail(path: Path, wrong: BaseException | str) -> str:
     reason = str(wrong) if known else f"{type(wrong).__name__}: {wrong}"
     kind = "Lost" if isinstance(wrong, str) else type(wrong).__name__
     trace = "" if isinstance(wrong, str) else "".join(traceback.format_exception(wrong))
-    folder.write_json(path / FAILED, {"reason": reason, "kind": kind, "traceback": trace})
+    write_json(path / FAILED, {"reason": reason, "kind": kind, "traceback": trace})
     return reason
 
 
@@ -260,7 +261,7 @@ def _score(job: Job, run: Run) -> dict[str, Any]:
             held = _with_metric(held, run, probe, name, job.metrics[name], keep=job.pool is None)
     spent = held["spent"]
     spent["score_seconds"] = round(spent["score_seconds"] + time.perf_counter() - began, 2)
-    folder.write_json(run.path / OUTCOME, held)
+    write_json(run.path / OUTCOME, held)
     return held
 
 

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-from unweave import checks
-from unweave.objectives import Objective
-from unweave.objectives.base import rate
-from unweave.types import Pass, Term, Terms
+from unweave.base import checks
+from unweave.base.records import Pass, Term, Terms
+from unweave.models.objectives import Objective
+from unweave.models.objectives.base import rate
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from typing import Annotated
 
 from torch import Tensor, nn
 
-from unweave import checks
-from unweave.nets.base import Net
+from unweave.base import checks
+from unweave.models.nets.base import Net
 
 
 class Heads(nn.Module):

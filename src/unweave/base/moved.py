@@ -1,0 +1,73 @@
+"""Modules that have moved: their old names still import, and warn once with the name to use instead."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import warnings
+from collections.abc import Sequence
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+
+# Old name -> new name; what lies below an old name lies below the new one, and the longest old name counts.
+MOVED = {
+    **{f"unweave.{name}": f"unweave.base.{name}" for name in (
+        "errors", "checks", "seeds", "schedules", "settings", "registry", "references",
+    )},
+    **{f"unweave.{name}": f"unweave.models.{name}" for name in (
+        "distributions", "divergences", "nets", "objectives", "vae",
+    )},
+    **{f"unweave.{name}": f"unweave.show.{name}" for name in ("views", "reports", "explorer", "export", "codes")},
+    "unweave.types": "unweave.base.records",
+    "unweave.model": "unweave.models.trained",
+    "unweave.recipes": "unweave.run.recipes",
+    "unweave.importing": "unweave.run.importing",
+    "unweave.cli": "unweave.face.cli",
+    "unweave.estimator": "unweave.face.estimator",
+    "unweave.engine.train": "unweave.engine.loop",
+    "unweave.engine.callbacks.base": "unweave.engine.callbacks",
+    "unweave.engine.callbacks.early_stopping": "unweave.engine.early_stopping",
+    "unweave.engine.callbacks.progress": "unweave.engine.progress",
+}  # fmt: skip
+
+
+def new_name(old: str) -> str | None:
+    """Where the module `old` lies now; None for one that never moved.
+
+    >>> new_name("unweave.nets.base"), new_name("unweave.data")
+    ('unweave.models.nets.base', None)
+    """
+    parts = old.split(".")
+    for length in range(len(parts), 1, -1):
+        if (head := ".".join(parts[:length])) in MOVED:
+            return ".".join([MOVED[head], *parts[length:]])
+    return None
+
+
+class Forwarding(MetaPathFinder, Loader):
+    """Imports the module of the new name where an old one is asked for; both are then the same module."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """A spec for an old name, None for every other."""
+        return None if new_name(fullname) is None else ModuleSpec(fullname, self)
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        """The module under its new name."""
+        new = str(new_name(spec.name))
+        module = importlib.import_module(new)
+        spec.loader_state = module.__spec__
+        warnings.warn(f"{spec.name} is now {new}", DeprecationWarning, stacklevel=2)
+        return module
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Nothing to run; the spec that belongs to the module is put back."""
+        module.__spec__ = module.__spec__ and module.__spec__.loader_state
+
+
+def install() -> None:
+    """Let old names be found; first of all finders, lest a module is loaded twice below a package that moved."""
+    if not any(isinstance(finder, Forwarding) for finder in sys.meta_path):
+        sys.meta_path.insert(0, Forwarding())

@@ -1,0 +1,1 @@
+"""Data sets that were published, and those that are rendered."""

@@ -1,0 +1,207 @@
+"""Cells of .csv, .tsv and .parquet files, by column and some rows at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from unweave.base.errors import InputError
+from unweave.data.readers.limits import few
+
+Separator = Literal["auto", ",", ";", "|", "tab"]
+SEPARATORS: dict[Separator, str] = {",": ",", ";": ";", "|": "|", "tab": "\t"}
+MISSING = frozenset({"", "na", "n/a", "nan", "null"})  # of a text file, whatever their case
+ROWS = 20_000  # read together
+
+Cells = list[Any]  # of one column: texts, or numbers and None where a file has types
+
+
+def text_of(cell: Any) -> str:
+    """A cell as text, "" for None."""
+    return "" if cell is None else str(cell).strip()
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A file that can be read from the start again: `blocks(names)` gives cells by column, some 20,000 rows a time.
+
+    `missing` are the texts that stand for nothing, `every` the names of all columns, `names` of those that are wanted.
+    """
+
+    every: list[str]
+    names: list[str]
+    blocks: Callable[[list[str]], Iterator[dict[str, Cells]]]
+    missing: frozenset[str]
+    decimal: str = "."
+    left_out: tuple[str, ...] = ()
+    assumed: tuple[str, ...] = ()
+
+    def lacks(self, text: str) -> bool:
+        """Whether a text stands for a missing cell."""
+        return text.lower() in self.missing
+
+    def numbers(self, cells: Cells) -> tuple[np.ndarray, np.ndarray]:
+        """Values of cells, float64, NaN where they are missing or no numbers; and which are no numbers."""
+        if self.decimal == ".":
+            with contextlib.suppress(ValueError, TypeError):
+                return np.array(cells, np.float64), np.zeros(len(cells), bool)
+        of = {cell: self.number(cell) for cell in dict.fromkeys(cells)}
+        values, bad = zip(*(of[cell] for cell in cells), strict=True)
+        return np.array(values, np.float64), np.array(bad, bool)
+
+    def number(self, cell: Any) -> tuple[float, bool]:
+        """A cell's value, NaN where it is missing, and whether it is no number."""
+        text = text_of(cell)
+        if self.lacks(text):
+            return np.nan, False
+        try:
+            return float("-" if self.decimal == "," and "." in text else text.replace(self.decimal, ".")), False
+        except ValueError:
+            return np.nan, True
+
+    def one_hot(self, cells: Cells, levels: Mapping[str, int]) -> np.ndarray:
+        """One row a cell with a 1 in its level's place, NaN throughout where the cell is missing."""
+        hot = np.zeros((len(cells), len(levels)))
+        places = np.array([levels.get(text_of(cell), -1) for cell in cells])
+        known = places >= 0
+        hot[np.flatnonzero(known), places[known]] = 1
+        hot[~known] = np.nan
+        return hot
+
+
+@contextmanager
+def _lines(path: Path, separator: str) -> Generator[Iterator[list[str]]]:
+    """The rows of a text file, empty ones left out; what cannot be read raises InputError."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            yield (row for row in csv.reader(file, delimiter=separator) if row)
+    except (UnicodeDecodeError, csv.Error, OSError) as wrong:
+        kind = "UTF-8 text" if isinstance(wrong, UnicodeDecodeError) else "a table of text"
+        raise InputError(f"path must be {kind}, got {path}: {wrong}") from None
+
+
+def separator_of(path: Path, given: Separator) -> Separator:
+    """The separator that gives the first rows the same number of cells, two or more; the one with most cells."""
+    if given != "auto" or path.suffix.lower() == ".parquet":
+        return given
+    if path.suffix.lower() == ".tsv":
+        return "tab"
+    widths: dict[Separator, set[int]] = {}
+    for name, separator in SEPARATORS.items():
+        with _lines(path, separator) as rows:
+            widths[name] = {len(row) for row in islice(rows, 50)}
+    even: list[Separator] = [name for name, found in widths.items() if len(found) == 1 and found != {1}]
+    # of rows that differ, those with the separator that occurs most tell best what is wrong
+    return max(even or list(widths), key=lambda name: max(widths[name], default=0))
+
+
+def text_file(path: Path, separator: str, decimal: str) -> Reader:
+    """A .csv or .tsv file; one that is no UTF-8, no table, or whose columns have no names of their own is refused."""
+    with _lines(path, separator) as rows:
+        head = next(rows, None)
+    if head is None:
+        raise InputError(f"path must be a table with rows, got {path}, which is empty")
+    parsed = Reader([], [], lambda _: iter(()), MISSING, decimal).numbers(head)
+    headless = not np.isnan(parsed[0]).any()
+    names = [f"column-{k}" for k in range(len(head))] if headless else [cell.strip() for cell in head]
+    left_out: tuple[str, ...] = ()
+    if names[0] == "" and len(names) > 1:  # pandas' index
+        names[0] = "index"
+        left_out = ("index",) if "index" not in names[1:] else ()
+    _check_names(names, path)
+    said = (("the first row is numbers, so columns are called column-0 and so on",) if headless else ()) + (
+        ("the first column has no name and is left out",) if left_out else ()
+    )
+
+    def blocks(wanted: list[str]) -> Iterator[dict[str, Cells]]:
+        places = {name: names.index(name) for name in wanted}
+        with _lines(path, separator) as rows:
+            first = next(rows, [])
+            at = 0
+            below = chain([first], rows) if headless else rows
+            while block := list(islice(below, ROWS)):
+                for k, row in enumerate(block):
+                    if len(row) != len(names):
+                        raise InputError(
+                            f"rows of {path.name} must have {len(names)} cells like the first, got {len(row)} in row "
+                            f"{at + k + 1}"
+                        )
+                at += len(block)
+                columns = list(zip(*block, strict=True))
+                yield {name: list(columns[place]) for name, place in places.items()}
+
+    return Reader(names, names, blocks, MISSING, decimal, left_out, said)
+
+
+def _check_names(names: Sequence[str], path: Path) -> None:
+    if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
+        raise InputError(
+            f"columns of {path.name} must have names of their own, got {few(map(repr, twice))} twice or more"
+        )
+    if "" in names:
+        raise InputError(f"columns of {path.name} must have names, got none for column {list(names).index('') + 1}")
+
+
+def parquet_file(path: Path, most: int) -> Reader:
+    """A .parquet file; one that is broken, or declares more than `most` bytes, is refused before its cells are read."""
+    try:
+        import pyarrow as pa  # pyright: ignore[reportMissingImports]
+        import pyarrow.parquet as pq  # pyright: ignore[reportMissingImports]
+    except ModuleNotFoundError:
+        raise InputError("parquet files need pyarrow: pip install 'unweave[tables]'") from None
+
+    @contextmanager
+    def file() -> Generator[Any]:
+        try:
+            with pq.ParquetFile(path) as opened:
+                yield opened
+        except (pa.ArrowException, OSError) as wrong:
+            said = " ".join(str(wrong).split())
+            raise InputError(f"path must be a whole .parquet file, got {path}: {said[:200]}") from None
+
+    with file() as opened:
+        meta, schema = opened.metadata, opened.schema_arrow
+        declared = sum(meta.row_group(k).total_byte_size for k in range(meta.num_row_groups))
+        declared = max(declared, meta.num_rows * len(schema) * 4)
+        if declared > most:
+            raise InputError(
+                f"max-bytes must be {declared} or more for {path.name}, which declares so many bytes, got {most}"
+            )
+        names, types = list(schema.names), list(schema.types)
+    _check_names(names, path)
+    strange = {name: str(kind) for name, kind in zip(names, types, strict=True) if not _is_plain(pa.types, kind)}
+
+    def blocks(wanted: list[str]) -> Iterator[dict[str, Cells]]:
+        for name in wanted:
+            if name in strange:
+                raise InputError(
+                    f"column {name} must hold numbers or texts, got {strange[name]}; leave it out by --data.drop {name}"
+                )
+        with file() as opened:
+            for batch in opened.iter_batches(batch_size=ROWS, columns=wanted):
+                yield {name: _typed(batch.column(name).to_pylist()) for name in wanted}
+
+    left_out = tuple(name for name in names if name.startswith("__index_level_"))
+    return Reader(names, names, blocks, frozenset({""}), ".", left_out)
+
+
+def _is_plain(types: Any, kind: Any) -> bool:
+    """Whether a column's type is numbers, truth values, texts or nothing at all."""
+    if types.is_dictionary(kind):
+        return _is_plain(types, kind.value_type)
+    numbers = types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind)
+    texts = types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind)
+    return numbers or texts or types.is_boolean(kind) or types.is_null(kind)
+
+
+def _typed(cells: Cells) -> Cells:
+    """Truth values as texts, which are categories, and NaN as missing."""
+    return [str(cell) if isinstance(cell, bool) else cell if cell == cell else None for cell in cells]

@@ -1,0 +1,73 @@
+"""Stops a run when held-out images are told no better, and puts its best weights back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from unweave.base.seeds import Generators
+from unweave.engine.callbacks import Enough, Watcher
+from unweave.engine.spec import Spec
+from unweave.models.distributions.categorical import kl_to_uniform
+from unweave.models.vae import VAE
+
+AT_ONCE = 500  # images whose ELBO is taken at a time
+
+
+@torch.no_grad()
+def elbo(vae: VAE, images: Tensor, seed: int = 0) -> Tensor:
+    """E_q log p(x|z) - KL(q(z|x) || p(z)) of each image (n, C, H, W) by one draw of z, nats (n,), float64.
+
+    The draws depend on `seed` alone, and the method's weights have no part in it. Categories count with their rate
+    against equal shares. Where the model standardises data the density is that of the standardised numbers.
+    """
+    rng, training = Generators(seed), vae.training
+    device = next(vae.parameters()).device
+    vae.eval()
+    found: list[Tensor] = []
+    for x in images.split(AT_ONCE):
+        at = vae(x.to(device, memory_format=torch.channels_last), rng, data_size=len(images))
+        rate = at.prior.kl_each(at.posterior)
+        kl = rate.sum(1) if rate is not None else at.posterior.log_prob(at.z) - at.prior.log_prob(at.z)
+        chosen = at.one_hot if at.categories is None else at.categories
+        if chosen is not None and vae.told:
+            kl = kl + kl_to_uniform(chosen, vae.told).sum(1)
+        found.append(-(at.distortion + kl))
+    vae.train(training)
+    return torch.cat(found).double().cpu()
+
+
+class EarlyStopping(Watcher):
+    """Looks at the ELBO of held-out `images` every so many steps and keeps the weights that gave the best one.
+
+    Training ends when `patience` looks in a row have brought none better; the best weights are then put back, as they
+    are at the last step. `seen` holds each look: step and mean ELBO, nats per image.
+    """
+
+    def __init__(self, images: Tensor, patience: int, every: int) -> None:
+        self.images, self.patience, self.every = images, patience, every
+        self.seen: list[tuple[int, float]] = []
+        self.best_step, self.best = 0, -np.inf
+
+    def given(self, vae: VAE) -> None:
+        self.vae = vae
+
+    def started(self, spec: Spec, run: Path, step: int) -> None:
+        self.last = spec.training.steps
+
+    def stepped(self, step: int, loss: float) -> None:
+        if step % self.every and step != self.last:
+            return
+        found = elbo(self.vae, self.images).mean().item()
+        self.seen.append((step, found))
+        if found > self.best:
+            self.best_step, self.best = step, found
+            self.kept = {name: tensor.clone() for name, tensor in self.vae.state_dict().items()}
+        worse = sum(at > self.best_step for at, _ in self.seen)
+        if self.best_step and (worse >= self.patience or step == self.last):
+            self.vae.load_state_dict(self.kept)
+        if worse >= self.patience:
+            raise Enough(f"held-out ELBO has not risen since step {self.best_step} ({self.best:.4g} nats)")

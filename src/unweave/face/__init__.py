@@ -1,0 +1,1 @@
+"""How unweave is called: the command line and scikit-learn's face."""

@@ -1,0 +1,95 @@
+"""The program `unweave`: finds the command, runs it, and turns errors into one line and an exit status."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Callable
+from importlib.metadata import version
+
+from cyclopts import App, CycloptsError
+
+from unweave.base.errors import Diverged, InputError, Interrupted
+from unweave.base.registry import first_line
+
+# Imported when called; the help of each is the first line of its module. What is named `signed...` makes the command
+# from its words, since the options depend on the method, metric or figure among them.
+COMMANDS = {
+    "demo": "unweave.face.cli.demo:demo",
+    "train": "unweave.face.cli.train:signed",
+    "evaluate": "unweave.face.cli.evaluate:signed",
+    "score": "unweave.face.cli.score:signed",
+    "doctor": "unweave.face.cli.doctor:doctor",
+    "draw": "unweave.face.cli.draw:signed",
+    "traverse": "unweave.face.cli.draw:signed_traverse",
+    "reconstruct": "unweave.face.cli.draw:signed_reconstruct",
+    "encode": "unweave.face.cli.encode:signed",
+    "sample": "unweave.face.cli.sample:signed",
+    "report": "unweave.face.cli.report:report",
+    "table": "unweave.face.cli.table:table",
+    "study": "unweave.face.cli.study:signed",
+    "select": "unweave.face.cli.select:signed",
+    "repro": "unweave.face.cli.repro:signed",
+    "explore": "unweave.face.cli.explore:explore",
+    "export": "unweave.face.cli.export:export",
+    "import": "unweave.face.cli.import_:signed",
+    "list": "unweave.face.cli.listing:listing",
+    "data": "unweave.face.cli.data:signed",
+    "cache": "unweave.face.cli.cache:cache",
+    "cite": "unweave.face.cli.cite:cite",
+}
+HELP = {
+    "traverse": "Draw one row of images per latent, that latent moving (draw traversal).",
+    "reconstruct": "Draw images over their reconstructions (draw reconstructions).",
+}
+
+
+def build(tokens: list[str]) -> App:
+    """The program with its commands, only the one that is called for imported."""
+    app = App(
+        name="unweave",
+        help="Find the independent, clustered or sparse factors behind images, and see how far to trust them.",
+        version=lambda: version("unweave"),
+        result_action="return_value",
+        suppress_keyboard_interrupt=False,  # main says what was kept and how to go on
+    )
+    for name, target in COMMANDS.items():
+        module, _, attribute = target.partition(":")
+        command: Callable[..., object] = _listed
+        if tokens and tokens[0] == name:
+            command = getattr(importlib.import_module(module), attribute)
+            if attribute.startswith("signed"):
+                command = command(tokens[1:])  # type: ignore[assignment]
+        app.command(command, name=name, help=HELP.get(name) or first_line(module))
+    return app
+
+
+def _listed() -> None:
+    """Stands for the commands that are only listed."""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line; returns the exit status: 0 done, 2 wrong input, 1 our fault, 130 interrupted."""
+    tokens = list(sys.argv[1:] if argv is None else argv)
+    try:
+        build(tokens)(tokens, exit_on_error=False, print_error=False)
+    except (CycloptsError, InputError) as wrong:
+        return _fail(" ".join(str(wrong).split()), 2)
+    except Interrupted as stop:
+        return _fail(str(stop), 130)
+    except KeyboardInterrupt:
+        return _fail("interrupted", 130)
+    except Diverged as broken:
+        return _fail(str(broken), 1)
+    except BrokenPipeError:  # the reader of our output has gone, as `| head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except SystemExit as left:
+        return int(left.code or 0)
+    return 0
+
+
+def _fail(sentence: str, status: int) -> int:
+    print(f"unweave: {sentence}", file=sys.stderr)
+    return status

@@ -1,0 +1,61 @@
+"""Train on dSprites for a few minutes, score, draw, and write one page about it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from unweave.base import checks
+
+RECIPE = "factor-vae-dsprites-laptop"
+SCORES = ("beta-vae-score", "factor-vae-score", "mig", "dci")  # the quick ones; `unweave evaluate` makes all
+
+
+def demo(
+    *,
+    out: Annotated[str, Parameter(help="folder for the run and its page")] = "demo",
+    minutes: Annotated[float, Parameter(help="how long to train; scoring and drawing come on top")] = 2.0,
+    seed: Annotated[int, Parameter(help="feeds every random generator")] = 0,
+    overwrite: Annotated[bool, Parameter(help="train again where a demo was made before", negative=())] = False,
+) -> None:
+    """Train on dSprites for a few minutes, score, draw, and write one page about it."""
+    checks.positive(minutes=minutes)
+    from unweave.engine import folder, train
+    from unweave.engine.loop import steps_in
+    from unweave.engine.progress import ProgressBar
+    from unweave.run.recipes import load
+    from unweave.run.run import Run, resolve
+    from unweave.show.reports import write
+
+    place, page = Path(out) / "run", Path(out) / "report.html"
+    going_on = folder.is_run(place) and not overwrite
+    if going_on:
+        spec, _ = folder.read_spec(place)
+        print(f"{place} is there already and is used; --overwrite trains again", file=sys.stderr)
+    else:
+        print(
+            "dSprites is rendered once (some seconds), then this machine's speed is measured ...",
+            file=sys.stderr,
+        )
+        method = load(RECIPE).method
+        whole = resolve(method, recipe=RECIPE, seed=seed)
+        steps = min(whole.training.steps, steps_in(whole, 60 * minutes))
+        spec = resolve(method, recipe=RECIPE, seed=seed, steps=steps)
+    train(spec, place, resume=going_on, overwrite=overwrite, watchers=[ProgressBar()])
+    run = Run(place)
+    for name in SCORES:
+        print(f"{name} ...", file=sys.stderr)
+        run.evaluate([name])
+    run.traverse().save(place / "figures" / "traversal.png")
+    write([run], page)
+    score = run.scores["factor-vae-score"]
+    print(
+        f"\nThe page is {page}: open it in a browser.\n"
+        f"factor-vae-score {score.value:.2f} after {run.done['images']:,} images; longer training finds more factors.\n"
+        f"Next: unweave demo --minutes 12 --out demo-long\n"
+        f"      unweave traverse {place} --out traversal.gif\n"
+        f"      unweave train beta-tcvae --data dsprites --steps 2000 --lr 0.001"
+    )

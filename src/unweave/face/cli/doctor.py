@@ -1,0 +1,44 @@
+"""Say in plain words which latents live, what each carries, and what is shared, missing or rotated."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+if TYPE_CHECKING:
+    from unweave.metrics.doctor import Finding
+
+MARKS = {True: "good", False: "look", None: "    "}
+
+
+def doctor(
+    run: Annotated[str, Parameter(help="folder of the run")],
+    /,
+    *,
+    as_json: Annotated[bool, Parameter(name="--json", help="print strict JSON with all numbers", negative=())] = False,
+) -> None:
+    """Say in plain words which latents live, what each carries, and what is shared, missing or rotated."""
+    from unweave.run.run import Run
+    from unweave.show.views.columns import column_sentences
+
+    opened = Run(run)
+    if as_json:
+        print(json.dumps([finding.as_json() for finding in opened.findings], indent=1, allow_nan=False))
+        return
+    print(f"{opened.title}\n")
+    print_findings(opened.findings)
+    if moves := column_sentences(opened):
+        print("\nwhich columns move when a latent goes from -2 to 2:")
+    for line in moves:
+        print(textwrap.fill(line, 110, initial_indent="      ", subsequent_indent="        "))
+
+
+def print_findings(findings: Iterable[Finding]) -> None:
+    """Print one sentence a finding, marked good, look, or neither."""
+    for finding in findings:
+        mark = f"{MARKS[finding.good]}  "
+        print(textwrap.fill(finding.sentence, 110, initial_indent=mark, subsequent_indent=" " * len(mark)))

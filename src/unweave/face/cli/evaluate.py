@@ -1,0 +1,130 @@
+"""Score a run: every metric with its interval."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from unweave.base import checks, registry
+from unweave.base.records import Score
+from unweave.face.cli.options import Options, argument, option, options_of, value_of
+from unweave.face.cli.options import signed as with_options
+
+
+def signed(tokens: list[str]) -> Callable[..., Any]:
+    """The command with the settings of the metrics that `tokens` name."""
+    return with_options(_evaluate, [argument("run", "folder of the run"), *score_options(tokens)])
+
+
+def score_options(tokens: list[str]) -> Options:
+    """Which metrics, how to print them, and the settings of those that `tokens` name."""
+    options = [
+        option("metrics", f"all, or names with commas between: {', '.join(registry.metrics.names())}", "Scores"),
+        option("calibrate", "also say what noise and the true factors would get [yes]", "Scores", kind=bool),
+        option("json", "print strict JSON", "Scores", kind=bool),
+    ]
+    for name in names_of(value_of("--metrics", tokens)):
+        options += options_of(registry.metrics.get(name), f"Settings of {name}", f"{name}.")
+    return options
+
+
+def names_of(given: str | None) -> list[str]:
+    """Names of the metrics in what `--metrics` was given, all if nothing; an unknown one raises InputError."""
+    if given in (None, "all"):
+        return registry.metrics.names()
+    wanted = [name.strip() for name in str(given).split(",") if name.strip()]
+    for name in wanted:
+        checks.known("metric", name, registry.metrics.names())
+    return wanted
+
+
+def settings_in(given: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Settings by metric from options such as mig.bins."""
+    settings: dict[str, dict[str, Any]] = {}
+    for key, value in given.items():
+        metric, _, setting = key.partition(".")
+        settings.setdefault(metric.replace("_", "-"), {})[setting] = value
+    return settings
+
+
+def _evaluate(words: tuple[str, ...], given: dict[str, Any]) -> None:
+    from unweave.run.run import Run
+
+    as_json, calibrate = given.pop("json", False), given.pop("calibrate", True)
+    names = names_of(given.pop("metrics", None))
+    settings = settings_in(given)
+    run = Run(words[0])
+    wanted, refused = run.metrics(names, settings)
+    scores: dict[str, Score] = {}
+    for name in wanted:
+        if not as_json:
+            print(f"{name} ...", file=sys.stderr)
+        scores |= run.evaluate([name], settings, calibrate=calibrate)
+    if as_json:
+        print_json(scores)
+        return
+    show(run.title, scores, refused, run.fit())
+
+
+def print_json(scores: Mapping[str, Score]) -> None:
+    """Print scores by name as strict JSON."""
+    print(json.dumps({name: score.as_json() for name, score in scores.items()}, indent=1, allow_nan=False))
+
+
+def show(
+    title: str, scores: Mapping[str, Score], refused: Mapping[str, str], fit: Mapping[str, float] | None = None
+) -> None:
+    """Print scores as a table for people: value, interval, floor, ceiling and verdict side by side."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from unweave.metrics.base import LEFT_OUT
+    from unweave.metrics.calibration import verdict
+
+    console = Console(highlight=False)
+    table = Table(title=title, title_justify="left", show_edge=False, pad_edge=False)
+    for heading in ("score", "value", "95 % interval", "noise", "truth", "which says"):
+        side = "left" if heading in ("score", "which says") else "right"
+        table.add_column(heading, justify=side)
+    for name, score in scores.items():
+        interval = "" if score.interval is None else f"{score.interval[0]:.3f} to {score.interval[1]:.3f}"
+        ends = ["" if end is None else f"{end:.3f}" for end in (score.floor, score.ceiling)]
+        said = verdict(score).partition(": ")[2]
+        apart = "categories left out" if score.settings.get("categorical_codes") == LEFT_OUT else ""
+        table.add_row(name, f"{score.value:.3f}", interval, *ends, "; ".join(filter(None, (score.reason, said, apart))))
+    console.print(table)
+    for name, score in scores.items():
+        if parts := _parts(score):
+            console.print(f"{name}: {parts}")
+    if fit is not None:
+        console.print(f"\n{_fit(fit)}")
+    for name, reason in refused.items():
+        console.print(f"not scored: {name}: {reason}")
+
+
+def _parts(score: Score) -> str:
+    """Sub-scores, or the values by factor, with what noise and truth get, and what truth without one factor would."""
+    what, inside = ("parts", score.parts) if score.parts else ("factors", score.per_factor)
+    told = [f"{part.replace('_', ' ')} {value:.3f}{_beside(score, what, part)}" for part, value in inside.items()]
+    without = [f"{name} {value:.3f}" for name, value in score.tables.get("as_if_missing", {}).items()]
+    lines = [", ".join(told), f"truth without {', '.join(without)}" if without else ""]
+    return "; ".join(line for line in lines if line)
+
+
+def _beside(score: Score, what: str, part: str) -> str:
+    """Interval, noise and truth of one of a score's parts or factors, in brackets."""
+    bounds = score.settings.get("intervals", {}).get(part)
+    ends = {"noise": f"floor_of_{what}", "truth": f"ceiling_of_{what}"}
+    said = [] if bounds is None else [f"{bounds[0]:.3f} to {bounds[1]:.3f}"]
+    said += [f"{word} {held[part]:.3f}" for word, key in ends.items() if part in (held := score.tables.get(key, {}))]
+    return f" ({', '.join(said)})" if said else ""
+
+
+def _fit(fit: Mapping[str, float]) -> str:
+    floor = ""
+    if "distortion_floor" in fit:
+        floor = f" (floor {fit['distortion_floor']:.2f}, excess {fit['distortion_excess']:.2f})"
+    told = f", of categories {fit['rate_of_categories']:.2f}" if "rate_of_categories" in fit else ""
+    return f"distortion {fit['distortion']:.2f}{floor}, rate {fit['rate']:.2f}{told}, nats per image"

@@ -1,0 +1,92 @@
+"""Move a run's latents by sliders in the browser, and watch the image follow."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import socket
+import sys
+import threading
+import webbrowser
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from unweave.base.errors import InputError
+
+PORT, TRIED = 8000, 20  # where it starts to look for a free port, and how many it tries
+
+
+def explore(
+    run: Annotated[str, Parameter(help="folder of the run")],
+    /,
+    *,
+    port: Annotated[int | None, Parameter(help="port to listen at [8000, or the next free one]")] = None,
+    host: Annotated[str, Parameter(help="address to listen at; any but this machine's own lets others in")] = (
+        "127.0.0.1"
+    ),
+    no_open: Annotated[bool, Parameter(help="print the address without opening a browser", negative=())] = False,
+) -> None:
+    """Move a run's latents by sliders in the browser, and watch the image follow."""
+    if port is not None and not 0 <= port <= 65_535:
+        raise InputError(f"port must lie between 0 and 65535, got {port}")
+    try:
+        import uvicorn
+    except ModuleNotFoundError:
+        raise InputError("explore needs uvicorn: pip install 'unweave[explore]'") from None
+    from unweave.run.run import Run
+    from unweave.show.explorer import app
+    from unweave.show.explorer.hosts import LOCAL, hosts_of
+
+    opened = Run(run)
+    bound = _bound(host, port)
+    with contextlib.closing(bound):
+        token = secrets.token_urlsafe(24)
+        made = app(opened, token, hosts_of(host))
+        shown = f"[{host}]" if ":" in host else host
+        at = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(shown, shown)
+        address = f"http://{at}:{bound.getsockname()[1]}/?token={token}"
+        if host not in LOCAL:
+            print(
+                f"warning: at {host} others in your network can reach this server; whoever has the address below, "
+                "which travels unencrypted, can see this run and its data",
+                file=sys.stderr,
+            )
+        print(f"{opened.title}\n{address}\nCtrl-C ends it.", flush=True)
+        if not no_open and _has_screen():
+            threading.Timer(0.5, webbrowser.open, [address]).start()
+        config = uvicorn.Config(made, log_level="warning", access_log=False, server_header=False, ws="none")
+        with contextlib.suppress(KeyboardInterrupt):  # the usual way to end it
+            uvicorn.Server(config).run(sockets=[bound])
+
+
+def _bound(host: str, port: int | None) -> socket.socket:
+    """A listening socket: at `port`, or at the first free one from 8000 on."""
+    ports = range(PORT, PORT + TRIED) if port is None else [port]
+    reason = ""
+    for each in ports:
+        try:
+            family = socket.getaddrinfo(host, each, type=socket.SOCK_STREAM)[0][0]
+            # Only where it is named does asyncio switch off Nagle's delay, which would cost 40 ms a move.
+            made = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        except OSError as wrong:
+            raise InputError(f"host must be an address of this machine, got {host}: {wrong.strerror}") from None
+        try:
+            if sys.platform != "win32":  # there it would let two servers share one port
+                made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            made.bind((host, each))
+            made.listen(128)
+        except OSError as wrong:
+            made.close()
+            reason = str(wrong.strerror)
+            continue
+        return made
+    if port is None:
+        raise InputError(f"port must be free, got none from {PORT} to {PORT + TRIED - 1} at {host}: {reason}")
+    raise InputError(f"port must be free, got {port} at {host}: {reason}")
+
+
+def _has_screen() -> bool:
+    """Whether a browser could open a window; without one a text browser might take over the terminal."""
+    return sys.platform in ("win32", "darwin") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

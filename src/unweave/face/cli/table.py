@@ -1,0 +1,54 @@
+"""Print the scores of runs as one tidy table."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+
+def table(
+    folder: Annotated[str, Parameter(help="a run, or a folder of runs")] = "runs",
+    /,
+    *,
+    form: Annotated[Literal["csv", "md", "json", "latex"], Parameter(name="--format", help="how to print it")] = "md",
+) -> None:
+    """Print the scores of runs as one tidy table: a row for each run, metric, part and factor."""
+    from unweave.run.run import COLUMNS, runs
+
+    rows = runs(folder).table()
+    if form == "csv":
+        writer = csv.DictWriter(sys.stdout, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    elif form == "json":
+        print(json.dumps(rows, indent=1, allow_nan=False))
+    elif form == "md":
+        _print_rows(COLUMNS, rows, "| ", " | ", " |", rule="|" + "---|" * len(COLUMNS))
+    else:
+        print(r"\begin{tabular}{" + "l" * len(COLUMNS) + "}")
+        _print_rows(COLUMNS, rows, "", " & ", r" \\", rule=r"\hline", escape=True)
+        print(r"\end{tabular}")
+
+
+def _print_rows(
+    columns: Sequence[str],
+    rows: Sequence[dict[str, Any]],
+    left: str,
+    between: str,
+    right: str,
+    rule: str,
+    escape: bool = False,
+) -> None:
+    def cell(value: object) -> str:
+        text = "" if value is None else f"{value:.4f}" if isinstance(value, float) else str(value)
+        return text.replace("_", r"\_") if escape else text.replace("|", r"\|")
+
+    print(left + between.join(map(cell, columns)) + right)
+    print(rule)
+    for row in rows:
+        print(left + between.join(cell(row[name]) for name in columns) + right)

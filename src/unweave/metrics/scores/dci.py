@@ -1,0 +1,400 @@
+"""DCI: disentanglement, completeness, informativeness, from what a learner needs to tell each factor."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from unweave.base import checks
+from unweave.base.errors import InputError
+from unweave.base.records import Score
+from unweave.base.seeds import derive
+from unweave.base.settings import build, plain
+from unweave.metrics.base import (
+    Z95,
+    FactorMetric,
+    Reals,
+    Whole,
+    around,
+    following,
+    latent_names,
+    one_hot_columns,
+    parted,
+    standardised,
+    undefined,
+)
+from unweave.metrics.boosting import binned, boost
+from unweave.metrics.information import renumbered
+from unweave.metrics.probe import Probe
+
+TINY = 1e-11  # keeps the entropy of an all-zero row defined (and 1, so that the row scores 0)
+DEPTHS = (2, 4, 6, 8, 10, 12)  # of a tuned forest
+NO_INTERVAL = "disentanglement and completeness: boosting is one fit to one sample, and another fit is not made"
+
+Backend: TypeAlias = Literal["random-forest", "gbt", "lasso", "tuned-forest"]
+Preset: TypeAlias = Literal["default", "dlib", "qedr-lasso", "qedr-forest"]
+PRESETS: dict[str, Mapping[str, Any]] = {
+    "default": {},
+    "dlib": {"backend": "gbt"},
+    "qedr-lasso": {"backend": "lasso", "weights": "equal"},
+    "qedr-forest": {"backend": "tuned-forest", "weights": "equal", "trees": 10},
+}
+
+
+@dataclass(frozen=True)
+class DCI(FactorMetric):
+    """Disentanglement D = sum_i rho_i (1 - H_K(P_i.)); completeness C = sum_j w_j (1 - H_d(Q_.j)).
+
+    R (latents x factors) holds the importance of each latent for telling each factor; P_ij = R_ij / sum_k
+    R_ik with entropy in base K (factors), Q_ij = R_ij / sum_i R_ij with entropy in base d (live latents), rho
+    and w the shares of R's rows and columns in its sum. All in [0, 1], no unit; the value is D, and C and
+    informativeness_accuracy (share of held-out rows whose factor the forest tells, averaged over factors;
+    higher is better) are parts. Only live latents are fed and counted, so that dead ones neither lower nor
+    raise C; their rows of R are 0. One live latent gives C = 1 if it tells anything. An all-zero R gives D =
+    C = 0.
+
+    The learner is part of the score, so it is named in every result. backend "random-forest": a forest that looks at
+    every latent at every split; leaves below `min_samples_leaf` rows fit noise and leak importance to latents that know
+    nothing. "gbt": boosted trees as in dlib, 100 rounds of depth 3, on codes cut into `bins` (see `boosting`); with
+    many values and few rows its late rounds fit noise too. "lasso": linear regression of the standardised factor with
+    penalty `alpha`, importances |coefficients|. "tuned-forest": a forest that regresses the factor, its depth chosen
+    from 2, 4, ..., 12 on the last ninth of the training rows. For these two informativeness is the part
+    informativeness_nrmse (root mean squared error over the held-out factor's deviation, lower is better); they take
+    continuous factors and read whole numbers as an ordered scale, and the lasso cannot follow a periodic one. A
+    categorical code is fed as columns of 0 and 1, whose importances add up to its row of R.
+
+    Presets say whose protocol it is; a setting that differs from its default wins over the preset.
+    default: the forest. dlib: gbt. qedr-lasso and qedr-forest: lasso or tuned-forest of 10 trees, and C the plain mean
+    over factors (`weights` equal); the authors split their rows 80 : 10 : 10.
+
+    `intervals` (95 %) are had without another fit. Informativeness: held-out rows are resampled. D and C with a forest:
+    each tree is grown on rows drawn anew, so the trees' importances spread as those of one tree do from sample to
+    sample; the forest's own spread less, so this interval is wider than need be (two to three times, by experiment).
+    Lasso: rows move the coefficients that are not 0 (influence function). Boosting is one fit to one sample: its D and
+    C have no interval, and `no_interval` says so.
+    With m latents of no importance left in (`prune` off), 1 - C shrinks to (1 - C) log d / log(d + m), since the base
+    of the logarithm is the number of latents; D does not change.
+    Source: Eastwood and Williams 2018, https://openreview.net/forum?id=By-7dz-AZ (lasso, alpha = 0.02; forest);
+    boosted trees and weights as in Locatello et al. 2019, https://arxiv.org/abs/1811.12359.
+    """
+
+    preset: Annotated[Preset, "whose protocol is followed"] = "default"
+    train: Annotated[int, "rows the learners are trained on"] = 10_000
+    test: Annotated[int, "held-out rows"] = 5_000
+    backend: Annotated[Backend, "what learns the factors from the codes"] = "random-forest"
+    trees: Annotated[int, "trees a forest"] = 50
+    min_samples_leaf: Annotated[int, "fewest training rows in a leaf of a forest"] = 10
+    rounds: Annotated[int, "rounds of boosting (gbt), each with a tree a value"] = 100
+    bins: Annotated[int, "bins a code is cut into (gbt), 256 at most"] = 64
+    alpha: Annotated[float, "weight of the penalty (lasso)"] = 0.02
+    weights: Annotated[Literal["mass", "equal"], "factors count in completeness by importance, or all alike"] = "mass"
+    threads: Annotated[int, "threads that grow a forest; the result does not depend on them"] = 1
+    categorical: Annotated[bool, "count categorical codes too, where there are any"] = True
+
+    learns: ClassVar[bool] = True
+    takes_categories: ClassVar[bool] = True
+    version: ClassVar[int] = 2
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        checks.at_least(1, train=self.train, test=self.test, trees=self.trees, min_samples_leaf=self.min_samples_leaf)
+        checks.at_least(1, threads=self.threads)
+        checks.at_least(1, rounds=self.rounds)
+        checks.at_least(2, bins=self.bins)
+        checks.positive(alpha=self.alpha)
+        checks.one_of(get_args(Backend), backend=self.backend)
+        checks.one_of(PRESETS, preset=self.preset)
+        checks.one_of(("mass", "equal"), weights=self.weights)
+        if self.bins > 256:
+            raise InputError(f"bins must be 256 or fewer, got {self.bins}")
+
+    def takes_continuous(self) -> bool:
+        return following(self, PRESETS).backend in ("lasso", "tuned-forest")
+
+    def score(self, probe: Probe) -> Score:
+        """D, C and informativeness, with the importances (D x K); a small pool is split in proportion."""
+        how, told = following(self, PRESETS), self.categories_of(probe)
+        chosen, numbers = self.chosen(probe), self.live(probe)
+        live = np.concatenate([numbers, np.ptp(told, axis=0) > 0])
+        train, test = parted(len(probe), self.train, self.test, probe.rng("dci"))
+        rows, cut = np.concatenate([train, test]), len(train)
+        facts: dict[str, Any] = {
+            **{name: plain(how)[name] for name in PRESETS[self.preset]},
+            "K": len(chosen),
+            "active": np.flatnonzero(live).tolist(),
+            "train": cut,
+            "test": len(rows) - cut,
+        }
+        if not chosen:
+            return undefined("no factor varies", **facts)
+        hot, of = one_hot_columns(told[:, live[len(numbers) :]])
+        fed = np.concatenate([standardised(probe.codes[:, numbers])[rows], hot[rows]], axis=1)
+        owner = np.concatenate([np.arange(numbers.sum()), numbers.sum() + of])  # which live latent each column is of
+        fits: list[Fit] = []
+        for k, column in enumerate(how._targets(probe, chosen)[rows].T):
+            fits.append(how._learn(fed, column, cut, derive(probe.seed, f"dci/{k}")).of_latents(owner, int(live.sum())))
+        names = [probe.factor_names[k] for k in chosen]
+        score = _judge(fits, live, names, latent_names(len(numbers), told.shape[1]), how)
+        reason = score.reason if live.any() else f"{self.no_life(probe)}, so no latent tells a factor"
+        return replace(score, settings={**facts, **score.settings}, reason=reason)
+
+    def _targets(self, probe: Probe, chosen: list[int]) -> Reals | Whole:
+        """What is learnt of the factors, (n, K): their values for a regression, else the numbers of these."""
+        if self.backend in ("lasso", "tuned-forest"):
+            return probe.known_values[:, chosen]
+        return renumbered(probe.known_factors[:, chosen])
+
+    def _learn(self, codes: Reals, target: Reals | Whole, cut: int, seed: int) -> Fit:
+        """Fit one factor on the first `cut` rows of codes (n, p) and judge it on the others."""
+        if self.backend == "lasso":
+            return regress(codes, target.astype(np.float64), cut, self.alpha)
+        if self.backend == "tuned-forest":
+            return self._tuned(codes, target.astype(np.float64), cut, seed)
+        labels = target.astype(np.int64)
+        if not codes.shape[1]:
+            return Fit(np.zeros(0), labels[cut:] == np.bincount(labels[:cut]).argmax())
+        if self.backend == "gbt":
+            found = boost(binned(codes, self.bins), labels[:cut], cut, self.rounds)
+            return Fit(found.importances, found.guesses == labels[cut:])
+        from sklearn.ensemble import RandomForestClassifier  # late: takes a second
+
+        forest = RandomForestClassifier(
+            self.trees,
+            max_features=None,  # pyright: ignore[reportArgumentType]  fewer would force splits on idle latents
+            min_samples_leaf=self.min_samples_leaf,
+            random_state=seed % 2**32,
+            n_jobs=self.threads,
+        )
+        with warnings.catch_warnings():  # a factor of many values is still a factor
+            warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
+            forest.fit(codes[:cut], labels[:cut])
+        right = forest.predict(codes[cut:]) == labels[cut:]
+        return Fit(forest.feature_importances_, right, _of_trees(forest))
+
+    def _tuned(self, codes: Reals, target: Reals, cut: int, seed: int) -> Fit:
+        """A regressing forest whose depth the last ninth of the training rows choose."""
+        from sklearn.ensemble import RandomForestRegressor  # late: takes a second
+
+        y = _scaled(target[:, None], cut)[:, 0]
+        if not codes.shape[1]:
+            return Fit(np.zeros(0), _errors(y[cut:], 0.0))
+        fit = max(1, cut - cut // 9)
+        tried: list[tuple[float, Any]] = []
+        for depth in DEPTHS:
+            forest = RandomForestRegressor(
+                self.trees,
+                max_depth=depth,
+                min_samples_leaf=self.min_samples_leaf,
+                random_state=seed % 2**32,
+                n_jobs=self.threads,
+            ).fit(codes[:fit], y[:fit])
+            tried.append((float(((forest.predict(codes[fit:cut]) - y[fit:cut]) ** 2).sum()), forest))
+        forest = min(tried, key=lambda each: each[0])[1]
+        return Fit(forest.feature_importances_, _errors(y[cut:], forest.predict(codes[cut:])), _of_trees(forest))
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What was learnt of one factor: importances (p,), answers to the held-out rows (m,), and how importances spread.
+
+    `answers` are right or wrong, or squared errors of a regression. Row b of `draws` is a sample of the importances,
+    of which the mean over `count` is what `importances` tells; None where no such samples are had.
+    """
+
+    importances: Reals
+    answers: npt.NDArray[Any]
+    draws: Reals | None = None  # (B, p)
+    count: int = 1
+
+    def of_latents(self, owner: Whole, live: int) -> Fit:
+        """The same with the importances of columns that belong to one latent added up, (live,)."""
+        sums = np.zeros((len(owner), live))
+        sums[np.arange(len(owner)), owner] = 1.0
+        return replace(
+            self, importances=self.importances @ sums, draws=None if self.draws is None else self.draws @ sums
+        )
+
+
+def _of_trees(forest: Any) -> Reals:
+    """Importances of each tree of a forest, (trees, p)."""
+    return np.array([tree.feature_importances_ for tree in forest.estimators_])
+
+
+def regress(codes: Reals, target: Reals, cut: int, alpha: float) -> Fit:
+    """Lasso of a factor (n,), trained on the first `cut` rows of codes (n, p); importances are |coefficients|.
+
+    Codes and factor are standardised by the training rows, constants to 0. The draws are how each training row moves
+    the coefficients that are not 0, with those that are as given: the inverse of their second moments times x e.
+    """
+    from sklearn.linear_model import Lasso  # late: takes a second
+
+    x, y = _scaled(codes, cut), _scaled(target[:, None], cut)[:, 0]
+    if not codes.shape[1]:
+        return Fit(np.zeros(0), _errors(y[cut:], 0.0), np.zeros((cut, 0)), cut)
+    model = Lasso(alpha=alpha, max_iter=10_000).fit(x[:cut], y[:cut])
+    used = np.flatnonzero(model.coef_)
+    draws = np.zeros((cut, codes.shape[1]))
+    if used.size:
+        off = x[:cut, used] * (y[:cut] - model.predict(x[:cut]))[:, None]
+        moments = np.linalg.pinv(x[:cut, used].T @ x[:cut, used] / cut)
+        draws[:, used] = (off - off.mean(axis=0)) @ moments * np.sign(model.coef_[used])
+    return Fit(np.abs(model.coef_), _errors(y[cut:], model.predict(x[cut:])), draws, cut)
+
+
+def _scaled(table: Reals, cut: int) -> Reals:
+    """Columns with mean 0 and deviation 1 over the first `cut` rows; constants to 0."""
+    centred = table - table[:cut].mean(axis=0)
+    std = centred[:cut].std(axis=0)
+    return np.where(std > 0, centred / np.where(std > 0, std, 1.0), 0.0)
+
+
+def _errors(target: Reals, guesses: Reals | float) -> Reals:
+    """Squared errors over the variance of the held-out target, (m,); NaN where that is constant."""
+    spread = target.var()
+    return (target - guesses) ** 2 / (spread if spread > 0 else math.nan)
+
+
+def disentanglement(importances: Reals) -> tuple[float, Reals]:
+    """D of importances R (d, K) and 1 - H_K of each latent (d,); NaN for one factor: base 1 has no meaning.
+
+    >>> round(disentanglement(np.eye(3))[0], 6), round(disentanglement(np.ones((2, 4)))[0], 6)
+    (1.0, 0.0)
+    """
+    if importances.shape[1] < 2:
+        return math.nan, np.full(len(importances), math.nan)
+    return _concentration(importances)
+
+
+def completeness(importances: Reals, *, equal: bool = False) -> tuple[float, Reals]:
+    """C of importances R (d, K) and 1 - H_d of each factor (K,); one latent is complete for what it tells.
+
+    Factors count by their mass in R, or all `equal`.
+
+    >>> round(completeness(np.array([[1.0, 0.5], [0.0, 0.5]]))[0], 6)
+    0.5
+    """
+    if len(importances) == 1:
+        each = (importances[0] > 0).astype(np.float64)
+        return float(each.mean() if equal else (each * _shares(importances[0])).sum()), each
+    return _concentration(importances.T, equal=equal)
+
+
+def _concentration(table: Reals, *, equal: bool = False) -> tuple[float, Reals]:
+    """Of each row, 1 - entropy in base of its length; and their mean, by the rows' mass or with `equal` weights."""
+    each = 1 + (_within_rows(table) * np.log(_within_rows(table))).sum(axis=1) / np.log(table.shape[1])
+    weights = np.full(len(table), 1 / len(table)) if equal else _shares(table.sum(axis=1))
+    return float((each * weights).sum().clip(0, 1)), each
+
+
+def _within_rows(table: Reals) -> Reals:
+    return (table + TINY) / (table + TINY).sum(axis=1, keepdims=True)
+
+
+def _shares(mass: Reals) -> Reals:
+    return mass / mass.sum() if mass.sum() > 0 else np.full(len(mass), 1 / len(mass))
+
+
+def slopes(table: Reals, *, equal: bool = False) -> Reals:
+    """Derivative of the mean that `_concentration` gives by each entry of the table; 0 where it has none."""
+    if table.shape[1] < 2 or not table.sum() > 0:
+        return np.zeros_like(table)
+    logs = np.log(_within_rows(table)) / np.log(table.shape[1])
+    value, each = _concentration(table, equal=equal)
+    if not equal:
+        return (logs + 1 - value) / table.sum()
+    mass = table.sum(axis=1, keepdims=True)
+    return np.where(mass > 0, (logs + 1 - each[:, None]) / np.where(mass > 0, mass, 1.0), 0.0) / len(table)
+
+
+def _judge(fits: list[Fit], live: npt.NDArray[np.bool_], names: list[str], latents: list[str], how: DCI) -> Score:
+    """Score of what was learnt of every factor; table rows are all latents, dead ones with 0."""
+    kind, equal = "nrmse" if how.takes_continuous() else "accuracy", how.weights == "equal"
+    fed = np.stack([fit.importances for fit in fits], axis=1) if live.any() else np.zeros((len(live), len(fits)))
+    importances = np.zeros((len(live), len(fits)))
+    importances[live if live.any() else slice(None)] = fed
+    (d, per_latent), (c, per_factor) = disentanglement(fed), completeness(fed, equal=equal)
+    answers = np.stack([fit.answers for fit in fits], axis=1).astype(np.float64)
+    informed, each_informed, bounds = (_accuracy if kind == "accuracy" else _nrmse)(answers)
+    each = np.zeros(len(live))
+    each[live if live.any() else slice(None)] = per_latent
+    intervals: dict[str, tuple[float, float] | None] = {f"informativeness_{kind}": bounds}
+    if live.any() and how.backend != "gbt":
+        intervals["disentanglement"] = _spread(d, slopes(fed), fits)
+        intervals["completeness"] = _spread(c, slopes(fed.T, equal=equal).T, fits)
+    return Score(
+        d,
+        parts={"disentanglement": d, "completeness": c, f"informativeness_{kind}": informed},
+        interval=intervals.get("disentanglement"),
+        tables={
+            "importances": importances.tolist(),
+            "rows": latents,
+            "columns": names,
+            "disentanglement_per_latent": each.tolist(),
+            "completeness_per_factor": per_factor.tolist(),
+            f"{kind}_per_factor": each_informed.tolist(),
+        },
+        reason="disentanglement needs two factors that vary, and there is one" if math.isnan(d) else None,
+        settings={
+            "intervals": {name: list(ends) for name, ends in intervals.items() if ends is not None},
+            **({"no_interval": NO_INTERVAL} if how.backend == "gbt" else {}),
+        },
+    )
+
+
+def _spread(value: float, slope: Reals, fits: list[Fit]) -> tuple[float, float] | None:
+    """95 % interval of a value in [0, 1] that the importances of factor k move by `slope` (d, K)."""
+    draws = [fit.draws for fit in fits]
+    if not math.isfinite(value) or any(each is None or len(each) < 2 for each in draws):
+        return None
+    parts = [
+        float((each @ slope[:, k]).var(ddof=1)) / fit.count
+        for k, (fit, each) in enumerate(zip(fits, draws, strict=True))
+        if each is not None
+    ]
+    half = Z95 * math.sqrt(sum(parts))
+    return max(0.0, value - half), min(1.0, value + half)
+
+
+def _accuracy(right: Reals) -> tuple[float, Reals, tuple[float, float] | None]:
+    """Share of right answers (rows, K), that of each factor, and its 95 % interval."""
+    value = float(right.mean())
+    return value, right.mean(axis=0), around(value, right.mean(axis=1))
+
+
+def _nrmse(errors: Reals) -> tuple[float, Reals, tuple[float, float] | None]:
+    """Mean over factors of the root mean squared error, from squares (rows, K), that of each, and its interval."""
+    each = np.sqrt(errors.mean(axis=0))
+    value = float(each.mean())
+    return value, each, around(value, (errors / np.where(each > 0, 2 * each, 1.0)).mean(axis=1), most=math.inf)
+
+
+def dci(
+    codes: Any,
+    factors: Any,
+    *,
+    kl_per_latent: Any = None,
+    categories: Any = None,
+    factor_names: Iterable[str] | None = None,
+    seed: int = 0,
+    **settings: Any,
+) -> Score:
+    """DCI of codes (n, d) and factors (n, K), whole-numbered ones unless it is by regression, on 15,000 rows at most.
+
+    `settings` are those of `DCI`, by name; `kl_per_latent` (d,) in nats says which latents are dead; `categories` (n,
+    L) are categorical codes, numbers. No factor that varies gives NaN with a reason, and so does D (not C) where there
+    is one; wrong shapes and unknown settings raise InputError.
+
+    >>> grid = np.stack(np.meshgrid(range(10), range(100)), axis=-1).reshape(-1, 2) % 10
+    >>> round(dci(grid * 1.0, grid, trees=5).value, 6)
+    1.0
+    """
+    probe = Probe(
+        codes, factors, factor_names=factor_names, kl_per_latent=kl_per_latent, categories=categories, seed=seed
+    )
+    return build(DCI, settings, of="dci")(probe)

@@ -1,0 +1,238 @@
+"""FactorVAE score: which latent varies least while a factor is held, and does that tell the factor?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
+
+import numpy as np
+
+from unweave.base import checks
+from unweave.base.records import Score
+from unweave.base.settings import build
+from unweave.metrics.base import FactorMetric, Reals, Whole, latent_names, standardised, undefined, wilson
+from unweave.metrics.probe import Groups, Probe
+
+Preset: TypeAlias = Literal["dlib", "cascade", "mathieu", "infogan-cr", "lecture", "workshop"]
+CHUNK = 1 << 18  # rows of codes held at a time
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How votes are cast and counted in one of the texts."""
+
+    samples: int  # rows in one vote
+    votes: int
+    held_out: int
+    headline: Literal["held_out", "in_sample"]
+    prunes: bool = False
+    balanced: bool = False  # factors in turn, otherwise at random
+    normalised: bool = True  # variances over the latent's global variance
+    empty: Literal["zero", "chance"] = "zero"  # the score of a code without live latents
+    ignores: tuple[str, ...] = ()
+    top_k: bool = False  # also count the K best rows alone
+
+
+PRESETS: dict[Preset, Protocol] = {
+    "dlib": Protocol(64, 10_000, 5_000, "held_out", prunes=True),
+    "cascade": Protocol(100, 800, 800, "in_sample", prunes=True, balanced=True, empty="chance"),
+    "mathieu": Protocol(1_000, 20_000, 5_000, "in_sample"),
+    "infogan-cr": Protocol(100, 500, 500, "in_sample", balanced=True, top_k=True),
+    "lecture": Protocol(1_000, 10_000, 5_000, "in_sample", normalised=False),
+    "workshop": Protocol(64, 10_000, 5_000, "held_out", ignores=("shape",)),
+}
+
+
+@dataclass(frozen=True)
+class FactorVAEScore(FactorMetric):
+    """sum_d C[d, k(d)] / sum C, where C[d, k] counts votes and k(d) = argmax_k of d's training votes.
+
+    One vote: hold factor k at a random value, take `samples` rows that share it, and see which live latent d
+    has the smallest variance relative to its variance over all rows; categorical codes vote beside the latents, with
+    their Gini variance. In [0, 1], no unit: 1/K is chance (K
+    factors vary), a perfect code that ignores one of K factors gets about (K - 1)/K. `in_sample` counts the
+    training votes themselves and `held_out` fresh ones; the in-sample form flatters codes with many latents.
+
+    Presets say whose protocol it is; never compare across them.
+    dlib (default): 64 rows, 10,000 + 5,000 votes, held out, dead latents pruned (by KL, by std without one).
+    cascade: 100 rows, 800 votes shared evenly by the factors, in-sample, pruned; 1/K where no latent is live.
+    mathieu: 1,000 rows, 20,000 votes, in-sample, none pruned.
+    infogan-cr: 100 rows, 500 votes, factors in turn, in-sample, none pruned; `top_k` counts the K best rows.
+    lecture: 1,000 rows, variances not normalised, in-sample, none pruned.
+    workshop: leaves a factor named shape out, none pruned.
+    Where a text gives no count, 10,000 and 5,000 votes are taken, and 64 rows. Constant latents never vote.
+
+    Values with one row make no vote: `groups` says how many values of each factor do, `rows_per_group` how many rows
+    the smallest and the largest of them have; with fewer rows than `samples`, rows repeat. The interval is Wilson's
+    95 % for the headline's votes; it says how well the pool's score is known, not how the score would move with another
+    pool or another training run.
+    As `samples` grows, rotated codes score the number of latents that are the largest of some factor, over K.
+    Source: Kim and Mnih 2018, https://arxiv.org/abs/1802.05983, section 4; counts: Locatello et al. 2019.
+    """
+
+    preset: Annotated[Preset, "whose protocol is followed"] = "dlib"
+    samples: Annotated[int | None, "rows in one vote; none: as the preset says"] = None
+    votes: Annotated[int | None, "training votes; none: as the preset says"] = None
+    held_out: Annotated[int | None, "held-out votes; none: as the preset says"] = None
+    categorical: Annotated[bool, "let categorical codes vote too, where there are any"] = True
+
+    takes_categories: ClassVar[bool] = True
+    version: ClassVar[int] = 3
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        checks.one_of(PRESETS, preset=self.preset)
+        checks.at_least(2, samples=self.protocol.samples)
+        checks.at_least(1, votes=self.protocol.votes, held_out=self.protocol.held_out)
+
+    @property
+    def protocol(self) -> Protocol:
+        """The preset with the counts that were given instead of its own."""
+        own = PRESETS[self.preset]
+        given = {name: getattr(self, name) for name in ("samples", "votes", "held_out")}
+        return replace(own, **{name: value for name, value in given.items() if value is not None})
+
+    def score(self, probe: Probe) -> Score:
+        """Share of votes that the majority rule gets right, with both vote matrices (D x K)."""
+        how = self.protocol
+        chosen = np.array([k for k in self.chosen(probe, how.ignores) if probe.groups.repeated[k] > 0], np.int64)
+        latents = self.live(probe) if how.prunes else np.ptp(probe.codes, axis=0) > 0
+        categories = self.categories_of(probe)
+        live = np.concatenate([latents, np.ptp(categories, axis=0) > 0])
+        facts = {
+            **vars(how),
+            "K": len(chosen),
+            "active": np.flatnonzero(live).tolist(),
+            **probe.group_facts(chosen.tolist()),
+        }
+        if len(chosen) < 2:
+            return undefined("votes need two factors that vary and whose values repeat", **facts)
+        if not live.any():
+            value = 0.0 if how.empty == "zero" else 1 / len(chosen)
+            return Score(value, reason=f"{self.no_life(probe)}, so no latent can vote", settings=facts)
+        columns = Columns(probe.codes[:, latents], categories[:, live[len(latents) :]], normalised=how.normalised)
+        names = [probe.factor_names[k] for k in chosen]
+        cast = {"in_sample": how.votes, "held_out": how.held_out}
+        tables = {
+            part: _spread(
+                _votes(columns, probe.groups, chosen, count, how, probe.rng(f"factor-vae-score/{part}")), live
+            )
+            for part, count in cast.items()
+        }
+        rows = latent_names(len(latents), categories.shape[1])
+        return _judge(tables, how, rows, names, facts)
+
+
+def gini_variance(labels: Whole) -> Reals:
+    """How much categorical labels (..., n) vary: sum_{i,j} 1[a_i != a_j] / (2 n (n - 1)), (...) in [0, 1/2].
+
+    The same sum with (a_i - a_j)^2 is the variance of numbers (over n - 1). Two equal halves give 1/4 for large n.
+
+    >>> float(gini_variance(np.repeat([0, 1], 5000)).round(3)), float(gini_variance(np.zeros(9, int)))
+    (0.25, 0.0)
+    """
+    n = labels.shape[-1]
+    same = np.zeros(labels.shape[:-1])
+    for value in np.unique(labels):
+        same += np.square((labels == value).sum(axis=-1))
+    return (n * n - same) / (2 * n * (n - 1))
+
+
+class Columns:
+    """What can vote: codes (N, d) and categorical codes (N, L), with their variances over all rows."""
+
+    def __init__(self, codes: Reals, categories: Whole, *, normalised: bool) -> None:
+        self.codes = standardised(codes) if normalised else codes - codes.mean(axis=0)
+        self.categories = categories.T
+        self.scale = gini_variance(self.categories) if normalised else np.ones(len(self.categories))
+
+    def __len__(self) -> int:
+        return self.codes.shape[1] + len(self.categories)
+
+    def spread(self, rows: Whole) -> Reals:
+        """Variance of every column over rows (m, n), relative to that over all rows, (m, d + L)."""
+        numbers = self.codes[rows].var(axis=1, ddof=1)
+        labels = [gini_variance(column[rows]) / all_ for column, all_ in zip(self.categories, self.scale, strict=True)]
+        return np.column_stack([numbers, *labels])
+
+
+def _votes(
+    columns: Columns, groups: Groups, chosen: Whole, count: int, how: Protocol, rng: np.random.Generator
+) -> Whole:
+    """Cast `count` votes: the matrix C of live columns and chosen factors, (d + L, K)."""
+    factor = np.arange(count) % len(chosen) if how.balanced else rng.integers(len(chosen), size=count)
+    step = max(1, CHUNK // how.samples)
+    steadiest = [
+        columns.spread(groups.sharing(chosen[factor[at : at + step]], how.samples, rng)).argmin(axis=1)
+        for at in range(0, count, step)
+    ]
+    cell = np.concatenate(steadiest) * len(chosen) + factor
+    return np.bincount(cell, minlength=len(columns) * len(chosen)).reshape(len(columns), -1)
+
+
+def _spread(votes: Whole, live: Any) -> Whole:
+    """Give every latent and categorical a row, the dead ones without votes."""
+    table = np.zeros((len(live), votes.shape[1]), np.int64)
+    table[live] = votes
+    return table
+
+
+def _judge(tables: dict[str, Whole], how: Protocol, rows: list[str], names: list[str], facts: dict[str, Any]) -> Score:
+    """Learn the majority rule on the training votes and count what it gets right in both matrices."""
+    rule = tables["in_sample"].argmax(axis=1)
+    right = {
+        part: np.where(np.arange(len(names)) == rule[:, None], table, 0).sum(axis=0)  # per factor
+        for part, table in tables.items()
+    }
+    cast = {part: table.sum(axis=0) for part, table in tables.items()}
+    parts = {part: float(right[part].sum() / cast[part].sum()) for part in tables}
+    if how.top_k:
+        best = np.sort(tables["in_sample"].max(axis=1))[-len(names) :]
+        parts["top_k"] = float(best.sum() / cast["in_sample"].sum())
+    head = how.headline
+    return Score(
+        parts[head],
+        parts=parts,
+        per_factor={
+            name: float(good / all_) if all_ else float("nan")
+            for name, good, all_ in zip(names, right[head], cast[head], strict=True)
+        },
+        interval=wilson(float(right[head].sum()), int(cast[head].sum())),
+        tables={
+            "votes": tables["in_sample"].tolist(),
+            "held_out_votes": tables["held_out"].tolist(),
+            "rows": rows,
+            "columns": names,
+        },
+        settings=facts,
+    )
+
+
+def factor_vae_score(
+    codes: Any,
+    factors: Any,
+    *,
+    kl_per_latent: Any = None,
+    categories: Any = None,
+    factor_names: Iterable[str] | None = None,
+    seed: int = 0,
+    **settings: Any,
+) -> Score:
+    """FactorVAE score of codes (n, d) and whole-numbered factors (n, K); votes are drawn from the rows given.
+
+    `settings` are those of `FactorVAEScore`, by name; `kl_per_latent` (d,) in nats says which latents are dead;
+    `categories` (n, L) are categorical codes, numbers. Fewer than two factors that vary give NaN with a reason; wrong
+    shapes and unknown settings raise InputError.
+
+    >>> grid = np.stack(np.meshgrid(range(10), range(10)), axis=-1).reshape(-1, 2)
+    >>> factor_vae_score(grid * 1.0, grid, samples=10, votes=200, held_out=100).value
+    1.0
+    >>> both = factor_vae_score(np.ones((100, 3)), grid)
+    >>> both.value, both.reason
+    (0.0, 'every latent is constant, so no latent can vote')
+    """
+    probe = Probe(
+        codes, factors, factor_names=factor_names, kl_per_latent=kl_per_latent, categories=categories, seed=seed
+    )
+    return build(FactorVAEScore, settings, of="factor-vae-score")(probe)

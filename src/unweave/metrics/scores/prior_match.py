@@ -1,0 +1,105 @@
+"""Prior match: how far the aggregate posterior is from the prior, which is what alpha controls."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar
+
+import torch
+from scipy.stats import t as student
+from torch import Tensor
+
+from unweave.base import checks
+from unweave.base.records import Score
+from unweave.base.settings import build
+from unweave.metrics.aggregate import generator, mean_of, posterior_of, sampled, with_prior
+from unweave.metrics.base import Metric, latent_names, undefined
+from unweave.metrics.probe import Probe
+from unweave.models.divergences.mmd import mmd_joint, mmd_per_latent
+
+AT_ONCE = 10  # latents whose squared distances are held at a time
+
+
+@dataclass(frozen=True)
+class PriorMatch(Metric):
+    """sum_j MMD^2(q(z_j), p(z_j)), from one code an image and as many draws of the prior.
+
+    No unit; 0 in expectation where the marginals agree, so it can be slightly negative; lower is better. It is the
+    mean over `blocks` of rows, and the interval is Student's t of that mean. Kernels have fixed widths around 1, so
+    compare models with the same prior. `parts`: mmd_joint, which also sees how latents hang together, and kl =
+    KL(q(z) || p(z)) in nats, with q(z) exact for `max_points` images at most, and mutual_information I(x;z). The kl
+    falls with more points as long as I(x;z) grows; where I(x;z) is near log(points) (most_information among the
+    settings), kl tells mostly of the gaps between single images. Sources: Gretton et al. 2012; Mathieu et al. 2019,
+    https://arxiv.org/abs/1812.02833.
+    """
+
+    n: Annotated[int, "images whose codes are compared with draws of the prior"] = 5_000
+    blocks: Annotated[int, "parts the images are cut into"] = 10
+    max_points: Annotated[int, "images over which the aggregate posterior is taken"] = 20_000
+    samples: Annotated[int, "codes at which the densities are compared, one an image"] = 1_000
+
+    needs: ClassVar[tuple[str, ...]] = ("scale", "model")
+    higher_is_better: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        checks.at_least(2, blocks=self.blocks, max_points=self.max_points, samples=self.samples)
+        checks.at_least(2 * self.blocks, n=self.n)
+
+    def score(self, probe: Probe) -> Score:
+        """MMD of all latents together with its parts, and of each in a table."""
+        if len(probe) < 2 * self.blocks:
+            return undefined(f"{self.blocks} blocks of 2 or more images need {2 * self.blocks}, there are {len(probe)}")
+        prior = probe.model.prior
+        rows = probe.rng("prior-match").permutation(len(probe))[: self.n]
+        codes = posterior_of(probe, rows).rsample(generator(probe, "prior-match")).float()
+        with torch.no_grad():
+            reference = prior.sample(len(rows), generator(probe, "prior-match/prior")).float().cpu()
+        each, joint = _in_blocks(codes, reference, self.blocks)
+        drawn = sampled(probe, self.max_points, self.samples)
+        kl, bounds = mean_of(drawn.density.joint - drawn.log_prior(prior))
+        value = each.sum(1).mean().item()
+        half = float(student.ppf(0.975, self.blocks - 1)) * each.sum(1).std().item() / math.sqrt(self.blocks)
+        return Score(
+            value,
+            parts={
+                "mmd_joint": joint.mean().item(),
+                "kl": kl,
+                "mutual_information": drawn.information.mean().item(),
+            },
+            interval=(value - half, value + half),
+            tables={
+                "mmd": each.mean(0)[:, None].tolist(),
+                "rows": latent_names(each.shape[1]),
+                "columns": ["MMD squared"],
+            },
+            settings={**drawn.facts, "images": len(rows), "kl_interval": list(bounds)},
+        )
+
+
+def _in_blocks(codes: Tensor, reference: Tensor, blocks: int) -> tuple[Tensor, Tensor]:
+    """MMD^2 of every latent, (blocks, d), and of all together, (blocks,); blocks are equally large."""
+    rows = len(codes) // blocks
+    pairs = list(zip(codes.split(rows), reference.split(rows), strict=True))[:blocks]
+    each = torch.stack([_per_latent(x, y) for x, y in pairs]).double()
+    return each, torch.stack([mmd_joint(x, y) for x, y in pairs]).double()
+
+
+def _per_latent(x: Tensor, y: Tensor) -> Tensor:
+    """MMD^2 of every latent, (d,), some latents at a time."""
+    groups = zip(x.split(AT_ONCE, dim=1), y.split(AT_ONCE, dim=1), strict=True)
+    return torch.cat([mmd_per_latent(*group) for group in groups])
+
+
+def prior_match(codes: Any, scale: Any, prior: Any = None, *, seed: int = 0, **settings: Any) -> Score:
+    """Distance of the average of N(codes, scale^2), both (n, d), from `prior`, N(0, I) if not given.
+
+    `settings` are those of `PriorMatch`, by name. Too few rows give NaN with a reason; wrong shapes, a scale that is
+    not positive and unknown settings raise InputError.
+
+    >>> means = torch.randn(400, 2, generator=torch.Generator().manual_seed(0))
+    >>> near, far = (prior_match(means * s, torch.full((400, 2), 0.1)).value for s in (1.0, 3.0))
+    >>> abs(near) < 0.05 < far
+    True
+    """
+    return build(PriorMatch, settings, of="prior-match")(with_prior(codes, scale, prior, seed))

@@ -1,0 +1,1 @@
+"""What is trained: distributions, divergences, nets, objectives, and the VAE they make."""

@@ -1,0 +1,77 @@
+"""What every method is: named weighted terms of one pass, and the few things it may ask of the engine."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from torch import Tensor
+
+from unweave.base.records import Discrete, Latents, Pass, Terms
+from unweave.models.divergences.kl import kl_divergence
+
+if TYPE_CHECKING:
+    from unweave.models.objectives.critic import RatioCritic
+    from unweave.models.vae import VAE
+
+
+@dataclass(frozen=True)
+class AdamSettings:
+    """Adam's settings; `l2` is added to the gradient of weights (not biases) before the moments are taken."""
+
+    lr: float = 1e-4
+    betas: tuple[float, float] = (0.9, 0.999)
+    amsgrad: bool = False
+    l2: float = 0.0
+
+
+@dataclass(frozen=True)
+class Objective(ABC):
+    """A frozen record of validated settings; it holds no tensors. The defaults here are a plain VAE's.
+
+    `neutral` names settings with which the loss is exactly a plain VAE's, or None with the reason in `no_neutral`.
+    `probing` names settings in which gradients reach every parameter.
+    """
+
+    neutral: ClassVar[Mapping[str, Any] | None] = {}
+    no_neutral: ClassVar[str] = ""
+    probing: ClassVar[Mapping[str, Any]] = {}
+
+    def latents(self, continuous: int) -> Latents:
+        """Which latents the model has, given the number of continuous ones."""
+        return Latents(continuous)
+
+    def discrete(self, step: int) -> Discrete | None:
+        """How categories are chosen at this step; None without categories."""
+        return None
+
+    @abstractmethod
+    def __call__(self, at: Pass) -> Terms:
+        """The loss of one pass as named terms."""
+
+    def critic(self) -> RatioCritic | None:
+        """The second network the method trains against, if any."""
+        return None
+
+    def optimiser(self) -> AdamSettings:
+        """Adam's settings for the VAE; --lr overrides the rate."""
+        return AdamSettings()
+
+    def rate_factor(self, step: int) -> float:
+        """What the learning rates are multiplied by at this step, besides the run's own schedule."""
+        return 1.0
+
+    def restarts(self, step: int) -> bool:
+        """Whether to start this step with fresh Adam moments."""
+        return False
+
+    def refuses(self, vae: VAE) -> str | None:
+        """One sentence why the method cannot be used with this prior or these latents, or None."""
+        return None
+
+
+def rate(at: Pass) -> Tensor:
+    """KL(q(z|x) || p(z)) of a pass, nats: (n, d) in closed form, else (n,) from its sample."""
+    return kl_divergence(at.posterior, at.prior, at.z)

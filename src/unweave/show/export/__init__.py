@@ -1,0 +1,69 @@
+"""A trained model as files that travel: safetensors with its settings, or ONNX, each with a card for people."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from unweave.base import checks
+from unweave.base.errors import InputError
+from unweave.base.files import write_atomic, write_json
+from unweave.engine import folder
+from unweave.models.trained import Model
+from unweave.run.run import Run
+from unweave.show.export.card import card
+from unweave.show.export.config import CONFIG, WEIGHTS, config_of, is_exported, load_model, write_weights
+from unweave.show.export.graphs import write_graphs
+from unweave.show.export.web import write_page
+
+CARD = "README.md"
+# What each form writes into an empty folder beside config.json and README.md.
+FORMS: dict[str, Callable[[Path, Model, Mapping[str, Any]], object]] = {
+    "safetensors": write_weights,
+    "onnx": write_graphs,
+}
+
+__all__ = ["CARD", "CONFIG", "FORMS", "WEIGHTS", "export", "folder", "is_exported", "load_model"]
+
+
+def export(run: Run, to: str, out: str | Path | None = None, *, overwrite: bool = False) -> Path:
+    """Write the model of a finished run to the folder `out` [RUN/safetensors or RUN/onnx] and return it.
+
+    With `to` web it is one HTML file [RUN/explorer.html] instead, as `unweave.show.export.web.write_page` makes it.
+
+    `to` is safetensors (model.safetensors, which `load_model` opens on any machine without the data) or onnx
+    (encoder.onnx and decoder.onnx, compared with torch before they are kept). Both come with config.json, all that is
+    needed to build the model, and README.md, a card with its settings, data and scores. Files appear whole, and none
+    where anything goes wrong.
+
+    An unknown form, a folder that is not empty (without `overwrite`), a missing extra and graphs whose numbers differ
+    from torch's raise InputError.
+
+    >>> import unweave
+    >>> export(unweave.Run("runs/first"), "safetensors")  # doctest: +SKIP
+    """
+    checks.one_of((*FORMS, "web"), to=to)
+    if to == "web":
+        return write_page(run, out, overwrite=overwrite)
+    target = run.path / to if out is None else Path(out)
+    if target.exists() and not target.is_dir():
+        raise InputError(f"out must be a folder, got {target}, which is a file")
+    if target.is_dir() and any(target.iterdir()) and not overwrite:
+        raise InputError(f"out must be an empty folder, got {target}; choose another --out, or --overwrite to replace")
+    model, about = Model.of(run), config_of(run)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".unweave-") as made:
+            place = Path(made)
+            FORMS[to](place, model, about)
+            write_json(place / CONFIG, about)
+            text = card(run, about, sorted(each.name for each in place.iterdir())).encode()
+            write_atomic(place / CARD, lambda file: file.write(text))
+            target.mkdir(exist_ok=True)
+            for file in sorted(place.iterdir()):
+                file.replace(target / file.name)
+    except OSError as wrong:
+        raise InputError(f"out must be a folder that can be written to, got {target}: {wrong.strerror}") from None
+    return target

@@ -1,0 +1,163 @@
+"""`unweave explore`: the address it prints, what it refuses, and that it leaves the run as it was."""
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+import webbrowser
+
+import pytest
+
+from unweave.face.cli import explore as command
+from unweave.face.cli.app import main
+from unweave.run.run import Run
+
+
+@pytest.fixture
+def served(monkeypatch):
+    """Sockets that a server was asked to listen at; nothing is really served, and no browser opens."""
+    import uvicorn
+
+    found = []
+
+    def run(_, sockets):
+        found.append(sockets[0].getsockname())
+        raise KeyboardInterrupt  # as Ctrl-C ends it
+
+    monkeypatch.setattr("unweave.show.explorer.server.app", lambda *given: given)
+    monkeypatch.setattr(uvicorn.Server, "run", run)
+    monkeypatch.setattr(webbrowser, "open", lambda *_: pytest.fail("a browser was opened"))
+    return found
+
+
+def test_it_listens_on_this_machine_only_and_prints_an_address_with_a_token(finished, served, capsys):
+    assert main(["explore", str(finished), "--no-open"]) == 0
+    said = capsys.readouterr()
+    ((host, port),) = served
+    assert host == "127.0.0.1"
+    assert re.search(rf"^http://127\.0\.0\.1:{port}/\?token=[\w-]{{32}}$", said.out, re.MULTILINE)
+    assert said.err == ""
+
+
+def test_each_start_has_a_token_of_its_own(finished, served, capsys):
+    for _ in range(2):
+        main(["explore", str(finished), "--no-open", "--port", "0"])
+    first, second = re.findall(r"token=(\S+)", capsys.readouterr().out)
+    assert first != second
+    assert len(served) == 2
+
+
+def test_other_hosts_get_a_warning(finished, served, capsys):
+    assert main(["explore", str(finished), "--no-open", "--host", "0.0.0.0", "--port", "0"]) == 0
+    said = capsys.readouterr()
+    assert "warning: at 0.0.0.0 others in your network can reach this server" in said.err
+    assert "http://127.0.0.1:" in said.out
+    assert served[0][0] == "0.0.0.0"
+
+
+def free_server():
+    """A server on a port with room above it."""
+    for port in range(20_000, 60_000):
+        with contextlib.suppress(OSError):
+            return socket.create_server(("127.0.0.1", port))
+    raise AssertionError("every port is taken")
+
+
+def test_a_second_explorer_takes_the_next_port(monkeypatch):
+    with free_server() as taken:
+        port = taken.getsockname()[1]
+        monkeypatch.setattr(command, "PORT", port)
+        monkeypatch.setattr(command, "TRIED", 20)
+        with command._bound("127.0.0.1", None) as bound:
+            assert port < bound.getsockname()[1] < port + 20
+
+
+def test_answers_are_sent_at_once():
+    with command._bound("127.0.0.1", 0) as bound:
+        assert bound.proto == socket.IPPROTO_TCP  # asyncio sets TCP_NODELAY on no other
+
+
+def test_a_browser_opens_only_where_there_is_a_screen(monkeypatch):
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    assert not command._has_screen()
+    monkeypatch.setenv("DISPLAY", ":0")
+    assert command._has_screen()
+
+
+@pytest.mark.usefixtures("served")
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("explore OUT", "is not a run"),
+        ("explore OUT/none", "no such folder"),
+        ("explore RUN --port 70000", "port must lie between 0 and 65535, got 70000"),
+        ("explore RUN --host 192.0.2.1 --port 0", "192.0.2.1"),
+        ("explore RUN --host no.such.host.invalid", "host must be an address of this machine"),
+        ("explore RUN --port TAKEN", "port must be free, got TAKEN"),
+        ("explore", "RUN"),
+    ],
+)
+def test_wrong_wishes_get_one_sentence(finished, tmp_path, capsys, words, says):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        told = [
+            word.replace("RUN", str(finished)).replace("OUT", str(tmp_path)).replace("TAKEN", port)
+            for word in words.split()
+        ]
+        assert main(told) == 2
+    said = capsys.readouterr().err.strip()
+    assert says.replace("TAKEN", port) in said
+    assert len(said.splitlines()) == 1
+
+
+def test_a_run_that_is_unfinished_or_newer_says_why_not(finished, tmp_path, capsys):
+    half = shutil.copytree(finished, tmp_path / "half")
+    (half / "weights.safetensors").unlink()
+    assert main(["explore", str(half), "--no-open", "--port", "0"]) == 2
+    assert "the run is not finished" in capsys.readouterr().err
+    newer = shutil.copytree(finished, tmp_path / "newer")
+    settings = json.loads((newer / "settings.json").read_text())
+    (newer / "settings.json").write_text(json.dumps({**settings, "format": 99}))
+    assert main(["explore", str(newer), "--no-open"]) == 2
+    assert "format 99, newer than" in capsys.readouterr().err
+
+
+def test_without_the_extra_it_says_what_to_install(finished, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    assert main(["explore", str(finished)]) == 2
+    assert "pip install 'unweave[explore]'" in capsys.readouterr().err
+    monkeypatch.undo()
+    monkeypatch.setitem(sys.modules, "starlette.applications", None)
+    monkeypatch.delitem(sys.modules, "unweave.show.explorer.server", raising=False)
+    monkeypatch.delattr("unweave.show.explorer.server", raising=False)
+    assert main(["explore", str(finished), "--no-open"]) == 2
+    assert "pip install 'unweave[explore]'" in capsys.readouterr().err
+
+
+def test_a_killed_server_leaves_the_run_as_it_was(finished, tmp_path):
+    place = shutil.copytree(finished, tmp_path / "run")
+    before = {file.name: file.read_bytes() for file in place.iterdir()}
+    words = [sys.executable, "-m", "unweave", "explore", str(place), "--no-open", "--port", "0"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            address = next(line for line in process.stdout if line.startswith("http")).strip()
+            base, _, query = address.partition("?")
+            told = json.dumps({"latent": 1, "name": "height", "star": True}).encode()
+            request = urllib.request.Request(f"{base}names?{query}", told, {"Origin": base.rstrip("/")})
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                assert answer.status == 200
+        finally:
+            os.kill(process.pid, signal.SIGKILL)
+    names = place / "explorer.json"
+    assert json.loads(names.read_text())["latents"] == {"1": {"name": "height", "star": True}}
+    names.unlink()
+    assert {file.name: file.read_bytes() for file in place.iterdir()} == before
+    assert Run(place).finished

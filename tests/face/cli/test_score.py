@@ -1,0 +1,159 @@
+"""Scores of plain files, and every refusal in one sentence."""
+
+import json
+import pickle
+
+import numpy as np
+import pytest
+
+from unweave.contracts import worlds
+from unweave.face.cli.app import main
+
+WORLD = worlds.identity(1_500)
+QUICK = ["--metrics", "mig,factor-vae-score"]
+
+
+@pytest.fixture
+def files(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    np.save("codes.npy", WORLD.codes)
+    np.save("factors.npy", WORLD.factors)
+    np.savez("one.npz", codes=WORLD.codes)
+    np.savez("two.npz", codes=WORLD.codes, factors=WORLD.factors)
+    head = ",".join(worlds.NAMES)
+    np.savetxt("factors.csv", WORLD.factors, fmt="%.1f", delimiter=",", header=head, comments="")
+    np.savetxt("codes.csv", WORLD.codes, delimiter=",")
+    return tmp_path
+
+
+def scores(capsys, *words):
+    assert main(["score", *words, "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("codes", ["codes.npy", "one.npz", "two.npz:codes", "codes.csv"])
+@pytest.mark.parametrize("factors", ["factors.npy", "two.npz:factors", "factors.csv"])
+def test_every_format_gives_the_same_score(files, capsys, codes, factors):
+    found = scores(capsys, codes, factors, "--metrics", "mig")["mig"]
+    reference = scores(capsys, "codes.npy", "factors.npy", "--metrics", "mig")["mig"]
+    assert found["value"] == pytest.approx(reference["value"], abs=1e-9)
+    assert found["floor"] < 0.1 < 0.8 < found["ceiling"] == pytest.approx(found["value"], abs=0.01)
+
+
+def test_names_of_factors_come_from_the_first_row(files, capsys):
+    found = scores(capsys, "codes.npy", "factors.csv", *QUICK)
+    assert list(found["mig"]["per_factor"]) == list(worlds.NAMES)
+    assert list(found["factor-vae-score"]["tables"]["as_if_missing"]) == list(worlds.NAMES)
+
+
+def test_the_table_says_value_interval_noise_truth_and_verdict(files, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "160")
+    assert main(["score", "codes.npy", "factors.csv", "--metrics", "factor-vae-score,iwae"]) == 0
+    said = capsys.readouterr().out
+    assert "noise" in said
+    assert "what the true factors themselves get" in said
+    assert "truth without shape 0." in said
+    assert "not scored: iwae: IWAE needs the model" in said
+
+
+def test_settings_seed_and_no_calibration(files, capsys):
+    found = scores(capsys, "codes.npy", "factors.npy", "--metrics", "mig", "--mig.bins", "7", "--seed", "3")
+    assert (found["mig"]["settings"]["bins"], found["mig"]["settings"]["seed"]) == (7, 3)
+    bare = scores(capsys, "codes.npy", "factors.npy", "--metrics", "mig", "--no-calibrate")
+    assert bare["mig"]["floor"] is None
+
+
+def test_parquet_is_read_or_says_what_to_install(files, capsys):
+    try:
+        import pandas as pd
+        import pyarrow  # noqa: F401
+    except ImportError:
+        (files / "codes.parquet").touch()
+        assert main(["score", "codes.parquet", "factors.npy", *QUICK]) == 2
+        assert "pip install 'unweave[tables]'" in capsys.readouterr().err
+        return
+    pd.DataFrame(WORLD.factors, columns=worlds.NAMES).to_parquet("factors.parquet")
+    assert list(scores(capsys, "codes.npy", "factors.parquet", "--metrics", "mig")["mig"]["per_factor"]) == list(
+        worlds.NAMES
+    )
+
+
+class Bomb:
+    """Says so if it is ever unpickled."""
+
+    def __reduce__(self):
+        return (open, ("exploded", "w"))
+
+
+@pytest.mark.parametrize(
+    ("codes", "factors", "sentence"),
+    [
+        ("nowhere.npy", "factors.npy", "codes must be a file, got nowhere.npy, which is none"),
+        ("codes.npy", "nowhere.csv", "factors must be a file"),
+        ("codes.txt", "factors.npy", "codes must be .npy, .npz, .csv or .parquet, got codes.txt"),
+        ("two.npz", "factors.npy", "codes must name one array, as two.npz:NAME, got an archive with codes, factors"),
+        ("two.npz:kodes", "factors.npy", "codes must name an array of two.npz, got kodes; it holds codes, factors"),
+        ("objects.npy", "factors.npy", "is pickled, and pickles can run code, so they are never loaded"),
+        ("objects.npz", "factors.npy", "is pickled, and pickles can run code, so they are never loaded"),
+        ("bare.npy", "factors.npy", "which is pickled"),
+        ("cut.npy", "factors.npy", "which is not in numpy's format"),
+        ("cut.npz", "factors.npy", "codes must be a plain array of numbers, got cut.npz"),
+        ("nan.npy", "factors.npy", "codes must be finite, got 1 values that are not"),
+        ("codes.npy", "short.npy", "factors must have as many rows as codes, got 1499 and 1500"),
+        ("words.npy", "factors.npy", "codes must hold numbers, got <U1 in words.npy"),
+        ("words.csv", "factors.npy", "codes must hold numbers, got 'b' in row 2 of words.csv"),
+        ("ragged.csv", "factors.npy", "codes must have 2 cells in every row, got 1 in row 2"),
+        ("empty.csv", "factors.npy", "codes must hold at least one row, got empty.csv, which is empty"),
+        ("binary.csv", "factors.npy", "codes must be a readable csv file"),
+        ("cube.npy", "factors.npy", "codes must have shape (n, d)"),
+    ],
+)
+def test_what_cannot_be_scored_gets_one_sentence(files, capsys, codes, factors, sentence):
+    (files / "codes.txt").touch()
+    np.save("objects.npy", np.array([Bomb()], dtype=object), allow_pickle=True)
+    np.savez("objects.npz", a=np.array([Bomb()], dtype=object))
+    (files / "bare.npy").write_bytes(pickle.dumps(Bomb()))
+    (files / "cut.npy").write_bytes((files / "codes.npy").read_bytes()[:500])
+    (files / "cut.npz").write_bytes((files / "one.npz").read_bytes()[:500])
+    np.save("nan.npy", np.where(np.arange(WORLD.codes.size).reshape(WORLD.codes.shape) == 7, np.nan, WORLD.codes))
+    np.save("short.npy", WORLD.factors[:-1])
+    np.save("words.npy", np.array([["a"], ["b"]]))
+    (files / "words.csv").write_text("1,2\n3,b\n")
+    (files / "ragged.csv").write_text("1,2\n3\n")
+    (files / "empty.csv").touch()
+    (files / "binary.csv").write_bytes(b"\xff\xfe\x00\x81")
+    np.save("cube.npy", np.zeros((3, 3, 3)))
+    assert main(["score", codes, factors, *QUICK]) == 2
+    said = capsys.readouterr().err
+    assert sentence in said
+    assert said.count("\n") == 1
+    assert not (files / "exploded").exists()
+
+
+def test_codes_alone_get_the_scores_that_need_no_factors_and_the_doctor(files, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "160")
+    np.save("twice.npy", np.column_stack([WORLD.codes, -WORLD.codes[:, 3]]))
+    assert main(["score", "twice.npy"]) == 0
+    said = capsys.readouterr().out
+    assert "hoyer" in said
+    assert "mig" not in said
+    assert "need a second file, FACTORS" in said
+    assert "look  Latents that tell the same, by correlation of ranks: 3 and 5 (1.00)." in said
+    assert main(["score", "codes.npy", "--metrics", "hoyer,mig"]) == 0
+    assert "not scored: mig: MIG needs the true factors of every row" in capsys.readouterr().out
+    assert set(scores(capsys, "codes.npy")) == {
+        "gaussian-total-correlation",
+        "wasserstein-correlation",
+        "code-mutual-information",
+        "hoyer",
+    }
+
+
+def test_parts_stand_beside_what_noise_and_truth_get(files, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "250")
+    assert main(["score", "codes.npy", "factors.csv", "--metrics", "mig,dci", "--dci.trees", "5"]) == 0
+    said = capsys.readouterr().out
+    assert "mig: shape 0.9" in said
+    assert "(noise 0.00" in said
+    assert "completeness" in said
+    assert said.count(" truth ") >= 8  # five factors and three parts
