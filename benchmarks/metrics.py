@@ -29,7 +29,7 @@ from unweave import metrics
 from unweave.base.seeds import derive
 from unweave.metrics import Probe
 from unweave.metrics.boosting import binned, boost
-from unweave.metrics.scores.infomec import neighbour_information
+from unweave.metrics.scores.infomec import neighbour_terms
 
 SIZES = (3, 6, 40, 32, 32)
 
@@ -156,7 +156,7 @@ def shown(name: str, ours: float, plain: float, difference: float, allowed: floa
 
 def neighbours(codes: np.ndarray, factors: np.ndarray) -> None:
     scaled = codes / codes.std(axis=0)
-    ours, mine = timed(lambda: neighbour_information(scaled, factors, 10, np.random.default_rng(0)))
+    ours, mine = timed(lambda: neighbour_terms(scaled, factors, 10, np.random.default_rng(0)).mean(axis=2).clip(0))
     plain, peer = timed(lambda: [mutual_info_classif(scaled, f, n_neighbors=10, random_state=0) for f in factors.T])
     shown("infomec (neighbours)", ours, plain, float(np.abs(mine - np.array(peer)).max()), 1e-6)
     print(f"{'infomec (whole)':28} {timed(lambda: metrics.infomec(codes, factors))[0]:8.2f} s")

@@ -10,7 +10,9 @@ from unweave.base.errors import InputError
 from unweave.base.records import Score
 from unweave.base.settings import build
 from unweave.contracts import worlds
-from unweave.metrics.base import Metric, live_latents, standardised, wilson
+from unweave.metrics.arrays import live_latents, standardised
+from unweave.metrics.base import Metric
+from unweave.metrics.intervals import wilson
 from unweave.metrics.probe import Probe
 from unweave.metrics.scores.factor_vae_score import FactorVAEScore
 

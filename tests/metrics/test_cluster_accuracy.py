@@ -12,7 +12,7 @@ from unweave.base.errors import InputError
 from unweave.contracts import worlds
 from unweave.metrics import cluster_accuracy
 from unweave.metrics.aggregate import PriorOnly
-from unweave.metrics.base import wilson
+from unweave.metrics.intervals import wilson
 from unweave.metrics.probe import Probe
 from unweave.metrics.scores.cluster_accuracy import ClusterAccuracy
 from unweave.models.distributions.isotropic import Isotropic

@@ -66,7 +66,7 @@ def test_votes_equal_those_of_a_python_loop():
     probe = Probe(world.codes, world.factors)
     rng = probe.rng("factor-vae-score/in_sample")
     factor = rng.integers(5, size=150)
-    rows = probe.fixing_many(factor, 12, rng)
+    rows = probe.groups.sharing(factor, 12, rng)
     assert score.tables["votes"] == slow_matrix(world.codes, rows, factor, 5)
 
 

@@ -7,7 +7,7 @@ from sklearn.metrics import roc_auc_score
 
 from unweave import metrics
 from unweave.contracts import worlds
-from unweave.metrics.base import around
+from unweave.metrics.intervals import around
 from unweave.metrics.scores.dci import completeness, disentanglement
 from unweave.metrics.scores.dci import slopes as dci_slopes
 from unweave.metrics.scores.explicitness import mean_area

@@ -144,7 +144,7 @@ def test_a_batch_of_decodings_is_bounded(plain, monkeypatch):
     x = images(plain, n=4)
     whole = iwae(plain, x, k=100).value
     plain.decoder.most = 0
-    monkeypatch.setattr(import_module("unweave.metrics.iwae"), "FLOATS", 32)
+    monkeypatch.setattr(import_module("unweave.metrics.scores.iwae"), "FLOATS", 32)
     assert iwae(plain, x, k=100).value == pytest.approx(whole, abs=1e-6)
     assert plain.decoder.most == 32 // PIXELS < 100 < FLOATS
 
@@ -184,5 +184,5 @@ def test_a_probe_of_data_without_factors_gives_the_images(plain):
 def test_what_is_missing_is_refused(plain):
     assert "needs the model that made the codes" in IWAE().refuses(Probe(np.eye(3)))
     assert "needs the data set" in IWAE().refuses(Probe(np.eye(3), model=plain))
-    with pytest.raises(InputError, match="n must be 2 or more, got 1"):
+    with pytest.raises(InputError, match="codes must have 2 rows"):
         iwae(plain, images(plain, n=1))

@@ -133,10 +133,12 @@ def test_quantile_bins_bear_an_outlier():
     assert scored(world).value < 0.1
 
 
-def test_the_class_takes_n_rows_and_the_function_all():
+def test_class_and_function_take_the_same_rows():
     world = worlds.identity(12_000)
-    assert MIG()(Probe(world.codes, world.factors)).settings["n"] == 10_000
-    assert scored(world).settings["n"] == 12_000
+    by_class = MIG()(Probe(world.codes, world.factors, factor_names=world.names))
+    assert by_class.settings["n"] == scored(world).settings["n"] == 10_000
+    assert by_class == scored(world)
+    assert scored(world, n=12_000).settings["n"] == 12_000
 
 
 def test_one_latent_has_no_gap():

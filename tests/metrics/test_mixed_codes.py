@@ -6,9 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from unweave.metrics import factor_vae_score
 from unweave.metrics.base import LEFT_OUT
 from unweave.metrics.probe import Probe
-from unweave.metrics.scores.factor_vae_score import Columns, factor_vae_score, gini_variance
+from unweave.metrics.scores.factor_vae_score import Columns, gini_variance
 
 FEW = {"samples": 20, "votes": 600, "held_out": 600}
 

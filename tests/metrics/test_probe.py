@@ -73,29 +73,19 @@ def test_refuses_what_does_not_fit(codes, factors, more, message):
         Probe(codes, factors, **more)
 
 
-def test_sample_gives_different_rows_of_the_pool(probe):
-    draw = probe.sample(4_000, np.random.default_rng(0))
-    assert np.array_equal(np.sort(draw.codes, axis=0), np.sort(probe.codes, axis=0))
-    assert len(probe.sample(5_000, np.random.default_rng(0)).codes) == 5_000
-
-
-def test_fixing_holds_one_factor_and_moves_the_others(probe):
-    draw = probe.fixing(3, 64, np.random.default_rng(1))
-    assert len(np.unique(draw.factors[:, 3])) == 1
-    assert all(len(np.unique(draw.factors[:, k])) > 1 for k in (0, 1, 2, 4))
-    assert (probe.fixing(2, 30, np.random.default_rng(1), value=39).factors[:, 2] == 39).all()
-    with pytest.raises(InputError, match="value must be one that orientation takes in this pool, got 40"):
-        probe.fixing(2, 30, np.random.default_rng(1), value=40)
-    with pytest.raises(InputError, match="k must be one of 0, 1, 2, 3, 4, got 9"):
-        probe.fixing(9, 30, np.random.default_rng(1), value=0)
-    with pytest.raises(InputError, match="k must lie between 0 and 4, got 5 to 5"):
-        probe.fixing(5, 30, np.random.default_rng(1))
+def test_rows_are_a_probe_of_these_rows_alone(probe):
+    rows = np.array([7, 0, 7])
+    part = probe.rows(rows)
+    assert np.array_equal(part.codes, probe.codes[rows])
+    assert np.array_equal(part.factors, probe.factors[rows])
+    assert part.groups.order.shape == (5, 3)
+    assert probe.groups.order.shape == (5, len(probe))
 
 
 @pytest.mark.parametrize("n", [5, 40, 300])  # few of the ~100 rows of an x, most of them, more than there are
-def test_fixing_many_shares_the_value_and_repeats_only_where_it_must(probe, n):
+def test_sharing_holds_one_value_and_repeats_only_where_it_must(probe, n):
     k = np.random.default_rng(2).integers(5, size=400)
-    rows = probe.fixing_many(k, n, np.random.default_rng(3))
+    rows = probe.groups.sharing(k, n, np.random.default_rng(3))
     values = probe.factors[rows, k[:, None]]
     assert (values == values[:, :1]).all()
     pool = np.array([(probe.factors[:, f] == v).sum() for f, v in zip(k, values[:, 0], strict=True)])
@@ -171,11 +161,11 @@ def test_an_encoder_is_called_once_an_image_without_gradient_and_by_the_seed():
     assert seen[:4] == [4, 4, 4, 3]
     assert np.array_equal(first.codes, again.codes)
     assert not np.array_equal(first.codes, other.codes)
-    assert first.rows(np.array([2, 0]), images=True).images.shape == (2, 1, 1, 3)
+    assert first.rows(np.array([2, 0])).images().shape == (2, 1, 1, 3)
 
 
 def test_a_mapping_without_mean_and_images_without_data_are_refused(probe):
     with pytest.raises(InputError, match=r"encode must return a mapping with mean, got \['mu'\]"):
         Probe.of_encoder(lambda x: {"mu": x}, Numbers())
     with pytest.raises(InputError, match="images can only be had of a probe that was made from a data set"):
-        probe.sample(3, np.random.default_rng(0), images=True)
+        probe.images()

@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 
 from unweave import metrics
 from unweave.contracts import worlds
-from unweave.metrics.base import wilson
+from unweave.metrics.intervals import wilson
 from unweave.metrics.scores.dci import completeness, disentanglement
 from unweave.metrics.scores.infomec import concentration
 

@@ -21,7 +21,7 @@ from unweave import metrics
 from unweave.base.seeds import derive
 from unweave.contracts import worlds
 from unweave.metrics import Probe
-from unweave.metrics.base import parted
+from unweave.metrics.arrays import parted
 
 SIZES = (3, 4, 6)
 FACTORS = worlds.grid(900, sizes=SIZES)

@@ -1,5 +1,6 @@
 """What every registered metric must keep, found by walking the registry."""
 
+import inspect
 import json
 import math
 import warnings
@@ -15,6 +16,7 @@ from unweave.base.records import Latents, Score
 from unweave.base.settings import settings_of
 from unweave.contracts import worlds
 from unweave.metrics.base import LEFT_OUT
+from unweave.metrics.functions import function_of, python_name
 from unweave.metrics.probe import Encoded, Probe
 from unweave.models.distributions.isotropic import IsotropicPrior
 from unweave.models.distributions.likelihoods import Bernoulli
@@ -25,14 +27,6 @@ from unweave.models.vae import VAE, heads
 
 NAMES = registry.metrics.names()
 FULL = [name for name in NAMES if set(registry.metrics.get(name).needs) == {"factors"}]  # nothing but codes and factors
-# What identity codes score at least and noise at most, where it is not the usual 0.85 and 0.35, and why.
-BOUNDS = {
-    "sap": (0.1, 0.05),  # half-lines cannot tell forty values apart
-    "modularity": (0.85, 0.9),  # spurious information goes with a factor's number of values, so it looks modular
-    "explicitness": (0.85, 0.55),  # chance is a half
-    "infomec": (0.85, None),  # noise keeps single spurious entries: see its own tests
-    "irs": (0.85, 0.5),  # the few rows of each value deviate less than the widest of all
-}
 
 
 def made(name, world, **more):
@@ -47,9 +41,9 @@ def identity_score(request):
 
 def test_identity_scores_high_and_noise_low(identity_score):
     name, score = identity_score
-    high, low = BOUNDS.get(name, (0.85, 0.35))
-    assert score.value > high
-    assert low is None or made(name, worlds.noise(1_500, d=4)).value < low
+    cls = registry.metrics.get(name)
+    assert score.value > cls.identity_above
+    assert cls.noise_below is None or made(name, worlds.noise(1_500, d=4)).value < cls.noise_below
 
 
 def test_score_says_how_it_was_made_and_is_strict_json(identity_score):
@@ -73,14 +67,11 @@ def test_every_setting_has_a_sentence_of_help_and_a_valid_default(name):
 
 
 @pytest.mark.parametrize("name", FULL)
-def test_the_pure_function_gives_what_the_class_gives(name):
-    world = worlds.noisy(worlds.identity(900))
-    pure = getattr(metrics, name.replace("-", "_"))
-    score, by_class = (
-        pure(world.codes, world.factors, seed=3),
-        registry.metrics.get(name)()(Probe(world.codes, world.factors, seed=3)),
-    )
-    assert (score.value, score.parts, score.tables) == (by_class.value, by_class.parts, by_class.tables)
+def test_the_function_gives_what_the_class_gives_beyond_the_rows_that_it_takes_too(name):
+    cls = registry.metrics.get(name)
+    world = worlds.noisy(worlds.identity(900 if cls.learns else getattr(cls(), "n", 10_000) + 500))
+    by_class = cls()(Probe(world.codes, world.factors, seed=3))
+    assert function_of(name)(world.codes, world.factors, seed=3) == by_class
 
 
 @pytest.mark.parametrize("name", FULL)
@@ -101,7 +92,7 @@ def test_the_pure_function_gives_what_the_class_gives(name):
 )
 def test_wrong_shapes_are_refused(name, codes, factors):
     with pytest.raises(InputError, match=r"codes|factors"):
-        getattr(metrics, name.replace("-", "_"))(codes, factors)
+        function_of(name)(codes, factors)
 
 
 @pytest.mark.parametrize("name", FULL)
@@ -110,9 +101,18 @@ def test_a_probe_without_factors_is_refused_with_a_sentence(name):
         registry.metrics.get(name)()(Probe(np.eye(3)))
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_every_metric_is_a_function_in_the_face(name):
-    assert callable(getattr(metrics, name.replace("-", "_")))
+@pytest.mark.parametrize("name", [*NAMES, *registry.comparisons.names()])
+def test_every_metric_is_a_function_in_the_face_with_its_settings_by_name(name):
+    table = registry.metrics if name in NAMES else registry.comparisons
+    function = getattr(metrics, python_name(name))
+    assert function is function_of(name) is function_of(table.get(name))
+    assert function.__name__ in dir(metrics)
+    given = inspect.signature(function).parameters
+    assert {each.name: each.default for each in settings_of(table.get(name))}.items() <= {
+        each.name: each.default for each in given.values()
+    }.items()
+    with pytest.raises(InputError, match=f"unknown setting of {name} 'nothing'"):
+        function(nothing=1)
 
 
 @pytest.fixture(scope="module")
@@ -183,7 +183,7 @@ def test_degenerate_input_gives_a_value_or_a_reason_and_no_warning(name, case):
     codes, factors, kl = DEGENERATE[case]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        score = getattr(metrics, name.replace("-", "_"))(codes, factors, kl_per_latent=kl)
+        score = function_of(name)(codes, factors, kl_per_latent=kl)
     if math.isnan(score.value):
         assert score.reason
     else:
@@ -197,7 +197,7 @@ def test_degenerate_input_gives_a_value_or_a_reason_and_no_warning(name, case):
 def test_a_factor_that_never_varies_costs_nothing(name):
     world = worlds.identity(1_500)
     coloured = np.column_stack([np.full(1_500, 4), world.factors])
-    pure = getattr(metrics, name.replace("-", "_"))
+    pure = function_of(name)
     with_colour, without = pure(world.codes, coloured), pure(world.codes, world.factors)
     assert with_colour.settings["K"] == without.settings["K"] == 5
     assert with_colour.value == pytest.approx(without.value, abs=0.02)

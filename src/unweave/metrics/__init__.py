@@ -1,29 +1,23 @@
-"""Scores of codes: pure functions on arrays, and the settings classes behind them."""
+"""Scores of codes: each metric and comparison by name as a pure function of arrays, and what goes with them."""
+
+from typing import Any
 
 from unweave.base.records import Score as Score
 from unweave.metrics.calibration import calibrated as calibrated
 from unweave.metrics.calibration import verdict as verdict
 from unweave.metrics.comparison import Comparison as Comparison
+from unweave.metrics.functions import function_of as function_of
+from unweave.metrics.functions import python_name, tables
 from unweave.metrics.probe import Encoded as Encoded
 from unweave.metrics.probe import Probe as Probe
-from unweave.metrics.scores.beta_vae_score import beta_vae_score as beta_vae_score
-from unweave.metrics.scores.cluster_accuracy import cluster_accuracy as cluster_accuracy
-from unweave.metrics.scores.code_mutual_information import code_mutual_information as code_mutual_information
-from unweave.metrics.scores.dci import dci as dci
-from unweave.metrics.scores.elbo_decomposition import elbo_decomposition as elbo_decomposition
-from unweave.metrics.scores.explicitness import explicitness as explicitness
-from unweave.metrics.scores.factor_vae_score import factor_vae_score as factor_vae_score
-from unweave.metrics.scores.gaussian_total_correlation import gaussian_total_correlation as gaussian_total_correlation
-from unweave.metrics.scores.hoyer import hoyer as hoyer
-from unweave.metrics.scores.infomec import infomec as infomec
-from unweave.metrics.scores.irs import irs as irs
-from unweave.metrics.scores.iwae import iwae as iwae
-from unweave.metrics.scores.mig import mig as mig
-from unweave.metrics.scores.mig_sampled import mig_sampled as mig_sampled
-from unweave.metrics.scores.model_centrality import model_centrality as model_centrality
-from unweave.metrics.scores.modularity import modularity as modularity
-from unweave.metrics.scores.overlap import overlap as overlap
-from unweave.metrics.scores.prior_match import prior_match as prior_match
-from unweave.metrics.scores.sap import sap as sap
-from unweave.metrics.scores.udr import udr as udr
-from unweave.metrics.scores.wasserstein_correlation import wasserstein_correlation as wasserstein_correlation
+
+
+def __getattr__(name: str) -> Any:
+    """The function of a registered metric or comparison, those of other packages included."""
+    if name not in __dir__():
+        raise AttributeError(f"module 'unweave.metrics' has no attribute '{name}'")
+    return function_of(name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *(python_name(name) for table in tables() for name in table.names())})

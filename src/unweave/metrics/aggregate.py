@@ -11,7 +11,8 @@ from torch import Tensor
 
 from unweave.base.errors import InputError
 from unweave.base.seeds import derive
-from unweave.metrics.base import as_codes
+from unweave.metrics.arrays import as_codes
+from unweave.metrics.intervals import Z95
 from unweave.metrics.probe import Probe
 from unweave.models.distributions import DiagonalNormal
 from unweave.models.distributions.isotropic import IsotropicPrior
@@ -65,8 +66,11 @@ def on(density: Any, z: Tensor, module: Any) -> Tensor:
         return density(z.to(next(iter(tensors), z).device)).double().cpu()
 
 
-def with_prior(codes: Any, scale: Any, prior: Any, seed: int) -> Probe:
-    """Probe of arrays and a prior alone; N(0, I) if none is given."""
+def with_prior(codes: Any, scale: Any, prior: Any = None, *, seed: int = 0) -> Probe:
+    """Of posteriors N(codes, scale^2), both (n, d), and a prior, N(0, I) if none is given.
+
+    A scale that is not positive raises InputError.
+    """
     model = PriorOnly(IsotropicPrior(as_codes(codes).shape[1]) if prior is None else prior)
     return Probe(codes, scale=scale, seed=seed, model=model)
 
@@ -78,12 +82,12 @@ def generator(probe: Probe, name: str) -> torch.Generator:
 
 def posterior_of(probe: Probe, rows: Any) -> DiagonalNormal:
     """q(z|x) of these rows, float64; standard deviations that are not positive raise InputError."""
-    draw = probe.rows(rows)
-    if draw.scale is None:
+    if probe.scale is None:
         raise InputError("scale is needed here, and this probe has none")
-    if draw.scale.min() <= 0:
-        raise InputError(f"scale must be more than 0 everywhere, got {draw.scale.min()}")
-    return DiagonalNormal(torch.from_numpy(draw.codes), 2 * torch.from_numpy(draw.scale).log())
+    codes, scale = probe.codes[rows], probe.scale[rows]
+    if scale.min() <= 0:
+        raise InputError(f"scale must be more than 0 everywhere, got {scale.min()}")
+    return DiagonalNormal(torch.from_numpy(codes), 2 * torch.from_numpy(scale).log())
 
 
 def sampled(probe: Probe, points: int, samples: int) -> Sampled:
@@ -112,5 +116,5 @@ def mean_of(values: Tensor) -> tuple[float, tuple[float, float]]:
     (1.0, (-0.959..., 2.959...))
     """
     mean = values.mean().item()
-    half = 1.959964 * values.std().item() / math.sqrt(len(values))
+    half = Z95 * values.std().item() / math.sqrt(len(values))
     return mean, (mean - half, mean + half)

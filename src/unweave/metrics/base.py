@@ -1,31 +1,22 @@
-"""What a metric is: settings that turn a probe into a score; and the checks that all metrics share."""
+"""What a metric is: settings that turn a probe into a score, with the facts of it that docs and contracts read."""
 
 from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeAlias, TypeVar
+from collections.abc import Callable, Collection, Mapping, Sequence, Sized
+from dataclasses import dataclass, field, fields, replace
+from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from unweave.base import checks, settings
 from unweave.base.errors import InputError
 from unweave.base.records import Score
+from unweave.metrics.arrays import Whole, live_latents
+from unweave.metrics.probe import Probe, probe_of_codes, probe_of_factors
 
-if TYPE_CHECKING:
-    from unweave.metrics.probe import Draw, Probe
-
-M = TypeVar("M", bound="Metric")
-
-Reals: TypeAlias = npt.NDArray[np.float64]
-Whole: TypeAlias = npt.NDArray[np.int64]
-
-LARGEST = 1e100  # squares of larger codes could overflow
-Z95 = 1.959964  # standard deviations on either side of a 95 % interval
 LEFT_OUT = "left out: this metric looks at the continuous latents alone"
 NEEDS = {
     "factors": "the true factors of every row",
@@ -38,19 +29,55 @@ NEEDS = {
 
 
 @dataclass(frozen=True)
-class Metric(ABC):
+class Preset:
+    """One text's protocol: the text, what it sets in words, and the settings by name."""
+
+    text: str
+    sets: str
+    settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+class Facts:
+    """What is true of a metric whatever its settings; docs/metrics.md is made of these, and the contracts read them.
+
+    Strings may hold Markdown. Only `measures` has no default that would do for most metrics.
+    """
+
+    version: ClassVar[int] = 1  # grows whenever the same input would get another value
+    higher_is_better: ClassVar[bool] = True
+    measures: ClassVar[str] = ""
+    lies_in: ClassVar[str] = "0 to 1"
+    known: ClassVar[str] = ""  # what one knows of a value without calibration
+    trap: ClassVar[str] = ""  # what it is easily misread for
+    interval: ClassVar[str] = "none"  # of what kind
+    follows: ClassVar[str] = ""  # which text the defaults follow, where there are no presets
+    to_match: ClassVar[str] = ""  # and which settings match another text
+    presets: ClassVar[Mapping[str, Any]] = {}  # by name, each with `text` and `sets` as a Preset has them
+
+    @classmethod
+    def inputs(cls) -> Callable[..., Any]:
+        """What makes the arguments of `unweave.metrics.NAME`, its settings aside, into what the metric is called with.
+
+        The function that this returns lends that one its signature, so all its parameters have a type.
+        """
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Metric(Facts, ABC):
     """Settings of one metric; calling it with a probe gives a Score.
 
     A subclass is a frozen dataclass that writes `score`. `needs` names the attributes of the probe that must
-    be there; `version` grows whenever the same probe would get another value. Factors that are no whole numbers
-    are for those only whose `takes_continuous` says so.
+    be there. Factors that are no whole numbers are for those only whose `takes_continuous` says so.
     """
 
     needs: ClassVar[tuple[str, ...]] = ()
-    version: ClassVar[int] = 1
-    higher_is_better: ClassVar[bool] = True
+    uses_factors: ClassVar[bool] = False  # looks at true factors or labels
     learns: ClassVar[bool] = False  # fits a learner to the rows, so that floor and ceiling take fewer of them
     takes_categories: ClassVar[bool] = False  # looks at categorical codes too, unless a setting says otherwise
+    categories_count: ClassVar[str] = ""  # and as what
+    identity_above: ClassVar[float] = 0.85  # what a code that is the factors themselves gets at least
+    noise_below: ClassVar[float | None] = 0.35  # what codes that know nothing get at most, None for no bound
 
     def __call__(self, probe: Probe) -> Score:
         """Score `probe` and write all settings into it; a probe that lacks something raises InputError."""
@@ -68,6 +95,11 @@ class Metric(ABC):
             version=self.version,
             higher_is_better=self.higher_is_better,
         )
+
+    @classmethod
+    def inputs(cls) -> Callable[..., Probe]:
+        """A probe from plain arrays: of codes, and of factors where these are needed."""
+        return probe_of_factors if "factors" in cls.needs else probe_of_codes
 
     def refuses(self, probe: Probe) -> str | None:
         """Why this metric cannot be had of `probe`, in a sentence, or None."""
@@ -89,11 +121,11 @@ class Metric(ABC):
         """Whether categorical codes count with these settings."""
         return self.takes_categories and getattr(self, "categorical", True) is not False
 
-    def categories_of(self, rows: Probe | Draw) -> Whole:
+    def categories_of(self, probe: Probe) -> Whole:
         """The categorical codes that count, numbers (n, L); L is 0 where there are none or they are left out."""
-        if rows.categories is None or not self.uses_categories():
-            return np.empty((len(rows.codes), 0), np.int64)
-        return rows.categories
+        if probe.categories is None or not self.uses_categories():
+            return np.empty((len(probe), 0), np.int64)
+        return probe.categories
 
     def _continuous(self, probe: Probe) -> str | None:
         """The first factor to be scored that is no whole number, or None."""
@@ -119,18 +151,35 @@ class FactorMetric(Metric):
     min_std: Annotated[float, "without a KL: a latent is dead if its codes' standard deviation is below this"] = 0.05
 
     needs: ClassVar[tuple[str, ...]] = ("factors",)
+    uses_factors: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         checks.nonnegative(min_kl=self.min_kl, min_std=self.min_std)
+        if self.presets:
+            checks.one_of(self.presets, preset=getattr(self, "preset", None))
 
     def _continuous(self, probe: Probe) -> str | None:
         return next((name for name in probe.continuous if name not in self.exclude_factors), None)
+
+    def followed(self) -> tuple[Self, dict[str, Any]]:
+        """These settings with those that `preset` names put in, and the latter as plain values.
+
+        What was set to another value than its default wins over the preset.
+        """
+        own = {each.name: each.default for each in fields(self)}
+        wanted: Mapping[str, Any] = self.presets[getattr(self, "preset", "")].settings
+        how = replace(self, **{name: v for name, v in wanted.items() if getattr(self, name) == own[name]})
+        return how, {name: settings.plain(how)[name] for name in wanted}
 
     def live(self, probe: Probe) -> npt.NDArray[np.bool_]:
         """Which latents count, (d,)."""
         if not self.prune:
             return live_latents(probe.codes, None, min_std=0.0)
         return live_latents(probe.codes, probe.kl_per_latent, self.min_kl, self.min_std)
+
+    def live_with(self, probe: Probe, categories: Whole) -> npt.NDArray[np.bool_]:
+        """Which latents count, and after them which of these categorical codes (n, L) vary, (d + L,)."""
+        return np.concatenate([self.live(probe), np.ptp(categories, axis=0) > 0])
 
     def chosen(self, probe: Probe, ignored: Collection[str] = ()) -> list[int]:
         """Columns of the factors that vary and are left neither by the settings nor by `ignored`."""
@@ -139,6 +188,10 @@ class FactorMetric(Metric):
         away = {*self.exclude_factors, *ignored}
         varies = np.ptp(probe.known_factors, axis=0) > 0
         return [k for k, name in enumerate(probe.factor_names) if varies[k] and name not in away]
+
+    def shared(self, probe: Probe, ignored: Collection[str] = ()) -> Whole:
+        """Those of the factors that `chosen` gives of which two rows share a value."""
+        return np.array([k for k in self.chosen(probe, ignored) if probe.groups.repeated[k] > 0], np.int64)
 
     def no_life(self, probe: Probe) -> str:
         """Why no latent is live, and what would keep them."""
@@ -149,156 +202,16 @@ class FactorMetric(Metric):
         return f"every latent is dead: no standard deviation reaches min_std = {self.min_std}"
 
 
-def live_latents(
-    codes: Reals, kl_per_latent: Reals | None, min_kl: float = 0.1, min_std: float = 0.05
-) -> npt.NDArray[np.bool_]:
-    """Which latents are live, (d,): mean KL above `min_kl` nats, or, without KL, std of `min_std` or more.
-
-    >>> codes = np.array([[0.0, 0.0, 5.0], [1.0, 0.01, 5.0]])
-    >>> live_latents(codes, None).tolist(), live_latents(codes, np.array([0.05, 2.0, 2.0])).tolist()
-    ([True, False, False], [False, True, False])
-    """
-    varies = np.ptp(codes, axis=0) > 0
-    if kl_per_latent is not None:
-        return varies & (kl_per_latent > min_kl)
-    return varies & (codes.std(axis=0) >= min_std)
+def scored(factors: Sized, live: npt.NDArray[np.bool_]) -> dict[str, Any]:
+    """Facts of a score: how many factors it looked at, and which latents."""
+    return {"K": len(factors), "active": np.flatnonzero(live).tolist()}
 
 
-def standardised(codes: Reals) -> Reals:
-    """Codes with mean 0 and standard deviation 1 (over n - 1), column by column; constants give 0."""
-    centred = codes - codes.mean(axis=0)
-    std = centred.std(axis=0, ddof=1)
-    return centred / np.where(std > 0, std, 1.0)
-
-
-def parted(n: int, train: int, test: int, rng: np.random.Generator) -> tuple[Whole, Whole]:
-    """Numbers of training and of held-out rows, none in both; fewer than `train` + `test` are split in proportion.
-
-    >>> [len(part) for part in parted(90, 200, 100, np.random.default_rng(0))]
-    [60, 30]
-    """
-    rows = rng.permutation(n)[: train + test]
-    cut = min(max(1, len(rows) * train // (train + test)), len(rows) - 1)
-    return rows[:cut], rows[cut:]
+def shares_of(names: Sequence[str], right: Whole, seen: Whole) -> dict[str, float]:
+    """Share of right answers by factor, from how many were right and asked for (K,); NaN where none was."""
+    return {name: float(good / all_) if all_ else math.nan for name, good, all_ in zip(names, right, seen, strict=True)}
 
 
 def undefined(reason: str, **facts: object) -> Score:
     """Score of what cannot be had: NaN, with its reason."""
     return Score(math.nan, reason=reason, settings=facts)
-
-
-def around(value: float, influence: Reals, least: float = 0.0, most: float = 1.0) -> tuple[float, float] | None:
-    """95 % interval of a value that row n moves by `influence` (n,) over the number of rows, cut to its range.
-
-    With the derivative of a score by the weight of each row as the influence this is the infinitesimal jackknife, the
-    bootstrap over rows to first order. None for a value that is none, and for a single row.
-
-    >>> around(0.5, np.array([-1.0, 1.0, -1.0, 1.0]))
-    (0.0, 1.0)
-    """
-    if not math.isfinite(value) or len(influence) < 2:
-        return None
-    half = Z95 * float(influence.std(ddof=1)) / math.sqrt(len(influence))
-    return max(least, value - half), min(most, value + half)
-
-
-def wilson(successes: float, trials: int, z: float = Z95) -> tuple[float, float]:
-    """Wilson's 95 % interval of the share `successes` / `trials` of independent trials, inside [0, 1].
-
-    >>> [round(bound, 3) for bound in wilson(80, 100)]
-    [0.711, 0.867]
-    """
-    share, square = successes / trials, z * z / trials
-    middle = (share + square / 2) / (1 + square)
-    half = z * math.sqrt(share * (1 - share) / trials + square / (4 * trials)) / (1 + square)
-    return max(0.0, min(share, middle - half)), min(1.0, max(share, middle + half))
-
-
-def latent_names(d: int, categories: int = 0) -> list[str]:
-    """Row labels of tables with one row a latent, and one a categorical code after them."""
-    return [*(f"latent {j}" for j in range(d)), *(f"category {number}" for number in range(categories))]
-
-
-def one_hot_columns(categories: Whole) -> tuple[Reals, Whole]:
-    """Categorical codes (n, L) as columns of 0 and 1, one a value that occurs, and which code each is of (p,).
-
-    >>> columns, of = one_hot_columns(np.array([[7], [9], [7]]))
-    >>> columns.T.tolist(), of.tolist()
-    ([[1.0, 0.0, 1.0], [0.0, 1.0, 0.0]], [0, 0])
-    """
-    values = [np.unique(column) for column in categories.T]
-    columns = [column[:, None] == each for column, each in zip(categories.T, values, strict=True)]
-    of = np.repeat(np.arange(len(values)), [len(each) for each in values])
-    return np.concatenate([np.zeros((len(categories), 0)), *columns], axis=1), of.astype(np.int64)
-
-
-def following(metric: M, presets: Mapping[str, Mapping[str, Any]]) -> M:
-    """`metric` with the settings that its `preset` names; what was set to another value than its default stays."""
-    own = {each.name: each.default for each in fields(metric)}
-    chosen: Any = metric  # not every metric has presets
-    wanted = presets[chosen.preset]
-    return replace(metric, **{name: value for name, value in wanted.items() if getattr(metric, name) == own[name]})
-
-
-def as_array(value: Any, name: str) -> npt.NDArray[Any]:
-    """Anything of numbers that numpy can read, torch tensors with gradient included, or InputError."""
-    if isinstance(value, torch.Tensor):
-        value = value.detach().cpu()
-        value = (value.double() if value.is_floating_point() else value).numpy()
-    try:
-        array = np.asarray(value)
-    except ValueError:
-        raise InputError(f"{name} must be an array, got rows of different lengths") from None
-    if array.dtype.kind not in "biuf":
-        raise InputError(f"{name} must hold numbers, got {array.dtype}")
-    return array
-
-
-def as_codes(value: Any, name: str = "codes") -> Reals:
-    """`value` as finite float64 (n, d) with two rows or more, or InputError."""
-    array = _two_dimensional(as_array(value, name), name, "(n, d)").astype(np.float64)
-    if not np.isfinite(array).all():
-        raise InputError(f"{name} must be finite, got {int((~np.isfinite(array)).sum())} values that are not")
-    if np.abs(array).max() > LARGEST:
-        raise InputError(f"{name} must not exceed {LARGEST:g} in magnitude, got {np.abs(array).max():g}")
-    return array
-
-
-def as_factors(value: Any, rows: int, name: str = "factors") -> Whole:
-    """`value` as int64 (n, K) with as many rows as there are codes, or InputError."""
-    array = _two_dimensional(as_array(value, name), name, "(n, K)")
-    if array.dtype.kind == "f":
-        raise InputError(f"{name} must be integers, one column a factor, got {array.dtype}")
-    if len(array) != rows:
-        raise InputError(f"{name} must have as many rows as codes, got {len(array)} and {rows}")
-    return array.astype(np.int64)
-
-
-def as_values(value: Any, rows: int, name: str = "factors") -> Reals:
-    """`value` as float64 (n, K) with as many rows as there are codes, NaN where unknown, or InputError."""
-    array = _two_dimensional(as_array(value, name), name, "(n, K)")
-    if len(array) != rows:
-        raise InputError(f"{name} must have as many rows as codes, got {len(array)} and {rows}")
-    if array.dtype.kind == "f" and np.isinf(array).any():
-        raise InputError(
-            f"{name} must be finite, or NaN where unknown, got {int(np.isinf(array).sum())} infinite values"
-        )
-    return array.astype(np.float64)
-
-
-def _two_dimensional(array: npt.NDArray[Any], name: str, shape: str) -> npt.NDArray[Any]:
-    if array.ndim != 2:
-        raise InputError(f"{name} must have shape {shape}, got {array.shape}")
-    if array.shape[0] < 2 or array.shape[1] < 1:
-        raise InputError(f"{name} must have 2 rows and 1 column or more, got {array.shape}")
-    return array
-
-
-def as_names(names: Iterable[str] | None, factors: Any, count: int) -> tuple[str, ...]:
-    """Names of `count` factors: as given, else the columns of a table, else factor_0, factor_1, ..."""
-    found: Sequence[Any] = list(names if names is not None else getattr(factors, "columns", ()))
-    if names is None and not found:
-        found = [f"factor_{k}" for k in range(count)]
-    if len(found) != count or len(set(found)) != count:
-        raise InputError(f"factor_names must be {count} different names, got {found}")
-    return tuple(map(str, found))

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from unweave.metrics.base import Reals, Whole
+from unweave.metrics.arrays import Reals, Whole
 from unweave.metrics.information import quantise
 
 Floats = npt.NDArray[np.float32]

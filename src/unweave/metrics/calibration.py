@@ -21,7 +21,8 @@ from unweave.base.records import Score
 from unweave.base.seeds import numpy_generator
 from unweave.base.settings import plain, short_hash
 from unweave.data.base import FactorData
-from unweave.metrics.base import FactorMetric, Metric, Reals, live_latents
+from unweave.metrics.arrays import Reals, live_latents
+from unweave.metrics.base import FactorMetric, Metric
 from unweave.metrics.probe import Probe
 
 RULES = 2  # grows whenever the same question would get another answer

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -13,21 +13,21 @@ import numpy.typing as npt
 from unweave.base import settings
 from unweave.base.errors import InputError
 from unweave.base.records import Score
-from unweave.metrics.base import Reals
+from unweave.metrics.arrays import Reals
+from unweave.metrics.base import Facts
 from unweave.metrics.probe import Probe
 
 
 @dataclass(frozen=True)
-class Comparison(ABC):
+class Comparison(Facts, ABC):
     """Settings of one comparison; calling it with two probes or more gives a Score, the mean over the models.
 
     Row i of every probe must be the same image. The score of each model is in the table `per_model`, by the order of
     the probes, how each pair compares in `pairs`, and the best model's number in the setting `best`. No factors are
-    looked at. `version` grows whenever the same probes would get another value.
+    looked at.
     """
 
-    version: ClassVar[int] = 1
-    higher_is_better: ClassVar[bool] = True
+    known: ClassVar[str] = "needs no labels"
 
     def __call__(self, probes: Sequence[Probe]) -> Score:
         """Compare `probes` and write all settings into the score; probes that cannot be compared raise InputError."""
@@ -41,6 +41,11 @@ class Comparison(ABC):
             version=self.version,
             higher_is_better=self.higher_is_better,
         )
+
+    @classmethod
+    def inputs(cls) -> Callable[..., list[Probe]]:
+        """A probe of each model from plain arrays."""
+        return probes_of
 
     def refuses(self, probes: Sequence[Probe]) -> str | None:
         """Why these probes cannot be compared, in a sentence, or None."""
@@ -73,8 +78,8 @@ def of_models(pairs: Reals, each: Reals, reason: str | None, **facts: Any) -> Sc
     )
 
 
-def probes_of(codes: Iterable[Any], kl_per_latent: Iterable[Any] | None, seed: int) -> list[Probe]:
-    """A probe of each model's codes (n, d), with the rates (d,) of its latents where given."""
+def probes_of(codes: Iterable[Any], *, kl_per_latent: Iterable[Any] | None = None, seed: int = 0) -> list[Probe]:
+    """Of the codes (n, d) of several models on the same n rows; `kl_per_latent` is a row (d,) a model, in nats."""
     tables = list(codes)
     rates: list[Any] = [None] * len(tables) if kl_per_latent is None else list(kl_per_latent)
     if len(rates) != len(tables):

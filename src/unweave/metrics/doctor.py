@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from unweave.metrics.base import Reals, Whole, live_latents, standardised
+from unweave.metrics.arrays import Reals, Whole, live_latents, standardised
 from unweave.metrics.information import entropy, mutual_information, quantise
 from unweave.metrics.label_free import correlation
 from unweave.metrics.probe import Probe

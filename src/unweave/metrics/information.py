@@ -4,7 +4,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from unweave.metrics.base import Reals, Whole
+from unweave.metrics.arrays import Reals, Whole
 
 Binning: TypeAlias = Literal["width", "quantile"]
 

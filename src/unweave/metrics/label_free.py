@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
@@ -9,8 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from unweave.base import checks
-from unweave.metrics.base import Metric, Reals, live_latents
-from unweave.metrics.probe import Draw, Probe
+from unweave.base.records import Score
+from unweave.metrics.arrays import Reals, live_latents
+from unweave.metrics.base import Metric, undefined
+from unweave.metrics.probe import Probe
 
 
 @dataclass(frozen=True)
@@ -25,19 +28,30 @@ class LabelFree(Metric):
     min_kl: Annotated[float, "leave out latents whose mean KL is at most this many nats; constant ones go always"] = 0.1
 
     higher_is_better: ClassVar[bool] = False
+    lies_in: ClassVar[str] = "0 up"
+    known: ClassVar[str] = "needs no labels"
+    interval: ClassVar[str] = "influence of rows"
+    version: ClassVar[int] = 2
+    draws: ClassVar[str]  # what the draw of the rows is called
 
     def __post_init__(self) -> None:
         checks.at_least(2, n=self.n)
         checks.nonnegative(min_kl=self.min_kl)
 
-    def drawn(self, probe: Probe, name: str) -> tuple[Draw, npt.NDArray[np.bool_], dict[str, object], str | None]:
-        """Rows, live latents and categorical codes, facts, and why a dependence cannot be had, or None."""
-        draw = probe.at_most(self.n, name)
+    def score(self, probe: Probe) -> Score:
+        """The dependence of the latents that live, where there are two; `unit` is that of the subclass."""
+        draw = probe.at_most(self.n, self.draws)
         live = live_latents(draw.codes, probe.kl_per_latent, self.min_kl, 0.0)
         live = np.concatenate([live, np.ptp(self.categories_of(draw), axis=0) > 0])
         facts: dict[str, object] = {"n": len(draw.codes), "active": np.flatnonzero(live).tolist()}
-        few = f"dependence needs two live latents, and there {'is one' if live.sum() == 1 else 'is none'}"
-        return draw, live, facts, few if live.sum() < 2 else None
+        if live.sum() < 2:
+            few = "is one" if live.sum() == 1 else "is none"
+            return undefined(f"dependence needs two live latents, and there {few}", **facts)
+        return self.dependence(draw, live).with_settings(**facts)
+
+    @abstractmethod
+    def dependence(self, rows: Probe, live: npt.NDArray[np.bool_]) -> Score:
+        """The score of these rows; `live` are the latents, then the categorical codes that count, (d + L,)."""
 
 
 def correlation(codes: Reals) -> Reals:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,7 +17,7 @@ from unweave.base import checks
 from unweave.base.errors import InputError
 from unweave.base.seeds import numpy_generator
 from unweave.data.base import FactorData, ImageData
-from unweave.metrics.base import Reals, Whole, as_array, as_codes, as_factors, as_names, as_values
+from unweave.metrics.arrays import Reals, Whole, as_array, as_codes, as_factors, as_names, as_values
 
 
 @dataclass(frozen=True)
@@ -33,18 +34,6 @@ class Encoded:
     categories: Any = None
 
 
-@dataclass(frozen=True)
-class Draw:
-    """Rows of a probe: codes and scale (n, d), factors (n, K), categories (n, S), images (n, c, h, w)."""
-
-    codes: Reals
-    factors: Whole | None = None
-    scale: Reals | None = None
-    kl_per_latent: Reals | None = None
-    categories: Whole | None = None
-    images: Tensor | None = None
-
-
 class Groups:
     """Rows of a pool sorted by the value of each factor, so that rows which share a value are drawn fast.
 
@@ -56,18 +45,16 @@ class Groups:
 
     def __init__(self, factors: Whole) -> None:
         n, count = factors.shape
-        self.values: list[Whole] = []  # of each factor; those with two rows or more come first
         self.order = np.empty((count, n), np.int64)  # rows, those with the same value side by side
         self.slot = np.empty((count, n), np.int64)  # which value the row at a place of `order` has
         sizes: list[Whole] = []
         for k in range(count):
-            values, labels, counts = np.unique(factors[:, k], return_inverse=True, return_counts=True)
+            _, labels, counts = np.unique(factors[:, k], return_inverse=True, return_counts=True)
             ranked = np.argsort(counts < 2, kind="stable")
             new = np.empty_like(ranked)
             new[ranked] = np.arange(len(ranked))
             self.order[k] = np.argsort(new[labels], kind="stable")
             self.slot[k] = new[labels][self.order[k]]
-            self.values.append(values[ranked])
             sizes.append(counts[ranked])
         self.size = np.zeros((count, max(map(len, sizes))), np.int64)
         for k, each in enumerate(sizes):
@@ -76,15 +63,14 @@ class Groups:
         self.repeated = (self.size >= 2).sum(axis=1)  # how many values of a factor have two rows or more
         self.covered = np.where(self.size >= 2, self.size, 0).sum(axis=1)  # and how many rows these have
 
-    def sharing(self, k: Whole, n: int, rng: np.random.Generator, slot: Whole | None = None) -> Whole:
+    def sharing(self, k: Whole, n: int, rng: np.random.Generator) -> Whole:
         """For each entry of `k` (m,), `n` rows that share one value of that factor, (m, n).
 
-        The value is uniform over those that the pool holds twice or more (`slot` chooses one instead). Rows
-        are distinct where the value has `n` of them, else drawn with replacement. Their order has no meaning.
+        The value is uniform over those that the pool holds twice or more. Rows are distinct where the value has `n`
+        of them, else drawn with replacement. Their order has no meaning.
         """
-        if slot is None:
-            known = np.where(self.repeated > 0, self.repeated, (self.size > 0).sum(axis=1))
-            slot = rng.integers(known[k])
+        known = np.where(self.repeated > 0, self.repeated, (self.size > 0).sum(axis=1))
+        slot = rng.integers(known[k])
         places = _subsets(self.size[k, slot], n, rng) + self.start[k, slot][:, None]
         return self.order[k[:, None], places]
 
@@ -128,8 +114,8 @@ class Probe:
     what they draw.
 
     >>> probe = Probe([[0.0, 1.0], [1.0, 0.0], [2.0, 1.0], [3.0, 0.0]], [[0, 1], [0, 0], [1, 1], [1, 0]])
-    >>> probe.fixing(1, 2, np.random.default_rng(0), value=1).factors.tolist() == [[0, 1], [1, 1]]
-    True
+    >>> probe.rows(np.array([0, 2])).factors.tolist()
+    [[0, 1], [1, 1]]
     """
 
     def __init__(
@@ -164,9 +150,9 @@ class Probe:
         self.labels = None if labels is None else as_factors(_column(labels, "labels"), n, "labels")[:, 0]
         self.seed, self.model, self.data, self.numbers = seed, model, data, numbers
         self.kept: dict[Any, Any] = {}  # what several metrics would otherwise compute again
-        self.dropped = n - int(known.sum())  # rows in which a factor was NaN
+        self.dropped = n - int(known.sum())  # rows in which a factor was NaN; `factors` and `values` lack them already
         if self.dropped:
-            self._keep(known)
+            self._take(("codes", "scale", "categories", "labels", "numbers"), known)
 
     @classmethod
     def of_encoder(
@@ -223,13 +209,18 @@ class Probe:
         """The factors (n, K) as they were given, whole numbers or not; without them InputError."""
         return self.known_factors.astype(np.float64) if self.values is None else self.values
 
-    def _keep(self, known: npt.NDArray[np.bool_]) -> None:
-        """Leave out the rows that are not `known` (n,); `factors` and `values` lack them already."""
-        self.codes = self.codes[known]
-        self.scale = None if self.scale is None else self.scale[known]
-        self.categories = None if self.categories is None else self.categories[known]
-        self.labels = None if self.labels is None else self.labels[known]
-        self.numbers = None if self.numbers is None else np.asarray(self.numbers)[known]
+    def rows(self, rows: Any) -> Probe:
+        """These rows alone, by number or as a mask, in the order given; row facts such as `dropped` are the pool's."""
+        part = copy.copy(self)
+        part.__dict__.pop("groups", None)
+        part.kept = {}
+        part._take(("codes", "factors", "values", "scale", "categories", "labels", "numbers"), rows)
+        return part
+
+    def _take(self, names: Iterable[str], rows: Any) -> None:
+        for name in names:
+            if (held := getattr(self, name)) is not None:
+                setattr(self, name, np.asarray(held)[rows])
 
     @cached_property
     def groups(self) -> Groups:
@@ -250,59 +241,19 @@ class Probe:
         """Random generator, of this probe's seed for the draws called `name`."""
         return numpy_generator(self.seed, f"evaluation/{name}")
 
-    def rows(self, rows: Whole, *, images: bool = False) -> Draw:
-        """Rows with these numbers; `images` takes theirs from the data set again, where it is known."""
-        if images and (self.data is None or self.numbers is None):
+    def images(self) -> Tensor:
+        """The images behind the rows, (n, c, h, w), from the data set again; a probe of arrays raises InputError."""
+        if self.data is None or self.numbers is None:
             raise InputError("images can only be had of a probe that was made from a data set")
-        return Draw(
-            codes=self.codes[rows],
-            factors=None if self.factors is None else self.factors[rows],
-            scale=None if self.scale is None else self.scale[rows],
-            kl_per_latent=self.kl_per_latent,
-            categories=None if self.categories is None else self.categories[rows],
-            images=self._images(rows) if images else None,
-        )
-
-    def _images(self, rows: Whole) -> Tensor:
-        assert self.data is not None
-        assert self.numbers is not None
-        return self.data.images(self.numbers[rows])
-
-    def sample(self, n: int, rng: np.random.Generator, *, images: bool = False) -> Draw:
-        """`n` random rows, all different where the pool has that many."""
-        return self.rows(rng.choice(len(self), size=n, replace=n > len(self)), images=images)
+        return self.data.images(self.numbers)
 
     def rows_at_most(self, n: int, name: str) -> Whole:
         """Numbers of `n` random rows, all different, by the draws called `name`; of all if there are no more."""
         return np.arange(len(self)) if n >= len(self) else self.rng(name).choice(len(self), size=n, replace=False)
 
-    def at_most(self, n: int, name: str) -> Draw:
+    def at_most(self, n: int, name: str) -> Probe:
         """The rows that `rows_at_most` gives."""
         return self.rows(self.rows_at_most(n, name))
-
-    def fixing(
-        self, k: int, n: int, rng: np.random.Generator, value: int | None = None, *, images: bool = False
-    ) -> Draw:
-        """`n` rows that share one value of factor `k`: `value`, or a random one; in the pool's order."""
-        slot = None if value is None else self._slot(k, value)
-        return self.rows(np.sort(self.fixing_many(np.array([k]), n, rng, slot)[0]), images=images)
-
-    def fixing_many(self, k: Whole, n: int, rng: np.random.Generator, slot: Whole | None = None) -> Whole:
-        """For each factor number in `k` (m,), the numbers of `n` rows that share one value of it, (m, n).
-
-        Values are uniform over those that the pool holds twice or more; rows are distinct where there are
-        enough.
-        """
-        if k.size and not 0 <= k.min() <= k.max() < len(self.factor_names):
-            raise InputError(f"k must lie between 0 and {len(self.factor_names) - 1}, got {k.min()} to {k.max()}")
-        return self.groups.sharing(k, n, rng, slot)
-
-    def _slot(self, k: int, value: int) -> Whole:
-        checks.one_of(range(len(self.factor_names)), k=k)
-        found = np.flatnonzero(self.groups.values[k] == value)
-        if not found.size:
-            raise InputError(f"value must be one that {self.factor_names[k]} takes in this pool, got {value}")
-        return found
 
     def _sizes(self, given: Iterable[int] | None) -> tuple[int, ...]:
         if self.factors is None:
@@ -318,6 +269,29 @@ class Probe:
                     f"factor {name} must lie between 0 and {size - 1}, got {column.min()} to {column.max()}"
                 )
         return sizes
+
+
+def probe_of_codes(codes: Any, *, kl_per_latent: Any = None, categories: Any = None, seed: int = 0) -> Probe:
+    """Of codes (n, d). `kl_per_latent` (d,) in nats says which latents are dead, `categories` (n, L) are numbers."""
+    return Probe(codes, kl_per_latent=kl_per_latent, categories=categories, seed=seed)
+
+
+def probe_of_factors(
+    codes: Any,
+    factors: Any,
+    *,
+    kl_per_latent: Any = None,
+    categories: Any = None,
+    factor_names: Iterable[str] | None = None,
+    seed: int = 0,
+) -> Probe:
+    """Of codes (n, d) and factors (n, K), whole numbers where the metric takes no others.
+
+    `kl_per_latent` (d,) in nats says which latents are dead, `categories` (n, L) are categorical codes, numbers.
+    """
+    return Probe(
+        codes, factors, factor_names=factor_names, kl_per_latent=kl_per_latent, categories=categories, seed=seed
+    )
 
 
 def _known(data: ImageData, numbers: Whole) -> tuple[Any, Iterable[str] | None, Iterable[int] | None]:

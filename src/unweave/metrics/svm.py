@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from unweave.metrics.base import Reals, Whole
+from unweave.metrics.arrays import Reals, Whole
 
 STEPS = 100  # Newton steps at most; a handful is usual
 HALVINGS = 40

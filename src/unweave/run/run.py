@@ -401,9 +401,7 @@ class Runs(list[Run]):
 
 
 def _images_of_rows(probe: Probe, rows: np.ndarray) -> Images:
-    found = probe.rows(rows, images=True).images
-    assert found is not None
-    return found
+    return probe.rows(rows).images()
 
 
 def runs(path: str | Path = "runs") -> Runs:

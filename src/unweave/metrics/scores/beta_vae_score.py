@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 import numpy as np
 
 from unweave.base import checks
 from unweave.base.records import Score
-from unweave.base.settings import build, plain
-from unweave.metrics.base import FactorMetric, Reals, Whole, following, undefined, wilson
+from unweave.metrics.arrays import Reals, Whole
+from unweave.metrics.base import FactorMetric, Preset, scored, shares_of, undefined
+from unweave.metrics.intervals import wilson
 from unweave.metrics.probe import Groups, Probe
 
-Preset: TypeAlias = Literal["default", "dlib", "infogan-cr"]
-PRESETS: dict[str, Mapping[str, Any]] = {
-    "default": {},
-    "dlib": {"standardise": False},
-    "infogan-cr": {
-        "samples": 50,
-        "train": 500,
-        "test": 500,
-        "standardise": False,
-        "one_value": True,
-        "headline": "in_sample",
-    },
+PresetName: TypeAlias = Literal["default", "dlib", "infogan-cr"]
+PRESETS = {
+    "default": Preset(
+        "Higgins et al. 2017, counts of Locatello et al. 2019",
+        "64 pairs, 10,000 + 5,000 points, differences standardised, held out",
+    ),
+    "dlib": Preset("disentanglement_lib", "the same, not standardised", {"standardise": False}),
+    "infogan-cr": Preset(
+        "Lin et al. 2020, released code",
+        "50 pairs in one value, 500 points, factors in turn, in-sample",
+        {
+            "samples": 50,
+            "train": 500,
+            "test": 500,
+            "standardise": False,
+            "one_value": True,
+            "headline": "in_sample",
+        },
+    ),
 }
 CHUNK = 1 << 18  # pairs of codes held at a time
 
@@ -43,44 +50,47 @@ class BetaVAEScore(FactorMetric):
     of each factor do, `rows_per_group` how many rows the smallest and the largest of them have. The interval is
     Wilson's 95 % for the points of the headline, with the classifier and the pool as given.
 
-    Presets say whose protocol it is; a setting that differs from its default wins over the preset.
-    default: dlib's counts, standardised.
-    dlib: not standardised.
-    infogan-cr: 50 pairs, all in one value, 500 points with the factors in turn, accuracy on the training points.
+    `PRESETS` says whose protocol each preset is; a setting that differs from its default wins over the preset.
     Source: Higgins et al. 2017, https://openreview.net/forum?id=Sy2fzU9gl; counts: Locatello et al. 2019.
+
+    >>> from unweave.metrics import beta_vae_score
+    >>> grid = np.stack(np.meshgrid(range(10), range(10)), axis=-1).reshape(-1, 2)
+    >>> beta_vae_score(grid * 1.0, grid, train=200, test=100).value
+    1.0
     """
 
     samples: Annotated[int, "pairs averaged in one point"] = 64
     train: Annotated[int, "training points"] = 10_000
     test: Annotated[int, "held-out points"] = 5_000
     standardise: Annotated[bool, "scale the averaged differences to mean 0 and standard deviation 1"] = True
-    preset: Annotated[Preset, "whose protocol is followed"] = "default"
+    preset: Annotated[PresetName, "whose protocol is followed"] = "default"
     one_value: Annotated[bool, "all pairs of a point share one value, and factors come in turn"] = False
     headline: Annotated[Literal["held_out", "in_sample"], "points whose accuracy is the score"] = "held_out"
     categorical: Annotated[bool, "count categorical codes too, where there are any"] = True
 
-    takes_categories: ClassVar[bool] = True
-    version: ClassVar[int] = 2
+    measures = "modularity, loosely"
+    lies_in = "1/K to 1"
+    known = "chance is 1/K"
+    trap = "a perfect code that lacks one factor gets 1.00; rotated codes reach 0.8 to 1.0"
+    interval = "Wilson, points"
+    categories_count = "1 where the rows of a pair differ"
+    takes_categories = True
+    presets = PRESETS
+    version = 2
 
     def __post_init__(self) -> None:
         super().__post_init__()
         checks.at_least(1, samples=self.samples, test=self.test)
         checks.at_least(2, train=self.train)
-        checks.one_of(PRESETS, preset=self.preset)
         checks.one_of(("held_out", "in_sample"), headline=self.headline)
 
     def score(self, probe: Probe) -> Score:
         """Held-out accuracy, with the confusion matrix of true (rows) and guessed factors."""
-        how, told = following(self, PRESETS), self.categories_of(probe)
-        chosen = np.array([k for k in self.chosen(probe) if probe.groups.repeated[k] > 0], np.int64)
+        (how, named), told = self.followed(), self.categories_of(probe)
+        chosen = self.shared(probe)
         numbers, varies = self.live(probe), np.ptp(told, axis=0) > 0
         live = np.concatenate([numbers, varies])
-        facts = {
-            **{name: plain(how)[name] for name in PRESETS[self.preset]},
-            "K": len(chosen),
-            "active": np.flatnonzero(live).tolist(),
-            **probe.group_facts(chosen.tolist()),
-        }
+        facts = {**named, **scored(chosen, live), **probe.group_facts(chosen.tolist())}
         if len(chosen) < 2:
             return undefined("pairs need two factors that vary and whose values repeat", **facts)
         if not live.any():
@@ -100,7 +110,7 @@ class BetaVAEScore(FactorMetric):
         return Score(
             parts[how.headline],
             parts=parts,
-            per_factor={k: float(r / s) if s else float("nan") for k, r, s in zip(names, right, seen, strict=True)},
+            per_factor=shares_of(names, right, seen),
             interval=wilson(float(right.sum()), int(seen.sum())),
             tables={"confusion": found[how.headline].tolist(), "rows": names, "columns": names},
             settings=facts,
@@ -143,29 +153,3 @@ def _confusions(train: tuple[Reals, Whole], test: tuple[Reals, Whole], k: int, s
         np.bincount(part[1] * k + said, minlength=k * k).reshape(k, k)
         for part, said in zip((train, test), guesses, strict=True)
     ]
-
-
-def beta_vae_score(
-    codes: Any,
-    factors: Any,
-    *,
-    kl_per_latent: Any = None,
-    categories: Any = None,
-    factor_names: Iterable[str] | None = None,
-    seed: int = 0,
-    **settings: Any,
-) -> Score:
-    """beta-VAE score of codes (n, d) and whole-numbered factors (n, K); pairs are drawn from the rows given.
-
-    `settings` are those of `BetaVAEScore`, by name; `kl_per_latent` (d,) in nats says which latents are dead;
-    `categories` (n, L) are categorical codes, numbers. Fewer than two factors that vary give NaN with a reason; wrong
-    shapes and unknown settings raise InputError.
-
-    >>> grid = np.stack(np.meshgrid(range(10), range(10)), axis=-1).reshape(-1, 2)
-    >>> beta_vae_score(grid * 1.0, grid, train=200, test=100).value
-    1.0
-    """
-    probe = Probe(
-        codes, factors, factor_names=factor_names, kl_per_latent=kl_per_latent, categories=categories, seed=seed
-    )
-    return build(BetaVAEScore, settings, of="beta-vae-score")(probe)

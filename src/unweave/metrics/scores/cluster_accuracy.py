@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -11,8 +12,9 @@ from scipy.optimize import linear_sum_assignment
 from unweave.base import checks
 from unweave.base.errors import InputError
 from unweave.base.records import Score
-from unweave.base.settings import build
-from unweave.metrics.base import Metric, Whole, as_factors, wilson
+from unweave.metrics.arrays import Whole
+from unweave.metrics.base import Metric
+from unweave.metrics.intervals import wilson
 from unweave.metrics.probe import Probe
 
 SHUFFLES = 3
@@ -32,16 +34,33 @@ class ClusterAccuracy(Metric):
     is scored by the mode nearest to each code. The interval is Wilson's 95 %. The floor is what the same categories get
     once they are shuffled (mean of 3), the ceiling what the truth itself gets, told by as many categories.
     Source: Jeong and Song 2019, https://arxiv.org/abs/1905.09432; it states no map, the one-to-one map is our reading.
+
+    >>> from unweave.metrics import cluster_accuracy
+    >>> score = cluster_accuracy([2, 2, 0, 0, 1], [0, 0, 1, 1, 1])
+    >>> score.value, score.parts["purity"], score.settings["unmatched"]
+    (0.8, 1.0, {'categories': 1, 'values': 0})
     """
 
     factor: Annotated[str | None, "the truth: name of a factor, or labels; shape, else labels, if not given"] = None
     categorical: Annotated[int, "which of a model's categoricals is scored, from 0"] = 0
 
-    takes_categories: ClassVar[bool] = True
-    version: ClassVar[int] = 2
+    measures = "categories against labels"
+    known = "`majority` is what one category gets"
+    trap = "the one-to-one map is chosen on the images that are counted"
+    interval = "Wilson, images"
+    categories_count = "needs them, or a prior with modes"
+    follows = "Jeong and Song 2019; they state no map"
+    to_match = "`purity` (many to one) is a part"
+    uses_factors = True
+    takes_categories = True
+    version = 2
 
     def __post_init__(self) -> None:
         checks.nonnegative(categorical=self.categorical)
+
+    @classmethod
+    def inputs(cls) -> Callable[..., Probe]:
+        return _categories
 
     def refuses(self, probe: Probe) -> str | None:
         """Without categories, or a truth to compare them with, there is nothing to score."""
@@ -132,16 +151,7 @@ def _score(told: Whole, truth: Whole, names: tuple[str, ...] = ()) -> Score:
     )
 
 
-def cluster_accuracy(categories: Any, labels: Any, **settings: Any) -> Score:
-    """Accuracy of categories against labels, both whole numbers (n,), by the best one-to-one map.
-
-    `settings` are those of `ClusterAccuracy`, by name. Wrong shapes and unknown settings raise InputError.
-
-    >>> score = cluster_accuracy([2, 2, 0, 0, 1], [0, 0, 1, 1, 1])
-    >>> score.value, score.parts["purity"], score.settings["unmatched"]
-    (0.8, 1.0, {'categories': 1, 'values': 0})
-    """
+def _categories(categories: Any, labels: Any, *, seed: int = 0) -> Probe:
+    """Of categories and true labels, both whole numbers (n,)."""
     told = np.asarray(categories)
-    truth = as_factors(np.asarray(labels).reshape(-1, 1), len(told), "labels")[:, 0]
-    probe = Probe(np.zeros((len(told), 1)), categories=told, labels=truth)
-    return build(ClusterAccuracy, {"factor": LABELS, **settings}, of="cluster-accuracy")(probe)
+    return Probe(np.zeros((len(told), 1)), categories=told, labels=labels, seed=seed)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated
 
 import numpy as np
+import numpy.typing as npt
 
 from unweave.base import checks
 from unweave.base.records import Score
-from unweave.base.settings import build
-from unweave.metrics.base import around, latent_names, undefined
+from unweave.metrics.arrays import latent_names
 from unweave.metrics.information import Binning, influences, mutual_information, quantise
+from unweave.metrics.intervals import around
 from unweave.metrics.label_free import LabelFree
 from unweave.metrics.probe import Probe
 
@@ -25,28 +26,33 @@ class CodeMutualInformation(LabelFree):
     independent latents. It sees any pairwise dependence, and none of higher order. A categorical code is a column of
     its own, uncut. The interval is that of sampling rows (influence function, 95 %) and does not mend the bias.
     Source: Locatello et al. 2019, https://arxiv.org/abs/1811.12359, section 5.3.
+
+    >>> from unweave.metrics import code_mutual_information
+    >>> codes = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+    >>> code_mutual_information(codes).value, round(code_mutual_information(codes[:, [0, 0]]).value, 4)
+    (0.0, 0.6931)
     """
 
     bins: Annotated[int, "bins a code is cut into"] = 20
     binning: Annotated[Binning, "bins of equal width, or with equally many rows (quantile)"] = "width"
     categorical: Annotated[bool, "count categorical codes as columns too, where there are any"] = True
 
-    takes_categories: ClassVar[bool] = True
-    version: ClassVar[int] = 2
+    measures = "pairwise dependence of latents, nats"
+    trap = "too high by about (bins - 1)^2 / 2n"
+    categories_count = "as they are, uncut"
+    takes_categories = True
+    draws = "code-mutual-information"
 
     def __post_init__(self) -> None:
         super().__post_init__()
         checks.at_least(2, bins=self.bins)
         checks.one_of(("width", "quantile"), binning=self.binning)
 
-    def score(self, probe: Probe) -> Score:
+    def dependence(self, rows: Probe, live: npt.NDArray[np.bool_]) -> Score:
         """Mean information in nats, with that of all pairs."""
-        draw, live, facts, few = self.drawn(probe, "code-mutual-information")
-        if few:
-            return undefined(few, **facts)
-        cells = np.concatenate([quantise(draw.codes, self.bins, self.binning), self.categories_of(draw)], axis=1)
+        cells = np.concatenate([quantise(rows.codes, self.bins, self.binning), self.categories_of(rows)], axis=1)
         table = mutual_information(cells[:, live], cells[:, live])
-        every = latent_names(draw.codes.shape[1], len(live) - draw.codes.shape[1])
+        every = latent_names(rows.codes.shape[1], len(live) - rows.codes.shape[1])
         names = [every[j] for j in np.flatnonzero(live)]
         apart = ~np.eye(len(table), dtype=bool)
         value = float(table[apart].mean())
@@ -55,21 +61,4 @@ class CodeMutualInformation(LabelFree):
             interval=around(value, influences(cells[:, live], cells[:, live], apart / apart.sum()), most=math.inf),
             tables={"mutual_information": table.tolist(), "rows": names, "columns": names},
             unit="nats",
-            settings=facts,
         )
-
-
-def code_mutual_information(
-    codes: Any, *, kl_per_latent: Any = None, categories: Any = None, seed: int = 0, **settings: Any
-) -> Score:
-    """Mean pairwise information in nats of codes (n, d), all rows unless `n` is given.
-
-    `settings` are those of `CodeMutualInformation`, by name; `categories` (n, L) are categorical codes, numbers. Fewer
-    than two live latents give NaN with a reason; wrong shapes and unknown settings raise InputError.
-
-    >>> codes = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
-    >>> code_mutual_information(codes).value, round(code_mutual_information(codes[:, [0, 0]]).value, 4)
-    (0.0, 0.6931)
-    """
-    probe = Probe(codes, kl_per_latent=kl_per_latent, categories=categories, seed=seed)
-    return build(CodeMutualInformation, {"n": len(probe), **settings}, of="code-mutual-information")(probe)

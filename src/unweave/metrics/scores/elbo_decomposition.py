@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 from unweave.base import checks
 from unweave.base.records import NATS, Score
-from unweave.base.settings import build
 from unweave.metrics.aggregate import Sampled, mean_of, on, sampled, with_prior
-from unweave.metrics.base import Metric, latent_names
+from unweave.metrics.arrays import latent_names
+from unweave.metrics.base import Metric
 from unweave.metrics.probe import Probe
 
 
@@ -23,16 +24,31 @@ class ElboDecomposition(Metric):
     most; so I(x;z) cannot exceed log(points), and what it is too small by makes marginal_kl too large. Settings of
     the score say that bound, as most_information. More points cost time, samples x points x d.
     Sources: Hoffman and Johnson 2016; Chen et al. 2018, https://arxiv.org/abs/1802.04942, appendix C.
+
+    >>> from unweave.metrics import elbo_decomposition
+    >>> import numpy as np
+    >>> score = elbo_decomposition(np.zeros((50, 2)), np.ones((50, 2)))  # no image tells anything
+    >>> round(score.value, 6) == round(score.parts["mutual_information"], 6) == 0
+    True
     """
 
     max_points: Annotated[int, "images over which the aggregate posterior is taken"] = 20_000
     samples: Annotated[int, "codes at which the densities are compared, one an image"] = 1_000
 
-    needs: ClassVar[tuple[str, ...]] = ("scale", "model")
-    higher_is_better: ClassVar[bool] = False
+    measures = "what the rate is spent on, nats"
+    lies_in = "0 up"
+    known = "parts add up to the rate; needs a model"
+    trap = "I(x;z) cannot exceed the log of the number of images"
+    interval = "sampled codes"
+    needs = ("scale", "model")
+    higher_is_better = False
 
     def __post_init__(self) -> None:
         checks.at_least(2, max_points=self.max_points, samples=self.samples)
+
+    @classmethod
+    def inputs(cls) -> Callable[..., Probe]:
+        return with_prior
 
     def score(self, probe: Probe) -> Score:
         """Mean rate and its parts, with the KL of each latent where the prior factorises."""
@@ -58,17 +74,3 @@ def _per_latent(drawn: Sampled, prior: Any) -> dict[str, Any]:
     """KL(q(z_j) || p(z_j)) of every latent."""
     each = drawn.density.each - on(prior.log_prob_each, drawn.z, prior)
     return {"dimension_kl": each.mean(0)[:, None].tolist(), "rows": latent_names(each.shape[1]), "columns": ["nats"]}
-
-
-def elbo_decomposition(codes: Any, scale: Any, prior: Any = None, *, seed: int = 0, **settings: Any) -> Score:
-    """Parts of the rate of posteriors N(codes, scale^2), both (n, d), under `prior`, N(0, I) if not given.
-
-    `settings` are those of `ElboDecomposition`, by name. Wrong shapes, a scale that is not positive and unknown
-    settings raise InputError.
-
-    >>> import numpy as np
-    >>> score = elbo_decomposition(np.zeros((50, 2)), np.ones((50, 2)))  # no image tells anything
-    >>> round(score.value, 6) == round(score.parts["mutual_information"], 6) == 0
-    True
-    """
-    return build(ElboDecomposition, settings, of="elbo-decomposition")(with_prior(codes, scale, prior, seed))

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated
 
 import numpy as np
 
 from unweave.base import checks
 from unweave.base.records import Score
-from unweave.base.settings import build
-from unweave.metrics.base import FactorMetric, Reals, Whole, around, one_hot_columns, parted, undefined
+from unweave.metrics.arrays import Reals, Whole, one_hot_columns, parted
+from unweave.metrics.base import FactorMetric, scored, undefined
 from unweave.metrics.information import renumbered
+from unweave.metrics.intervals import around
 from unweave.metrics.probe import Probe
 
 
@@ -29,15 +29,29 @@ class Explicitness(FactorMetric):
     The interval is that of sampling the held-out rows (DeLong et al. 1988, 95 %), with the classifiers as given:
     nothing is fitted again, so it says nothing of how the learner would move.
     Source: Ridgeway and Mozer 2018, https://arxiv.org/abs/1802.05312, section 3.
+
+    >>> from unweave.metrics import explicitness
+    >>> grid = np.stack(np.meshgrid(range(2), range(100)), axis=-1).reshape(-1, 2) % 2
+    >>> explicitness(grid * 1.0, grid).value
+    1.0
     """
 
     train: Annotated[int, "rows the classifiers are trained on"] = 10_000
     test: Annotated[int, "held-out rows"] = 5_000
     categorical: Annotated[bool, "count categorical codes too, where there are any"] = True
 
-    learns: ClassVar[bool] = True
-    takes_categories: ClassVar[bool] = True
-    version: ClassVar[int] = 2
+    measures = "explicitness"
+    lies_in = "1/2 to 1"
+    known = "chance is 1/2"
+    trap = "blind to rotation; linear"
+    interval = "held-out rows (DeLong)"
+    categories_count = "columns of 0 and 1"
+    follows = "Ridgeway and Mozer 2018"
+    to_match = "`in_sample` is a part"
+    noise_below = 0.55  # chance is a half
+    learns = True
+    takes_categories = True
+    version = 2
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -46,14 +60,9 @@ class Explicitness(FactorMetric):
     def score(self, probe: Probe) -> Score:
         """Mean area under the curve, held-out, and of each factor."""
         told = self.categories_of(probe)
-        chosen, live = self.chosen(probe), np.concatenate([self.live(probe), np.ptp(told, axis=0) > 0])
+        chosen, live = self.chosen(probe), self.live_with(probe, told)
         train, test = parted(len(probe), self.train, self.test, probe.rng("explicitness"))
-        facts = {
-            "K": len(chosen),
-            "active": np.flatnonzero(live).tolist(),
-            "train": len(train),
-            "test": len(test),
-        }
+        facts = {**scored(chosen, live), "train": len(train), "test": len(test)}
         if not chosen:
             return undefined("no factor varies", **facts)
         if not live.any():
@@ -144,29 +153,3 @@ def _below(others: Reals, scores: Reals) -> Reals:
     ranked = np.sort(others)
     low, high = np.searchsorted(ranked, scores, side="left"), np.searchsorted(ranked, scores, side="right")
     return (low + high) / (2 * len(others))
-
-
-def explicitness(
-    codes: Any,
-    factors: Any,
-    *,
-    kl_per_latent: Any = None,
-    categories: Any = None,
-    factor_names: Iterable[str] | None = None,
-    seed: int = 0,
-    **settings: Any,
-) -> Score:
-    """Explicitness of codes (n, d) and whole-numbered factors (n, K), by default on 10,000 + 5,000 rows at most.
-
-    `settings` are those of `Explicitness`, by name; `kl_per_latent` (d,) in nats says which latents are dead;
-    `categories` (n, L) are categorical codes, numbers. No factor that varies gives NaN with a reason; wrong shapes and
-    unknown settings raise InputError.
-
-    >>> grid = np.stack(np.meshgrid(range(2), range(100)), axis=-1).reshape(-1, 2) % 2
-    >>> explicitness(grid * 1.0, grid).value
-    1.0
-    """
-    probe = Probe(
-        codes, factors, factor_names=factor_names, kl_per_latent=kl_per_latent, categories=categories, seed=seed
-    )
-    return build(Explicitness, settings, of="explicitness")(probe)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, ClassVar, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 import numpy as np
 
 from unweave.base import checks
 from unweave.base.records import Score
-from unweave.base.settings import build
-from unweave.metrics.base import FactorMetric, Reals, Whole, latent_names, standardised, undefined, wilson
+from unweave.metrics.arrays import Reals, Whole, latent_names, standardised
+from unweave.metrics.base import FactorMetric, scored, shares_of, undefined
+from unweave.metrics.intervals import wilson
 from unweave.metrics.probe import Groups, Probe
 
-Preset: TypeAlias = Literal["dlib", "cascade", "mathieu", "infogan-cr", "lecture", "workshop"]
+PresetName: TypeAlias = Literal["dlib", "cascade", "mathieu", "infogan-cr", "lecture", "workshop"]
 CHUNK = 1 << 18  # rows of codes held at a time
 
 
@@ -22,6 +22,7 @@ CHUNK = 1 << 18  # rows of codes held at a time
 class Protocol:
     """How votes are cast and counted in one of the texts."""
 
+    text: str
     samples: int  # rows in one vote
     votes: int
     held_out: int
@@ -33,14 +34,32 @@ class Protocol:
     ignores: tuple[str, ...] = ()
     top_k: bool = False  # also count the K best rows alone
 
+    @property
+    def sets(self) -> str:
+        """The protocol in words."""
+        words = [
+            f"{self.samples:,} rows",
+            f"{self.votes:,} votes, in-sample" if self.headline == "in_sample" else f"{self.votes:,} votes",
+            f"{self.held_out:,} held out" if self.headline == "held_out" else "",
+            "factors in turn" if self.balanced else "",
+            "" if self.normalised else "variances not normalised",
+            "dead latents pruned" if self.prunes else "dead latents kept",
+            "1/K where no latent is live" if self.empty == "chance" else "",
+            *(f"without {name}" for name in self.ignores),
+            "also the K best rows alone (`top_k`)" if self.top_k else "",
+        ]
+        return ", ".join(filter(None, words))
 
-PRESETS: dict[Preset, Protocol] = {
-    "dlib": Protocol(64, 10_000, 5_000, "held_out", prunes=True),
-    "cascade": Protocol(100, 800, 800, "in_sample", prunes=True, balanced=True, empty="chance"),
-    "mathieu": Protocol(1_000, 20_000, 5_000, "in_sample"),
-    "infogan-cr": Protocol(100, 500, 500, "in_sample", balanced=True, top_k=True),
-    "lecture": Protocol(1_000, 10_000, 5_000, "in_sample", normalised=False),
-    "workshop": Protocol(64, 10_000, 5_000, "held_out", ignores=("shape",)),
+
+PRESETS = {
+    "dlib": Protocol("Locatello et al. 2019, disentanglement_lib", 64, 10_000, 5_000, "held_out", prunes=True),
+    "cascade": Protocol(
+        "Jeong and Song 2019, released code", 100, 800, 800, "in_sample", prunes=True, balanced=True, empty="chance"
+    ),
+    "mathieu": Protocol("Mathieu et al. 2019, released code", 1_000, 20_000, 5_000, "in_sample"),
+    "infogan-cr": Protocol("Lin et al. 2020, released code", 100, 500, 500, "in_sample", balanced=True, top_k=True),
+    "lecture": Protocol("lecture notes on CascadeVAE", 1_000, 10_000, 5_000, "in_sample", normalised=False),
+    "workshop": Protocol("Kim and Mnih, workshop version", 64, 10_000, 5_000, "held_out", ignores=("shape",)),
 }
 
 
@@ -54,13 +73,7 @@ class FactorVAEScore(FactorMetric):
     factors vary), a perfect code that ignores one of K factors gets about (K - 1)/K. `in_sample` counts the
     training votes themselves and `held_out` fresh ones; the in-sample form flatters codes with many latents.
 
-    Presets say whose protocol it is; never compare across them.
-    dlib (default): 64 rows, 10,000 + 5,000 votes, held out, dead latents pruned (by KL, by std without one).
-    cascade: 100 rows, 800 votes shared evenly by the factors, in-sample, pruned; 1/K where no latent is live.
-    mathieu: 1,000 rows, 20,000 votes, in-sample, none pruned.
-    infogan-cr: 100 rows, 500 votes, factors in turn, in-sample, none pruned; `top_k` counts the K best rows.
-    lecture: 1,000 rows, variances not normalised, in-sample, none pruned.
-    workshop: leaves a factor named shape out, none pruned.
+    `PRESETS` says whose protocol each preset is; never compare across them.
     Where a text gives no count, 10,000 and 5,000 votes are taken, and 64 rows. Constant latents never vote.
 
     Values with one row make no vote: `groups` says how many values of each factor do, `rows_per_group` how many rows
@@ -69,20 +82,37 @@ class FactorVAEScore(FactorMetric):
     pool or another training run.
     As `samples` grows, rotated codes score the number of latents that are the largest of some factor, over K.
     Source: Kim and Mnih 2018, https://arxiv.org/abs/1802.05983, section 4; counts: Locatello et al. 2019.
+
+    >>> from unweave.metrics import factor_vae_score
+    >>> grid = np.stack(np.meshgrid(range(10), range(10)), axis=-1).reshape(-1, 2)
+    >>> factor_vae_score(grid * 1.0, grid, samples=10, votes=200, held_out=100).value
+    1.0
+    >>> both = factor_vae_score(np.ones((100, 3)), grid)
+    >>> both.value, both.reason
+    (0.0, 'every latent is constant, so no latent can vote')
     """
 
-    preset: Annotated[Preset, "whose protocol is followed"] = "dlib"
+    preset: Annotated[PresetName, "whose protocol is followed"] = "dlib"
     samples: Annotated[int | None, "rows in one vote; none: as the preset says"] = None
     votes: Annotated[int | None, "training votes; none: as the preset says"] = None
     held_out: Annotated[int | None, "held-out votes; none: as the preset says"] = None
     categorical: Annotated[bool, "let categorical codes vote too, where there are any"] = True
 
-    takes_categories: ClassVar[bool] = True
-    version: ClassVar[int] = 3
+    measures = "modularity"
+    lies_in = "about 1/K to 1"
+    known = "one factor missing of K: (K - 1)/K"
+    trap = (
+        "unpruned collapsed latents lift it; rotated codes get anything from 0.5 to 1.0; K counts (colour adds a dead "
+        "factor)"
+    )
+    interval = "Wilson, votes"
+    categories_count = "Gini variance"
+    takes_categories = True
+    presets = PRESETS
+    version = 3
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        checks.one_of(PRESETS, preset=self.preset)
         checks.at_least(2, samples=self.protocol.samples)
         checks.at_least(1, votes=self.protocol.votes, held_out=self.protocol.held_out)
 
@@ -96,16 +126,12 @@ class FactorVAEScore(FactorMetric):
     def score(self, probe: Probe) -> Score:
         """Share of votes that the majority rule gets right, with both vote matrices (D x K)."""
         how = self.protocol
-        chosen = np.array([k for k in self.chosen(probe, how.ignores) if probe.groups.repeated[k] > 0], np.int64)
+        chosen = self.shared(probe, how.ignores)
         latents = self.live(probe) if how.prunes else np.ptp(probe.codes, axis=0) > 0
         categories = self.categories_of(probe)
         live = np.concatenate([latents, np.ptp(categories, axis=0) > 0])
-        facts = {
-            **vars(how),
-            "K": len(chosen),
-            "active": np.flatnonzero(live).tolist(),
-            **probe.group_facts(chosen.tolist()),
-        }
+        protocol = {name: value for name, value in vars(how).items() if name != "text"}
+        facts = {**protocol, **scored(chosen, live), **probe.group_facts(chosen.tolist())}
         if len(chosen) < 2:
             return undefined("votes need two factors that vary and whose values repeat", **facts)
         if not live.any():
@@ -194,10 +220,7 @@ def _judge(tables: dict[str, Whole], how: Protocol, rows: list[str], names: list
     return Score(
         parts[head],
         parts=parts,
-        per_factor={
-            name: float(good / all_) if all_ else float("nan")
-            for name, good, all_ in zip(names, right[head], cast[head], strict=True)
-        },
+        per_factor=shares_of(names, right[head], cast[head]),
         interval=wilson(float(right[head].sum()), int(cast[head].sum())),
         tables={
             "votes": tables["in_sample"].tolist(),
@@ -207,32 +230,3 @@ def _judge(tables: dict[str, Whole], how: Protocol, rows: list[str], names: list
         },
         settings=facts,
     )
-
-
-def factor_vae_score(
-    codes: Any,
-    factors: Any,
-    *,
-    kl_per_latent: Any = None,
-    categories: Any = None,
-    factor_names: Iterable[str] | None = None,
-    seed: int = 0,
-    **settings: Any,
-) -> Score:
-    """FactorVAE score of codes (n, d) and whole-numbered factors (n, K); votes are drawn from the rows given.
-
-    `settings` are those of `FactorVAEScore`, by name; `kl_per_latent` (d,) in nats says which latents are dead;
-    `categories` (n, L) are categorical codes, numbers. Fewer than two factors that vary give NaN with a reason; wrong
-    shapes and unknown settings raise InputError.
-
-    >>> grid = np.stack(np.meshgrid(range(10), range(10)), axis=-1).reshape(-1, 2)
-    >>> factor_vae_score(grid * 1.0, grid, samples=10, votes=200, held_out=100).value
-    1.0
-    >>> both = factor_vae_score(np.ones((100, 3)), grid)
-    >>> both.value, both.reason
-    (0.0, 'every latent is constant, so no latent can vote')
-    """
-    probe = Probe(
-        codes, factors, factor_names=factor_names, kl_per_latent=kl_per_latent, categories=categories, seed=seed
-    )
-    return build(FactorVAEScore, settings, of="factor-vae-score")(probe)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -10,8 +11,9 @@ import numpy as np
 
 from unweave.base import checks
 from unweave.base.records import Score
-from unweave.base.settings import build
-from unweave.metrics.base import Metric, Reals, live_latents, undefined
+from unweave.metrics.arrays import Reals, live_latents
+from unweave.metrics.base import Metric, undefined
+from unweave.metrics.intervals import around
 from unweave.metrics.probe import Probe
 
 
@@ -24,14 +26,29 @@ class Hoyer(Metric):
     centred, since 0 means unused. Dead latents are left out, and D counts the others; rows that are 0 throughout say
     nothing and are left out too. N(0, I) in 50 dimensions gives 0.231. The interval is that of sampling rows.
     Sources: Hurley and Rickard 2009; Mathieu et al. 2019, https://arxiv.org/abs/1812.02833, section 5.
+
+    >>> from unweave.metrics import hoyer
+    >>> hoyer(np.eye(4)).value
+    1.0
     """
 
     prune: Annotated[bool, "leave dead latents out; otherwise only constant ones"] = True
     min_kl: Annotated[float, "a latent is dead if its mean KL is at most this many nats"] = 0.1
     min_std: Annotated[float, "without a KL: a latent is dead if its codes' standard deviation is below this"] = 0.05
 
+    measures = "sparsity of codes"
+    known = "N(0, 1) codes are not at 0"
+    trap = "codes are standardised first, or collapsed latents would look sparse"
+    interval = "rows"
+    follows = "Mathieu et al. 2019"
+    to_match = "`raw` is a part"
+
     def __post_init__(self) -> None:
         checks.nonnegative(min_kl=self.min_kl, min_std=self.min_std)
+
+    @classmethod
+    def inputs(cls) -> Callable[..., Probe]:
+        return _codes
 
     def score(self, probe: Probe) -> Score:
         """Sparsity of the rows' codes, normalised and raw."""
@@ -45,11 +62,11 @@ class Hoyer(Metric):
         codes = codes / np.abs(codes).max(axis=0).max()  # squares of tiny codes would vanish
         codes = codes[codes.any(axis=1)]
         each = sparsity(codes / codes.std(axis=0))
-        value, half = float(each.mean()), 1.959964 * float(each.std(ddof=1)) / math.sqrt(len(each))
+        value = float(each.mean())
         return Score(
             value,
             parts={"raw": float(sparsity(codes).mean())},
-            interval=(max(0.0, value - half), min(1.0, value + half)),
+            interval=around(value, each),
             settings={**facts, "used_rows": len(each)},
         )
 
@@ -66,13 +83,6 @@ def sparsity(codes: Reals) -> Reals:
     return ((root - size.sum(axis=1) / np.sqrt((size**2).sum(axis=1))) / (root - 1)).clip(0.0, 1.0)
 
 
-def hoyer(codes: Any, *, kl_per_latent: Any = None, seed: int = 0, **settings: Any) -> Score:
-    """Hoyer sparsity of codes (n, d).
-
-    `settings` are those of `Hoyer`, by name; `kl_per_latent` (d,) in nats says which latents are dead. Fewer than two
-    live latents give NaN with a reason; wrong shapes and unknown settings raise InputError.
-
-    >>> hoyer(np.eye(4)).value
-    1.0
-    """
-    return build(Hoyer, settings, of="hoyer")(Probe(codes, kl_per_latent=kl_per_latent, seed=seed))
+def _codes(codes: Any, *, kl_per_latent: Any = None, seed: int = 0) -> Probe:
+    """Of codes (n, d); `kl_per_latent` (d,) in nats says which latents are dead."""
+    return Probe(codes, kl_per_latent=kl_per_latent, seed=seed)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from unweave.base import checks
 from unweave.base.records import Score
-from unweave.base.settings import build
-from unweave.metrics.base import FactorMetric, Reals, Whole, around, latent_names, one_hot_columns, undefined
+from unweave.metrics.arrays import Reals, Whole, latent_names, one_hot_columns
+from unweave.metrics.base import FactorMetric, scored, undefined
 from unweave.metrics.information import entropy, influences, mutual_information, renumbered
+from unweave.metrics.intervals import around
 from unweave.metrics.probe import Probe
 
 
@@ -39,6 +39,11 @@ class InfoMEC(FactorMetric):
     for a active ones; InfoM leaves them out. A code 20 times narrower than the widest is inactive, whatever it tells,
     so that a change of unit can cost InfoE a factor.
     Source: Hsu et al. 2023, https://arxiv.org/abs/2305.18378, section 4.
+
+    >>> from unweave.metrics import infomec
+    >>> grid = np.stack(np.meshgrid(range(5), range(100)), axis=-1).reshape(-1, 2) % 5
+    >>> infomec(grid * 1.0, grid).value > 0.99
+    True
     """
 
     n: Annotated[int, "rows the score is computed on"] = 10_000
@@ -48,9 +53,16 @@ class InfoMEC(FactorMetric):
     min_std: Annotated[float, "without a KL: a latent is dead if its codes' standard deviation is below this"] = 0.0
     categorical: Annotated[bool, "count categorical codes too, where there are any"] = True
 
-    learns: ClassVar[bool] = True
-    takes_categories: ClassVar[bool] = True
-    version: ClassVar[int] = 2
+    measures = "modularity (value: InfoM), InfoC and InfoE as parts"
+    known = "noise may get InfoM near 1"
+    trap = "read the three together"
+    interval = "influence of rows"
+    categories_count = "counts instead of neighbours"
+    follows = "Hsu et al. 2023: 10,000 rows, 10 neighbours"
+    noise_below = None  # noise keeps single spurious entries: see its own tests
+    learns = True
+    takes_categories = True
+    version = 2
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -61,18 +73,17 @@ class InfoMEC(FactorMetric):
     def score(self, probe: Probe) -> Score:
         """The three parts, with the matrix N (factors x latents) and InfoE of each factor."""
         draw = probe.at_most(self.n, "infomec")
-        assert draw.factors is not None
-        chosen = [k for k in self.chosen(probe) if np.ptp(draw.factors[:, k]) > 0]
+        chosen = [k for k in self.chosen(probe) if np.ptp(draw.known_factors[:, k]) > 0]
         width, told = np.ptp(draw.codes, axis=0), self.categories_of(draw)
         numbers = self.live(probe) & (width > self.min_range * width.max())
         active = np.concatenate([numbers, np.ptp(told, axis=0) > 0])
         told = told[:, active[len(numbers) :]]
-        facts: dict[str, Any] = {"n": len(draw.codes), "K": len(chosen), "active": np.flatnonzero(active).tolist()}
+        facts: dict[str, Any] = {"n": len(draw.codes), **scored(chosen, active)}
         if not chosen:
             return undefined("no factor varies", **facts)
         if not active.any():
             return undefined(f"{self.no_life(probe)}, so no latent tells a factor", **facts)
-        codes, labels = draw.codes[:, numbers], renumbered(draw.factors[:, chosen])
+        codes, labels = draw.codes[:, numbers], renumbered(draw.known_factors[:, chosen])
         codes = codes - codes.mean(axis=0)
         codes = codes / np.abs(codes).max(axis=0)
         codes = codes / codes.std(axis=0)
@@ -148,14 +159,6 @@ def slopes(table: Reals) -> Reals:
     return found * used[:, None] / (used.sum() * (1 - 1 / width))
 
 
-def neighbour_information(codes: Reals, labels: Whole, neighbours: int, rng: np.random.Generator) -> Reals:
-    """I(g_k; z_j) in nats of factors (n, K) and codes (n, d) of deviation 1, (K, d): never negative.
-
-    The mean over rows of `neighbour_terms`, which says how.
-    """
-    return np.maximum(0.0, neighbour_terms(codes, labels, neighbours, rng).mean(axis=2))
-
-
 def neighbour_terms(codes: Reals, labels: Whole, neighbours: int, rng: np.random.Generator) -> Reals:
     """What each row adds to I(g_k; z_j) in nats of factors (n, K) and codes (n, d) of deviation 1, (K, d, n).
 
@@ -218,11 +221,6 @@ def _kth_distance(code: Reals, place: Whole, size: Whole, k: Whole) -> Reals:
     return best
 
 
-def explained_share(codes: Reals, labels: Whole, iterations: int) -> float:
-    """1 - log loss of a linear classifier of the labels (n,) over that of one without codes, on the same rows."""
-    return 1 - float(lost(codes, labels, iterations).mean())
-
-
 def lost(codes: Reals, labels: Whole, iterations: int) -> Reals:
     """Log loss of each row by a linear classifier of the labels (n,), over that of one without codes, (n,)."""
     from sklearn.exceptions import ConvergenceWarning  # late: takes a second
@@ -238,29 +236,3 @@ def lost(codes: Reals, labels: Whole, iterations: int) -> Reals:
     guessed: npt.NDArray[np.float64] = model.predict_proba(codes)[np.arange(len(codes)), present]
     tiny = np.finfo(np.float64).eps
     return -np.log(guessed.clip(tiny, 1)) / math.log(int(present.max()) + 1)
-
-
-def infomec(
-    codes: Any,
-    factors: Any,
-    *,
-    kl_per_latent: Any = None,
-    categories: Any = None,
-    factor_names: Iterable[str] | None = None,
-    seed: int = 0,
-    **settings: Any,
-) -> Score:
-    """InfoMEC of codes (n, d) and whole-numbered factors (n, K), all rows unless `n` is given.
-
-    `settings` are those of `InfoMEC`, by name; `kl_per_latent` (d,) in nats says which latents are dead; `categories`
-    (n, L) are categorical codes, numbers. No factor that varies gives NaN with a reason, and so does InfoM (not InfoE)
-    where there is one; wrong shapes and unknown settings raise InputError.
-
-    >>> grid = np.stack(np.meshgrid(range(5), range(100)), axis=-1).reshape(-1, 2) % 5
-    >>> infomec(grid * 1.0, grid).value > 0.99
-    True
-    """
-    probe = Probe(
-        codes, factors, factor_names=factor_names, kl_per_latent=kl_per_latent, categories=categories, seed=seed
-    )
-    return build(InfoMEC, {"n": len(probe), **settings}, of="infomec")(probe)

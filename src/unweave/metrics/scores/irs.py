@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 import numpy as np
 
 from unweave.base import checks
 from unweave.base.records import Score
-from unweave.base.settings import build, plain
-from unweave.metrics.base import Z95, FactorMetric, Reals, Whole, following, latent_names, undefined
+from unweave.metrics.arrays import Reals, Whole, latent_names
+from unweave.metrics.base import FactorMetric, Preset, scored, undefined
 from unweave.metrics.information import quantise, renumbered
+from unweave.metrics.intervals import Z95
 from unweave.metrics.probe import Probe
 
 REPEATS = 200  # resampled tables behind an interval
 
-Preset: TypeAlias = Literal["default", "dlib", "suter"]
-PRESETS: dict[str, Mapping[str, Any]] = {"default": {}, "dlib": {"rebin": True}, "suter": {"quantile": 1.0}}
+PresetName: TypeAlias = Literal["default", "dlib", "suter"]
+PRESETS = {
+    "default": Preset(
+        "Suter et al. 2019, quantile of Locatello et al. 2019", "0.99 quantile, whole-numbered factors as they are"
+    ),
+    "dlib": Preset("disentanglement_lib", "the same, factors of more than 20 values cut into 20 bins", {"rebin": True}),
+    "suter": Preset("Suter et al. 2019", "the maximum", {"quantile": 1.0}),
+}
 
 
 @dataclass(frozen=True)
@@ -34,30 +40,37 @@ class IRS(FactorMetric):
     (compare with the floor). Continuous factors are cut into `bins` of equal width; whole-numbered ones are used as
     they are, unless `rebin` is set. Only live latents count.
 
-    Presets say whose protocol it is; a setting that differs from its default wins over the preset.
-    default: whole-numbered factors as they are.
-    dlib: those of more than 20 values are cut into 20 bins, so that the 40 values of an orientation become 20.
-    suter: the maximum (quantile 1), as in the paper.
+    `PRESETS` says whose protocol each preset is; a setting that differs from its default wins over the preset.
 
     The interval is that of sampling rows within each value (bootstrap of the quantiles, 95 %), with M_j and the values'
     means as given; latents are moved together, which makes it rather too wide. For quantile 1 it is a rough guide only:
     no resampling knows how far a maximum can reach.
     One outlying row in all latents makes any code, noise too, score near 1.
     Source: Suter et al. 2019, https://arxiv.org/abs/1811.00007, section 4; quantile as in Locatello et al. 2019.
+
+    >>> from unweave.metrics import irs
+    >>> grid = np.stack(np.meshgrid(range(10), range(10)), axis=-1).reshape(-1, 2)
+    >>> irs(grid * 1.0, grid).value
+    1.0
     """
 
     n: Annotated[int, "rows the score is computed on"] = 10_000
     quantile: Annotated[float, "quantile of the deviations; 1 is their maximum"] = 0.99
     bins: Annotated[int, "bins that a continuous factor is cut into"] = 20
-    preset: Annotated[Preset, "whose protocol is followed"] = "default"
+    preset: Annotated[PresetName, "whose protocol is followed"] = "default"
     rebin: Annotated[bool, "cut whole-numbered factors into bins too, where they take more values"] = False
     min_std: Annotated[float, "without a KL: a latent is dead if its codes' standard deviation is below this"] = 0.0
 
-    version: ClassVar[int] = 2
+    measures = "modularity"
+    known = "noise gets well above 0"
+    trap = "needs independent factors; blind to missing ones; wide latents weigh more"
+    interval = "bootstrap of the quantiles"
+    noise_below = 0.5  # the few rows of each value deviate less than the widest of all
+    presets = PRESETS
+    version = 2
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        checks.one_of(PRESETS, preset=self.preset)
         checks.at_least(2, n=self.n, bins=self.bins)
         checks.fraction(quantile=self.quantile)
 
@@ -69,17 +82,16 @@ class IRS(FactorMetric):
         rows = probe.rows_at_most(self.n, "irs")
         live, chosen = self.live(probe), self.chosen(probe)
         codes = probe.codes[rows][:, live]
-        how = following(self, PRESETS)
+        how, named = self.followed()
         labels = renumbered(how._labels(probe)[rows])
         sizes = {probe.factor_names[k]: np.bincount(labels[:, k]) for k in chosen}
         sizes = {name: count[count > 1] for name, count in sizes.items()}
         chosen = [k for k in chosen if len(sizes[probe.factor_names[k]])]
         names = [probe.factor_names[k] for k in chosen]
         facts = {
-            **{name: plain(how)[name] for name in PRESETS[self.preset]},
+            **named,
             "n": len(rows),
-            "K": len(chosen),
-            "active": np.flatnonzero(live).tolist(),
+            **scored(chosen, live),
             "groups": {name: len(count) for name, count in sizes.items()},
             "rows_per_group": {
                 name: [int(count.min()), int(count.max())] if len(count) else [0, 0] for name, count in sizes.items()
@@ -156,25 +168,3 @@ def _between(ordered: Reals, place: Reals) -> Reals:
     low = np.floor(place).astype(np.int64)
     high = np.minimum(low + 1, len(ordered) - 1)
     return ordered[low] + (place - low)[:, None] * (ordered[high] - ordered[low])
-
-
-def irs(
-    codes: Any,
-    factors: Any,
-    *,
-    kl_per_latent: Any = None,
-    factor_names: Iterable[str] | None = None,
-    seed: int = 0,
-    **settings: Any,
-) -> Score:
-    """IRS of codes (n, d) and factors (n, K), whole numbers or continuous; all rows unless `n` is given.
-
-    `settings` are those of `IRS`, by name; `kl_per_latent` (d,) in nats says which latents are dead. No factor with a
-    value that repeats gives NaN with a reason; wrong shapes and unknown settings raise InputError.
-
-    >>> grid = np.stack(np.meshgrid(range(10), range(10)), axis=-1).reshape(-1, 2)
-    >>> irs(grid * 1.0, grid).value
-    1.0
-    """
-    probe = Probe(codes, factors, factor_names=factor_names, kl_per_latent=kl_per_latent, seed=seed)
-    return build(IRS, {"n": len(probe), **settings}, of="irs")(probe)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -13,8 +14,6 @@ from torch import Tensor
 
 from unweave.base import checks
 from unweave.base.records import NATS, Images, Score
-from unweave.base.seeds import derive
-from unweave.base.settings import build
 from unweave.metrics.aggregate import generator, mean_of
 from unweave.metrics.base import Metric
 from unweave.metrics.probe import Probe
@@ -41,36 +40,60 @@ class IWAE(Metric):
     n: Annotated[int, "images the mean is taken over"] = 64
     k: Annotated[int, "samples an image"] = 1_000
 
-    needs: ClassVar[tuple[str, ...]] = ("model", "data")
-    takes_categories: ClassVar[bool] = True
+    measures = "log-likelihood of images, nats"
+    lies_in = "any"
+    known = "never falls with `k`; needs a model"
+    trap = "a density can be above 0; grey pixels count as probabilities"
+    interval = "images"
+    categories_count = "summed over"
+    follows = "Burda et al. 2016; 1,000 samples as in Mathieu et al. 2019"
+    to_match = "`k`"
+    needs = ("model", "data")
+    takes_categories = True
 
     def __post_init__(self) -> None:
         checks.at_least(2, n=self.n)
         checks.at_least(1, k=self.k)
 
+    @classmethod
+    def inputs(cls) -> Callable[..., Probe]:
+        return _images
+
     def score(self, probe: Probe) -> Score:
         """Mean bound over `n` images of the probe's data set."""
-        rows = probe.rng("iwae").permutation(len(probe))[: self.n]
-        images = probe.rows(np.sort(rows), images=True).images
-        assert images is not None
-        return _score(probe.model, images, self.k, generator(probe, "iwae"))
+        rows, model = probe.rng("iwae").permutation(len(probe))[: self.n], probe.model
+        images, rng = probe.rows(np.sort(rows)).images(), generator(probe, "iwae")
+        before = model.training
+        model.eval()
+        weights = [log_weights(model, x[None], self.k, rng) for x in images]
+        model.train(before)
+        log_w = torch.stack(weights)  # (n, k)
+        value, interval = mean_of(torch.logsumexp(log_w, 1) - math.log(self.k))
+        how = "enumerated" if math.prod(model.told) <= ENUMERATED else "as told"
+        return Score(
+            value,
+            parts={"elbo": log_w.mean().item()},
+            interval=interval,
+            unit=NATS,
+            settings={"images": len(images), "categories": how if model.told else "none"},
+        )
 
 
-def _score(model: Any, images: Images, k: int, rng: torch.Generator) -> Score:
-    before = model.training
-    model.eval()
-    weights = [log_weights(model, x[None], k, rng) for x in images]
-    model.train(before)
-    log_w = torch.stack(weights)  # (n, k)
-    value, interval = mean_of(torch.logsumexp(log_w, 1) - math.log(k))
-    how = "enumerated" if math.prod(model.told) <= ENUMERATED else "as told"
-    return Score(
-        value,
-        parts={"elbo": log_w.mean().item()},
-        interval=interval,
-        unit=NATS,
-        settings={"images": len(images), "categories": how if model.told else "none"},
-    )
+class Shown:
+    """Images that are given, as a data set that shows them again."""
+
+    def __init__(self, images: Images) -> None:
+        self._images = images
+
+    def images(self, numbers: Any) -> Images:
+        """Those with these numbers."""
+        return self._images[torch.as_tensor(numbers)]
+
+
+def _images(model: Any, images: Images, *, seed: int = 0) -> Probe:
+    """Of a `VAE` and images (n, c, h, w), two or more."""
+    data: Any = Shown(images)
+    return Probe(np.zeros((len(images), 1)), model=model, data=data, numbers=np.arange(len(images)), seed=seed)
 
 
 @torch.no_grad()
@@ -103,12 +126,3 @@ def _seen(model: Any, x: Images, encoding: Any) -> list[Tensor | None]:
         all_ = torch.tensor(list(itertools.product(*map(range, sizes))))
         return [row[None].to(x) for row in one_hot(all_, sizes)]
     return [model.places(model.categories(x, encoding), 1)]
-
-
-def iwae(model: Any, images: Images, *, k: int = 1_000, seed: int = 0) -> Score:
-    """Importance-weighted bound of a `VAE` on images (n, c, h, w), two or more, with `k` samples an image.
-
-    Fewer than two images and k below 1 raise InputError.
-    """
-    settings = build(IWAE, {"n": len(images), "k": k}, of="iwae")
-    return _score(model, images, settings.k, torch.Generator().manual_seed(derive(seed, "evaluation/iwae")))

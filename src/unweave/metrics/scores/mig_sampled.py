@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, ClassVar, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -13,18 +13,23 @@ import torch
 
 from unweave.base import checks
 from unweave.base.records import Score
-from unweave.base.settings import build, plain
 from unweave.metrics.aggregate import generator, posterior_of
-from unweave.metrics.base import FactorMetric, Reals, Whole, following, latent_names, undefined
+from unweave.metrics.arrays import Reals, Whole, latent_names
+from unweave.metrics.base import FactorMetric, Preset, scored, undefined
 from unweave.metrics.information import entropy, renumbered
+from unweave.metrics.intervals import around
 from unweave.metrics.probe import Probe
 from unweave.models.distributions import DiagonalNormal
 from unweave.models.divergences.minibatch import exact_density
 
-Preset: TypeAlias = Literal["default", "chen"]
-PRESETS: dict[str, Mapping[str, Any]] = {
-    "default": {},
-    "chen": {"samples": 10_000, "max_components": 1_000_000, "exclude_factors": ("shape",)},
+PresetName: TypeAlias = Literal["default", "chen"]
+PRESETS = {
+    "default": Preset("Chen et al. 2018 on a stratified subset", "10,000 images, 1,000 codes"),
+    "chen": Preset(
+        "Chen et al. 2018, released code",
+        "all images of the pool, 10,000 codes, without shape",
+        {"samples": 10_000, "max_components": 1_000_000, "exclude_factors": ("shape",)},
+    ),
 }
 
 
@@ -42,32 +47,42 @@ class SampledMIG(FactorMetric):
     the more so the fewer there are: `components_per_value` says how many. Time grows as samples x components x d. The
     interval is that of the draws (95 %), with the two latents and the components as given.
 
-    Presets say whose protocol it is; a setting that differs from its default wins over the preset.
-    default: a subset of the images.
-    chen: all images of the pool, 10,000 codes, and a factor named shape left out. The paper draws 10,000 codes for each
-    value of a factor, here they are drawn over all of them.
+    `PRESETS` says whose protocol each preset is; a setting that differs from its default wins over the preset. Chen et
+    al. draw 10,000 codes for each value of a factor, here they are drawn over all of them.
     Source: Chen et al. 2018, https://arxiv.org/abs/1802.04942, section 4.1; there the factors are uniform, so that
     H(g_k) is the log of their number of values.
+
+    >>> from unweave.metrics import mig_sampled
+    >>> grid = np.stack(np.meshgrid(range(10), range(10)), axis=-1).reshape(-1, 2)
+    >>> round(mig_sampled(grid * 1.0, np.full((100, 2), 0.01), grid).value, 6)
+    1.0
     """
 
     samples: Annotated[int, "codes drawn, one an image"] = 1_000
     max_components: Annotated[int, "images at most over which densities are averaged"] = 10_000
     min_std: Annotated[float, "without a KL: a latent is dead if its codes' standard deviation is below this"] = 0.0
-    preset: Annotated[Preset, "whose protocol is followed"] = "default"
+    preset: Annotated[PresetName, "whose protocol is followed"] = "default"
 
-    needs: ClassVar[tuple[str, ...]] = ("factors", "scale")
+    measures = "compactness"
+    known = "not comparable with mig"
+    trap = "few images a value overstate information"
+    interval = "sampled codes"
+    needs = ("factors", "scale")
+    presets = PRESETS
 
     def __post_init__(self) -> None:
         super().__post_init__()
         checks.at_least(2, samples=self.samples, max_components=self.max_components)
-        checks.one_of(PRESETS, preset=self.preset)
+
+    @classmethod
+    def inputs(cls) -> Callable[..., Probe]:
+        return _posteriors
 
     def score(self, probe: Probe) -> Score:
         """Gap of each factor and their mean, with the matrix of I(g_k; z_j) in nats."""
-        how = following(self, PRESETS)
+        how, named = self.followed()
         away = tuple(name for name in how.exclude_factors if name in (*probe.factor_names, *self.exclude_factors))
         score = replace(how, preset="default", exclude_factors=away)._score(probe)
-        named = {name: plain(how)[name] for name in PRESETS[self.preset]}
         return score.with_settings(**{**named, "exclude_factors": list(away)})
 
     def _score(self, probe: Probe) -> Score:
@@ -78,8 +93,7 @@ class SampledMIG(FactorMetric):
         live = self.live(probe)
         drawn = probe.rng("mig-sampled/draws").permutation(len(rows))[: self.samples]
         facts: dict[str, Any] = {
-            "K": len(chosen),
-            "active": np.flatnonzero(live).tolist(),
+            **scored(chosen, live),
             "components": len(rows),
             "drawn": len(drawn),
         }
@@ -141,10 +155,10 @@ def _gaps(told: Reals, heights: Reals, names: list[str], facts: dict[str, Any], 
     gaps = (information[at, best] - information[at, second]) / heights
     counted = told * (information > 0)[:, None, :]
     each = ((counted[at, :, best] - counted[at, :, second]) / heights[:, None]).mean(axis=0)  # (m,)
-    value, half = float(gaps.mean()), 1.959964 * float(each.std(ddof=1)) / math.sqrt(len(each))
+    value = float(gaps.mean())
     return Score(
         value,
-        interval=(value - half, value + half),
+        interval=around(value, each, -math.inf, math.inf),
         per_factor=dict(zip(names, gaps.tolist(), strict=True)),
         tables={
             "mutual_information": information.tolist(),
@@ -157,7 +171,7 @@ def _gaps(told: Reals, heights: Reals, names: list[str], facts: dict[str, Any], 
     )
 
 
-def mig_sampled(
+def _posteriors(
     codes: Any,
     scale: Any,
     factors: Any,
@@ -165,17 +179,9 @@ def mig_sampled(
     kl_per_latent: Any = None,
     factor_names: Iterable[str] | None = None,
     seed: int = 0,
-    **settings: Any,
-) -> Score:
-    """Sampled mutual information gap of posteriors N(codes, scale^2), both (n, d), and factors (n, K).
+) -> Probe:
+    """Of posteriors N(codes, scale^2), both (n, d), and whole-numbered factors (n, K).
 
-    `settings` are those of `SampledMIG`, by name; `kl_per_latent` (d,) in nats says which latents are dead. One
-    latent, or no factor that varies, gives NaN with a reason; wrong shapes, a scale that is not positive and unknown
-    settings raise InputError.
-
-    >>> grid = np.stack(np.meshgrid(range(10), range(10)), axis=-1).reshape(-1, 2)
-    >>> round(mig_sampled(grid * 1.0, np.full((100, 2), 0.01), grid).value, 6)
-    1.0
+    `kl_per_latent` (d,) in nats says which latents are dead. A scale that is not positive raises InputError.
     """
-    probe = Probe(codes, factors, scale=scale, factor_names=factor_names, kl_per_latent=kl_per_latent, seed=seed)
-    return build(SampledMIG, settings, of="mig-sampled")(probe)
+    return Probe(codes, factors, scale=scale, factor_names=factor_names, kl_per_latent=kl_per_latent, seed=seed)

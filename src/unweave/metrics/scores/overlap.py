@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 import numpy as np
 
 from unweave.base import checks
 from unweave.base.records import Score
-from unweave.base.settings import build
 from unweave.metrics.aggregate import mean_of, sampled
-from unweave.metrics.base import Metric, Reals, latent_names
+from unweave.metrics.arrays import Reals, latent_names
+from unweave.metrics.base import Metric
+from unweave.metrics.intervals import Z95
 from unweave.metrics.probe import Probe
 from unweave.models.distributions.normal import LOG_2PI
 
@@ -28,16 +30,28 @@ class Overlap(Metric):
     q(z) over `max_points` images at most and so cannot exceed log(points), the most_information among the settings.
     The interval is that of sampling rows.
     Source: Mathieu et al. 2019, https://arxiv.org/abs/1812.02833, section 3.
+
+    >>> from unweave.metrics import overlap
+    >>> overlap([[-1.0], [1.0]], [[1.0], [1.0]]).value
+    0.5
     """
 
     max_points: Annotated[int, "images over which the aggregate posterior is taken"] = 20_000
     samples: Annotated[int, "codes at which the densities are compared, one an image"] = 1_000
 
-    needs: ClassVar[tuple[str, ...]] = ("scale",)
-    higher_is_better: ClassVar[bool] = False
+    measures = "how far the posteriors of different images blur into each other"
+    known = "needs standard deviations of codes"
+    trap = "neither end is good; I(x;z) cannot exceed the log of the number of images"
+    interval = "rows"
+    needs = ("scale",)
+    higher_is_better = False
 
     def __post_init__(self) -> None:
         checks.at_least(2, max_points=self.max_points, samples=self.samples)
+
+    @classmethod
+    def inputs(cls) -> Callable[..., Probe]:
+        return _posteriors
 
     def score(self, probe: Probe) -> Score:
         """Overlap of each latent and their mean, with what it does to information and entropy."""
@@ -45,7 +59,7 @@ class Overlap(Metric):
         assert probe.scale is not None
         std, spread = probe.scale.mean(axis=0), probe.codes.std(axis=0)
         each = std / (std + spread)
-        half = 1.959964 * float(_influence(probe.codes, probe.scale).std()) / math.sqrt(len(probe))
+        half = Z95 * float(_influence(probe.codes, probe.scale).std()) / math.sqrt(len(probe))
         information, bounds = mean_of(drawn.information)
         value = float(each.mean())
         return Score(
@@ -74,13 +88,6 @@ def _influence(codes: Reals, scale: Reals) -> Reals:
     return ((spread * (scale - std) - std * wider) / (std + spread) ** 2).mean(axis=1)
 
 
-def overlap(codes: Any, scale: Any, *, seed: int = 0, **settings: Any) -> Score:
-    """Overlap of posteriors N(codes, scale^2), both (n, d).
-
-    `settings` are those of `Overlap`, by name. Wrong shapes, a scale that is not positive and unknown settings raise
-    InputError.
-
-    >>> overlap([[-1.0], [1.0]], [[1.0], [1.0]]).value
-    0.5
-    """
-    return build(Overlap, settings, of="overlap")(Probe(codes, scale=scale, seed=seed))
+def _posteriors(codes: Any, scale: Any, *, seed: int = 0) -> Probe:
+    """Of posteriors N(codes, scale^2), both (n, d); a scale that is not positive raises InputError."""
+    return Probe(codes, scale=scale, seed=seed)

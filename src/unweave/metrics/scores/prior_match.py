@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated
 
 import torch
 from scipy.stats import t as student
@@ -12,9 +13,9 @@ from torch import Tensor
 
 from unweave.base import checks
 from unweave.base.records import Score
-from unweave.base.settings import build
 from unweave.metrics.aggregate import generator, mean_of, posterior_of, sampled, with_prior
-from unweave.metrics.base import Metric, latent_names, undefined
+from unweave.metrics.arrays import latent_names
+from unweave.metrics.base import Metric, undefined
 from unweave.metrics.probe import Probe
 from unweave.models.divergences.mmd import mmd_joint, mmd_per_latent
 
@@ -32,6 +33,12 @@ class PriorMatch(Metric):
     falls with more points as long as I(x;z) grows; where I(x;z) is near log(points) (most_information among the
     settings), kl tells mostly of the gaps between single images. Sources: Gretton et al. 2012; Mathieu et al. 2019,
     https://arxiv.org/abs/1812.02833.
+
+    >>> from unweave.metrics import prior_match
+    >>> means = torch.randn(400, 2, generator=torch.Generator().manual_seed(0))
+    >>> near, far = (prior_match(means * s, torch.full((400, 2), 0.1)).value for s in (1.0, 3.0))
+    >>> abs(near) < 0.05 < far
+    True
     """
 
     n: Annotated[int, "images whose codes are compared with draws of the prior"] = 5_000
@@ -39,12 +46,21 @@ class PriorMatch(Metric):
     max_points: Annotated[int, "images over which the aggregate posterior is taken"] = 20_000
     samples: Annotated[int, "codes at which the densities are compared, one an image"] = 1_000
 
-    needs: ClassVar[tuple[str, ...]] = ("scale", "model")
-    higher_is_better: ClassVar[bool] = False
+    measures = "distance of the aggregate posterior from the prior, MMD squared"
+    lies_in = "0 up"
+    known = "0 where the marginals agree; needs a model"
+    trap = "kernels have fixed widths, so compare models with the same prior"
+    interval = "Student's t of blocks"
+    needs = ("scale", "model")
+    higher_is_better = False
 
     def __post_init__(self) -> None:
         checks.at_least(2, blocks=self.blocks, max_points=self.max_points, samples=self.samples)
         checks.at_least(2 * self.blocks, n=self.n)
+
+    @classmethod
+    def inputs(cls) -> Callable[..., Probe]:
+        return with_prior
 
     def score(self, probe: Probe) -> Score:
         """MMD of all latents together with its parts, and of each in a table."""
@@ -89,17 +105,3 @@ def _per_latent(x: Tensor, y: Tensor) -> Tensor:
     """MMD^2 of every latent, (d,), some latents at a time."""
     groups = zip(x.split(AT_ONCE, dim=1), y.split(AT_ONCE, dim=1), strict=True)
     return torch.cat([mmd_per_latent(*group) for group in groups])
-
-
-def prior_match(codes: Any, scale: Any, prior: Any = None, *, seed: int = 0, **settings: Any) -> Score:
-    """Distance of the average of N(codes, scale^2), both (n, d), from `prior`, N(0, I) if not given.
-
-    `settings` are those of `PriorMatch`, by name. Too few rows give NaN with a reason; wrong shapes, a scale that is
-    not positive and unknown settings raise InputError.
-
-    >>> means = torch.randn(400, 2, generator=torch.Generator().manual_seed(0))
-    >>> near, far = (prior_match(means * s, torch.full((400, 2), 0.1)).value for s in (1.0, 3.0))
-    >>> abs(near) < 0.05 < far
-    True
-    """
-    return build(PriorMatch, settings, of="prior-match")(with_prior(codes, scale, prior, seed))

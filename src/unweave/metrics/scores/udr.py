@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
 from unweave.base import checks
 from unweave.base.records import Score
-from unweave.base.settings import build
-from unweave.metrics.base import Reals
-from unweave.metrics.comparison import Comparison, living, of_models, probes_of
+from unweave.metrics.arrays import Reals
+from unweave.metrics.comparison import Comparison, living, of_models
 from unweave.metrics.label_free import correlation
 from unweave.metrics.probe import Probe
 
@@ -27,6 +26,11 @@ class UDR(Comparison):
     are passed over by the others. One lucky pair does not make a model good: five seeds or more are advised, and two
     runs that agree on the same mistake agree all the same.
     Source: Duan et al. 2020, https://arxiv.org/abs/1905.12614; settings as in Locatello et al. 2019.
+
+    >>> from unweave.metrics import udr
+    >>> codes = np.random.default_rng(0).normal(size=(200, 3))
+    >>> round(udr([codes, -codes[:, ::-1]], method="spearman").value, 1)
+    0.9
     """
 
     method: Annotated[Literal["lasso", "spearman"], "how strongly one model's latent tells another's"] = "lasso"
@@ -35,6 +39,11 @@ class UDR(Comparison):
     min_kl: Annotated[float, "leave out latents whose mean KL is at most this many nats; constant ones go always"] = (
         0.01
     )
+
+    measures = "agreement of several runs"
+    trap = "runs that agree on one mistake agree"
+    follows = "Duan et al. 2020, settings of Locatello et al. 2019: lasso, alpha 0.1, KL above 0.01"
+    to_match = "`method=spearman`"
 
     def __post_init__(self) -> None:
         checks.one_of(("lasso", "spearman"), method=self.method)
@@ -92,16 +101,3 @@ def relative_strength(table: Reals) -> float:
         each = np.divide(lines.max(axis=1) ** 2, total, out=np.zeros_like(total), where=total > 0)
         halves.append(float(each.mean()))
     return sum(halves) / 2
-
-
-def udr(codes: Iterable[Any], *, kl_per_latent: Iterable[Any] | None = None, seed: int = 0, **settings: Any) -> Score:
-    """UDR of the codes (n, d) of several models on the same n rows; `kl_per_latent` is a row (d,) a model, in nats.
-
-    `settings` are those of `UDR`, by name. Fewer than two models, different numbers of rows and unknown settings
-    raise InputError.
-
-    >>> codes = np.random.default_rng(0).normal(size=(200, 3))
-    >>> round(udr([codes, -codes[:, ::-1]], method="spearman").value, 1)
-    0.9
-    """
-    return build(UDR, settings, of="udr")(probes_of(codes, kl_per_latent, seed))

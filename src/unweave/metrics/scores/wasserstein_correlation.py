@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, ClassVar
 
 import numpy as np
+import numpy.typing as npt
 
 from unweave.base.records import Score
-from unweave.base.settings import build
-from unweave.metrics.base import Reals, around, undefined
+from unweave.metrics.arrays import Reals
+from unweave.metrics.intervals import around
 from unweave.metrics.label_free import LabelFree, correlation
 from unweave.metrics.probe import Probe
 
@@ -23,16 +23,20 @@ class WassersteinCorrelation(LabelFree):
     `normalised` is it over tr C, in [0, 2] and without unit, and what to compare models by. Finite for linearly
     dependent latents. The interval is that of sampling rows (influence function, 95 %), for both.
     Source: Locatello et al. 2019, https://arxiv.org/abs/1811.12359, section 5.3.
+
+    >>> from unweave.metrics import wasserstein_correlation
+    >>> line = np.array([[1.0, 1.0], [-1.0, -1.0]])
+    >>> round(wasserstein_correlation(line).value, 6), round(4 - 2 * 2**0.5, 6)
+    (1.171573, 1.171573)
     """
 
-    version: ClassVar[int] = 2
+    measures = "linear dependence of latents, squared units of the codes"
+    trap = "compare `normalised`"
+    draws = "wasserstein-correlation"
 
-    def score(self, probe: Probe) -> Score:
+    def dependence(self, rows: Probe, live: npt.NDArray[np.bool_]) -> Score:
         """Squared distance, and over the codes' total variance."""
-        draw, live, facts, few = self.drawn(probe, "wasserstein-correlation")
-        if few:
-            return undefined(few, **facts)
-        codes = draw.codes[:, live]
+        codes = rows.codes[:, live]
         std = codes.std(axis=0)
         unit = float(std.max())
         variance = (std / unit) ** 2
@@ -52,7 +56,7 @@ class WassersteinCorrelation(LabelFree):
             parts={"normalised": share},
             interval=None if bounds is None else (bounds[0] * unit**2, bounds[1] * unit**2),
             unit="squared units of the codes",
-            settings={**facts, "intervals": {"normalised": None if of_share is None else list(of_share)}},
+            settings={"intervals": {"normalised": None if of_share is None else list(of_share)}},
         )
 
 
@@ -70,18 +74,3 @@ def _influence(centred: Reals, table: Reals, roots: Reals, turn: Reals) -> tuple
     units = (centred**2 - table.diagonal()) / (2 * e)  # of E itself
     outer = units @ ((inverse * e) @ table).diagonal()
     return 2 * wider - inner - 2 * outer, wider
-
-
-def wasserstein_correlation(codes: Any, *, kl_per_latent: Any = None, seed: int = 0, **settings: Any) -> Score:
-    """Gaussian Wasserstein correlation of codes (n, d), all rows unless `n` is given.
-
-    `settings` are those of `WassersteinCorrelation`, by name. Fewer than two live latents give NaN with a reason;
-    wrong shapes and unknown settings raise InputError.
-
-    >>> line = np.array([[1.0, 1.0], [-1.0, -1.0]])
-    >>> round(wasserstein_correlation(line).value, 6), round(4 - 2 * 2**0.5, 6)
-    (1.171573, 1.171573)
-    """
-    probe = Probe(codes, kl_per_latent=kl_per_latent, seed=seed)
-    given = {"n": len(probe), **settings}
-    return build(WassersteinCorrelation, given, of="wasserstein-correlation")(probe)

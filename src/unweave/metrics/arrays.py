@@ -1,0 +1,132 @@
+"""Arrays of codes and factors: taken in and checked, which latents live, and the columns that metrics look at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from unweave.base.errors import InputError
+
+Reals: TypeAlias = npt.NDArray[np.float64]
+Whole: TypeAlias = npt.NDArray[np.int64]
+
+LARGEST = 1e100  # squares of larger codes could overflow
+
+
+def as_array(value: Any, name: str) -> npt.NDArray[Any]:
+    """Anything of numbers that numpy can read, torch tensors with gradient included, or InputError."""
+    if isinstance(value, torch.Tensor):
+        value = value.detach().cpu()
+        value = (value.double() if value.is_floating_point() else value).numpy()
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise InputError(f"{name} must be an array, got rows of different lengths") from None
+    if array.dtype.kind not in "biuf":
+        raise InputError(f"{name} must hold numbers, got {array.dtype}")
+    return array
+
+
+def as_codes(value: Any, name: str = "codes") -> Reals:
+    """`value` as finite float64 (n, d) with two rows or more, or InputError."""
+    array = _two_dimensional(as_array(value, name), name, "(n, d)").astype(np.float64)
+    if not np.isfinite(array).all():
+        raise InputError(f"{name} must be finite, got {int((~np.isfinite(array)).sum())} values that are not")
+    if np.abs(array).max() > LARGEST:
+        raise InputError(f"{name} must not exceed {LARGEST:g} in magnitude, got {np.abs(array).max():g}")
+    return array
+
+
+def as_factors(value: Any, rows: int, name: str = "factors") -> Whole:
+    """`value` as int64 (n, K) with as many rows as there are codes, or InputError."""
+    array = _two_dimensional(as_array(value, name), name, "(n, K)")
+    if array.dtype.kind == "f":
+        raise InputError(f"{name} must be integers, one column a factor, got {array.dtype}")
+    if len(array) != rows:
+        raise InputError(f"{name} must have as many rows as codes, got {len(array)} and {rows}")
+    return array.astype(np.int64)
+
+
+def as_values(value: Any, rows: int, name: str = "factors") -> Reals:
+    """`value` as float64 (n, K) with as many rows as there are codes, NaN where unknown, or InputError."""
+    array = _two_dimensional(as_array(value, name), name, "(n, K)")
+    if len(array) != rows:
+        raise InputError(f"{name} must have as many rows as codes, got {len(array)} and {rows}")
+    if array.dtype.kind == "f" and np.isinf(array).any():
+        raise InputError(
+            f"{name} must be finite, or NaN where unknown, got {int(np.isinf(array).sum())} infinite values"
+        )
+    return array.astype(np.float64)
+
+
+def _two_dimensional(array: npt.NDArray[Any], name: str, shape: str) -> npt.NDArray[Any]:
+    if array.ndim != 2:
+        raise InputError(f"{name} must have shape {shape}, got {array.shape}")
+    if array.shape[0] < 2 or array.shape[1] < 1:
+        raise InputError(f"{name} must have 2 rows and 1 column or more, got {array.shape}")
+    return array
+
+
+def as_names(names: Iterable[str] | None, factors: Any, count: int) -> tuple[str, ...]:
+    """Names of `count` factors: as given, else the columns of a table, else factor_0, factor_1, ..."""
+    found: Sequence[Any] = list(names if names is not None else getattr(factors, "columns", ()))
+    if names is None and not found:
+        found = [f"factor_{k}" for k in range(count)]
+    if len(found) != count or len(set(found)) != count:
+        raise InputError(f"factor_names must be {count} different names, got {found}")
+    return tuple(map(str, found))
+
+
+def live_latents(
+    codes: Reals, kl_per_latent: Reals | None, min_kl: float = 0.1, min_std: float = 0.05
+) -> npt.NDArray[np.bool_]:
+    """Which latents are live, (d,): mean KL above `min_kl` nats, or, without KL, std of `min_std` or more.
+
+    >>> codes = np.array([[0.0, 0.0, 5.0], [1.0, 0.01, 5.0]])
+    >>> live_latents(codes, None).tolist(), live_latents(codes, np.array([0.05, 2.0, 2.0])).tolist()
+    ([True, False, False], [False, True, False])
+    """
+    varies = np.ptp(codes, axis=0) > 0
+    if kl_per_latent is not None:
+        return varies & (kl_per_latent > min_kl)
+    return varies & (codes.std(axis=0) >= min_std)
+
+
+def standardised(codes: Reals) -> Reals:
+    """Codes with mean 0 and standard deviation 1 (over n - 1), column by column; constants give 0."""
+    centred = codes - codes.mean(axis=0)
+    std = centred.std(axis=0, ddof=1)
+    return centred / np.where(std > 0, std, 1.0)
+
+
+def one_hot_columns(categories: Whole) -> tuple[Reals, Whole]:
+    """Categorical codes (n, L) as columns of 0 and 1, one a value that occurs, and which code each is of (p,).
+
+    >>> columns, of = one_hot_columns(np.array([[7], [9], [7]]))
+    >>> columns.T.tolist(), of.tolist()
+    ([[1.0, 0.0, 1.0], [0.0, 1.0, 0.0]], [0, 0])
+    """
+    values = [np.unique(column) for column in categories.T]
+    columns = [column[:, None] == each for column, each in zip(categories.T, values, strict=True)]
+    of = np.repeat(np.arange(len(values)), [len(each) for each in values])
+    return np.concatenate([np.zeros((len(categories), 0)), *columns], axis=1), of.astype(np.int64)
+
+
+def latent_names(d: int, categories: int = 0) -> list[str]:
+    """Row labels of tables with one row a latent, and one a categorical code after them."""
+    return [*(f"latent {j}" for j in range(d)), *(f"category {number}" for number in range(categories))]
+
+
+def parted(n: int, train: int, test: int, rng: np.random.Generator) -> tuple[Whole, Whole]:
+    """Numbers of training and of held-out rows, none in both; fewer than `train` + `test` are split in proportion.
+
+    >>> [len(part) for part in parted(90, 200, 100, np.random.default_rng(0))]
+    [60, 30]
+    """
+    rows = rng.permutation(n)[: train + test]
+    cut = min(max(1, len(rows) * train // (train + test)), len(rows) - 1)
+    return rows[:cut], rows[cut:]
