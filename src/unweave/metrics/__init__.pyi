@@ -307,6 +307,7 @@ def hoyer(
     codes: Any,
     *,
     kl_per_latent: Any = None,
+    categories: Any = None,
     seed: int = 0,
     prune: bool = True,
     min_kl: float = 0.1,
@@ -336,10 +337,10 @@ def prior_match(
     prior: Any = None,
     *,
     seed: int = 0,
-    n: int = 5000,
-    blocks: int = 10,
     max_points: int = 20000,
     samples: int = 1000,
+    n: int = 5000,
+    blocks: int = 10,
 ) -> Score:
     """Prior match: how far the aggregate posterior is from the prior, which is what alpha controls.
 

@@ -4,19 +4,34 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, ClassVar
 
 import torch
 from torch import Tensor
 
+from unweave.base import checks
 from unweave.base.errors import InputError
 from unweave.base.seeds import derive
 from unweave.metrics.arrays import as_codes
+from unweave.metrics.base import Metric
 from unweave.metrics.intervals import Z95
 from unweave.metrics.probe import Probe
 from unweave.models.distributions import DiagonalNormal
 from unweave.models.distributions.isotropic import IsotropicPrior
 from unweave.models.divergences.minibatch import AggregateDensity, exact_density
+
+
+@dataclass(frozen=True)
+class AggregateMetric(Metric):
+    """A metric of the aggregate posterior q(z), which is taken over some images at codes of some of these."""
+
+    max_points: Annotated[int, "images over which the aggregate posterior is taken"] = 20_000
+    samples: Annotated[int, "codes at which the densities are compared, one an image"] = 1_000
+
+    higher_is_better: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        checks.at_least(2, max_points=self.max_points, samples=self.samples)
 
 
 @dataclass(frozen=True)

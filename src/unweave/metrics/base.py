@@ -15,7 +15,7 @@ from unweave.base import checks, settings
 from unweave.base.errors import InputError
 from unweave.base.records import Score
 from unweave.metrics.arrays import Whole, live_latents
-from unweave.metrics.probe import Probe, probe_of_codes, probe_of_factors
+from unweave.metrics.probe import Probe
 
 LEFT_OUT = "left out: this metric looks at the continuous latents alone"
 NEEDS = {
@@ -54,13 +54,18 @@ class Facts:
     to_match: ClassVar[str] = ""  # and which settings match another text
     presets: ClassVar[Mapping[str, Any]] = {}  # by name, each with `text` and `sets` as a Preset has them
 
-    @classmethod
-    def inputs(cls) -> Callable[..., Any]:
-        """What makes the arguments of `unweave.metrics.NAME`, its settings aside, into what the metric is called with.
+    # What makes the arguments of `unweave.metrics.NAME`, its settings aside, into what the metric is called with; it
+    # lends that function its signature. None: `probe_of_factors` where factors are needed, else `probe_of_codes`.
+    inputs: ClassVar[Callable[..., Any] | None] = None
 
-        The function that this returns lends that one its signature, so all its parameters have a type.
-        """
-        raise NotImplementedError
+    def _made_by(self, score: Score, **facts: object) -> Score:
+        """The score with all settings of the metric and these facts."""
+        return replace(
+            score,
+            settings={**settings.plain(self), **facts, **score.settings},
+            version=self.version,
+            higher_is_better=self.higher_is_better,
+        )
 
 
 @dataclass(frozen=True)
@@ -83,23 +88,12 @@ class Metric(Facts, ABC):
         """Score `probe` and write all settings into it; a probe that lacks something raises InputError."""
         if (reason := self.refuses(probe)) is not None:
             raise InputError(reason)
-        score = self.score(probe)
-        facts = {"D": probe.codes.shape[1], "rows": len(probe), "seed": probe.seed}
+        facts: dict[str, object] = {"D": probe.codes.shape[1], "rows": len(probe), "seed": probe.seed}
         if probe.dropped:
             facts["rows_without_factors"] = probe.dropped
         if probe.categories is not None:
             facts["categorical_codes"] = "used" if self.uses_categories() else LEFT_OUT
-        return replace(
-            score,
-            settings={**settings.plain(self), **facts, **score.settings},
-            version=self.version,
-            higher_is_better=self.higher_is_better,
-        )
-
-    @classmethod
-    def inputs(cls) -> Callable[..., Probe]:
-        """A probe from plain arrays: of codes, and of factors where these are needed."""
-        return probe_of_factors if "factors" in cls.needs else probe_of_codes
+        return self._made_by(self.score(probe), **facts)
 
     def refuses(self, probe: Probe) -> str | None:
         """Why this metric cannot be had of `probe`, in a sentence, or None."""

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from unweave.base import settings
 from unweave.base.errors import InputError
 from unweave.base.records import Score
 from unweave.metrics.arrays import Reals
 from unweave.metrics.base import Facts
 from unweave.metrics.probe import Probe
+
+
+def probes_of(codes: Iterable[Any], *, kl_per_latent: Iterable[Any] | None = None, seed: int = 0) -> list[Probe]:
+    """Of the codes (n, d) of several models on the same n rows; `kl_per_latent` is a row (d,) a model, in nats."""
+    tables = list(codes)
+    rates: list[Any] = [None] * len(tables) if kl_per_latent is None else list(kl_per_latent)
+    if len(rates) != len(tables):
+        raise InputError(f"kl_per_latent must be one row a model, got {len(rates)} for {len(tables)} models")
+    return [Probe(table, kl_per_latent=rate, seed=seed) for table, rate in zip(tables, rates, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -28,24 +36,14 @@ class Comparison(Facts, ABC):
     """
 
     known: ClassVar[str] = "needs no labels"
+    inputs = staticmethod(probes_of)
 
     def __call__(self, probes: Sequence[Probe]) -> Score:
         """Compare `probes` and write all settings into the score; probes that cannot be compared raise InputError."""
         if (reason := self.refuses(probes)) is not None:
             raise InputError(reason)
-        score = self.score(probes)
         facts = {"models": len(probes), "rows": len(probes[0]), "seed": probes[0].seed}
-        return replace(
-            score,
-            settings={**settings.plain(self), **facts, **score.settings},
-            version=self.version,
-            higher_is_better=self.higher_is_better,
-        )
-
-    @classmethod
-    def inputs(cls) -> Callable[..., list[Probe]]:
-        """A probe of each model from plain arrays."""
-        return probes_of
+        return self._made_by(self.score(probes), **facts)
 
     def refuses(self, probes: Sequence[Probe]) -> str | None:
         """Why these probes cannot be compared, in a sentence, or None."""
@@ -76,15 +74,6 @@ def of_models(pairs: Reals, each: Reals, reason: str | None, **facts: Any) -> Sc
         reason=reason,
         settings={"best": best, **facts},
     )
-
-
-def probes_of(codes: Iterable[Any], *, kl_per_latent: Iterable[Any] | None = None, seed: int = 0) -> list[Probe]:
-    """Of the codes (n, d) of several models on the same n rows; `kl_per_latent` is a row (d,) a model, in nats."""
-    tables = list(codes)
-    rates: list[Any] = [None] * len(tables) if kl_per_latent is None else list(kl_per_latent)
-    if len(rates) != len(tables):
-        raise InputError(f"kl_per_latent must be one row a model, got {len(rates)} for {len(tables)} models")
-    return [Probe(table, kl_per_latent=rate, seed=seed) for table, rate in zip(tables, rates, strict=True)]
 
 
 def living(probe: Probe, min_kl: float) -> npt.NDArray[np.bool_]:

@@ -14,6 +14,7 @@ from unweave.base.errors import InputError
 from unweave.base.records import Score
 from unweave.base.settings import build, settings_of
 from unweave.metrics.base import Facts
+from unweave.metrics.probe import probe_of_codes, probe_of_factors
 
 
 def python_name(name: str) -> str:
@@ -51,9 +52,13 @@ def function_of(of: str | type[Facts]) -> Callable[..., Score]:
     return _made(of, registry.metrics.get(of)) if isinstance(of, str) else _made(of.__name__, of)
 
 
+def _usual(cls: type[Any]) -> Callable[..., Any]:
+    return probe_of_factors if "factors" in cls.needs else probe_of_codes
+
+
 @cache
 def _made(name: str, cls: type[Facts]) -> Callable[..., Score]:
-    inputs, settings = cls.inputs(), settings_of(cls)
+    inputs, settings = cls.inputs or _usual(cls), settings_of(cls)
     arguments = inspect.signature(inputs).parameters
 
     def function(*args: Any, **given: Any) -> Score:

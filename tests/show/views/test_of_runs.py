@@ -1,7 +1,7 @@
 """Figures of real runs, untrained but whole: classes by label and by factor, blocks, several runs by command."""
 
 import gzip
-import sys
+import importlib
 
 import numpy as np
 import pytest
@@ -107,7 +107,7 @@ def test_commands_draw_one_run_and_several(clothes, sprites, tmp_path, capsys):
 
 
 def test_hoyer_scores_are_taken_or_made_and_kept(clothes, monkeypatch):
-    metric = sys.modules["unweave.metrics.scores.hoyer"]
+    metric = importlib.import_module("unweave.metrics.scores.hoyer")
     monkeypatch.setattr(metric, "live_latents", lambda codes, *_: np.ptp(codes, axis=0) > 0)
     alone = Run(clothes.path)
     alt = Runs([alone]).draw("hoyer-alpha").alt

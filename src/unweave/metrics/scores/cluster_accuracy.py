@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
@@ -19,6 +18,12 @@ from unweave.metrics.probe import Probe
 
 SHUFFLES = 3
 LABELS = "labels"  # what `factor` is called where the truth is the data set's classes
+
+
+def _categories(categories: Any, labels: Any, *, seed: int = 0) -> Probe:
+    """Of categories and true labels, both whole numbers (n,)."""
+    told = np.asarray(categories)
+    return Probe(np.zeros((len(told), 1)), categories=told, labels=labels, seed=seed)
 
 
 @dataclass(frozen=True)
@@ -54,13 +59,10 @@ class ClusterAccuracy(Metric):
     uses_factors = True
     takes_categories = True
     version = 2
+    inputs = staticmethod(_categories)
 
     def __post_init__(self) -> None:
         checks.nonnegative(categorical=self.categorical)
-
-    @classmethod
-    def inputs(cls) -> Callable[..., Probe]:
-        return _categories
 
     def refuses(self, probe: Probe) -> str | None:
         """Without categories, or a truth to compare them with, there is nothing to score."""
@@ -149,9 +151,3 @@ def _score(told: Whole, truth: Whole, names: tuple[str, ...] = ()) -> Score:
             "unmatched": {"categories": len(categories) - len(rows), "values": len(values) - len(rows)},
         },
     )
-
-
-def _categories(categories: Any, labels: Any, *, seed: int = 0) -> Probe:
-    """Of categories and true labels, both whole numbers (n,)."""
-    told = np.asarray(categories)
-    return Probe(np.zeros((len(told), 1)), categories=told, labels=labels, seed=seed)

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 
-from unweave.base import checks
 from unweave.base.records import NATS, Score
-from unweave.metrics.aggregate import Sampled, mean_of, on, sampled, with_prior
+from unweave.metrics.aggregate import AggregateMetric, Sampled, mean_of, on, sampled, with_prior
 from unweave.metrics.arrays import latent_names
-from unweave.metrics.base import Metric
 from unweave.metrics.probe import Probe
 
 
 @dataclass(frozen=True)
-class ElboDecomposition(Metric):
+class ElboDecomposition(AggregateMetric):
     """E KL(q(z|x) || p(z)) = I(x;z) + KL(q(z) || p(z)); where p factorises, the last is TC + sum_j KL(q_j || p_j).
 
     The value is the rate on the left; `parts` add up to it exactly: mutual_information and marginal_kl, the latter
@@ -32,23 +29,13 @@ class ElboDecomposition(Metric):
     True
     """
 
-    max_points: Annotated[int, "images over which the aggregate posterior is taken"] = 20_000
-    samples: Annotated[int, "codes at which the densities are compared, one an image"] = 1_000
-
     measures = "what the rate is spent on, nats"
     lies_in = "0 up"
     known = "parts add up to the rate; needs a model"
     trap = "I(x;z) cannot exceed the log of the number of images"
     interval = "sampled codes"
+    inputs = staticmethod(with_prior)
     needs = ("scale", "model")
-    higher_is_better = False
-
-    def __post_init__(self) -> None:
-        checks.at_least(2, max_points=self.max_points, samples=self.samples)
-
-    @classmethod
-    def inputs(cls) -> Callable[..., Probe]:
-        return with_prior
 
     def score(self, probe: Probe) -> Score:
         """Mean rate and its parts, with the KL of each latent where the prior factorises."""

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 
@@ -46,10 +45,6 @@ class Hoyer(Metric):
     def __post_init__(self) -> None:
         checks.nonnegative(min_kl=self.min_kl, min_std=self.min_std)
 
-    @classmethod
-    def inputs(cls) -> Callable[..., Probe]:
-        return _codes
-
     def score(self, probe: Probe) -> Score:
         """Sparsity of the rows' codes, normalised and raw."""
         rates, least = (probe.kl_per_latent, self.min_std) if self.prune else (None, 0.0)
@@ -81,8 +76,3 @@ def sparsity(codes: Reals) -> Reals:
     size = size / size.max(axis=1, keepdims=True)
     root = math.sqrt(codes.shape[1])
     return ((root - size.sum(axis=1) / np.sqrt((size**2).sum(axis=1))) / (root - 1)).clip(0.0, 1.0)
-
-
-def _codes(codes: Any, *, kl_per_latent: Any = None, seed: int = 0) -> Probe:
-    """Of codes (n, d); `kl_per_latent` (d,) in nats says which latents are dead."""
-    return Probe(codes, kl_per_latent=kl_per_latent, seed=seed)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -21,6 +20,23 @@ from unweave.models.distributions.categorical import one_hot
 
 FLOATS = 2_000_000  # pixels decoded at a time
 ENUMERATED = 64  # combinations of categories up to which all are summed over
+
+
+class Shown:
+    """Images that are given, as a data set that shows them again."""
+
+    def __init__(self, images: Images) -> None:
+        self._images = images
+
+    def images(self, numbers: Any) -> Images:
+        """Those with these numbers."""
+        return self._images[torch.as_tensor(numbers)]
+
+
+def _images(model: Any, images: Images, *, seed: int = 0) -> Probe:
+    """Of a `VAE` and images (n, c, h, w), two or more."""
+    data: Any = Shown(images)
+    return Probe(np.zeros((len(images), 1)), model=model, data=data, numbers=np.arange(len(images)), seed=seed)
 
 
 @dataclass(frozen=True)
@@ -48,16 +64,13 @@ class IWAE(Metric):
     categories_count = "summed over"
     follows = "Burda et al. 2016; 1,000 samples as in Mathieu et al. 2019"
     to_match = "`k`"
+    inputs = staticmethod(_images)
     needs = ("model", "data")
     takes_categories = True
 
     def __post_init__(self) -> None:
         checks.at_least(2, n=self.n)
         checks.at_least(1, k=self.k)
-
-    @classmethod
-    def inputs(cls) -> Callable[..., Probe]:
-        return _images
 
     def score(self, probe: Probe) -> Score:
         """Mean bound over `n` images of the probe's data set."""
@@ -77,23 +90,6 @@ class IWAE(Metric):
             unit=NATS,
             settings={"images": len(images), "categories": how if model.told else "none"},
         )
-
-
-class Shown:
-    """Images that are given, as a data set that shows them again."""
-
-    def __init__(self, images: Images) -> None:
-        self._images = images
-
-    def images(self, numbers: Any) -> Images:
-        """Those with these numbers."""
-        return self._images[torch.as_tensor(numbers)]
-
-
-def _images(model: Any, images: Images, *, seed: int = 0) -> Probe:
-    """Of a `VAE` and images (n, c, h, w), two or more."""
-    data: Any = Shown(images)
-    return Probe(np.zeros((len(images), 1)), model=model, data=data, numbers=np.arange(len(images)), seed=seed)
 
 
 @torch.no_grad()

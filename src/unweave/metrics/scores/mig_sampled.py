@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -31,6 +31,22 @@ PRESETS = {
         {"samples": 10_000, "max_components": 1_000_000, "exclude_factors": ("shape",)},
     ),
 }
+
+
+def _posteriors(
+    codes: Any,
+    scale: Any,
+    factors: Any,
+    *,
+    kl_per_latent: Any = None,
+    factor_names: Iterable[str] | None = None,
+    seed: int = 0,
+) -> Probe:
+    """Of posteriors N(codes, scale^2), both (n, d), and whole-numbered factors (n, K).
+
+    `kl_per_latent` (d,) in nats says which latents are dead. A scale that is not positive raises InputError.
+    """
+    return Probe(codes, factors, scale=scale, factor_names=factor_names, kl_per_latent=kl_per_latent, seed=seed)
 
 
 @dataclass(frozen=True)
@@ -67,16 +83,13 @@ class SampledMIG(FactorMetric):
     known = "not comparable with mig"
     trap = "few images a value overstate information"
     interval = "sampled codes"
+    inputs = staticmethod(_posteriors)
     needs = ("factors", "scale")
     presets = PRESETS
 
     def __post_init__(self) -> None:
         super().__post_init__()
         checks.at_least(2, samples=self.samples, max_components=self.max_components)
-
-    @classmethod
-    def inputs(cls) -> Callable[..., Probe]:
-        return _posteriors
 
     def score(self, probe: Probe) -> Score:
         """Gap of each factor and their mean, with the matrix of I(g_k; z_j) in nats."""
@@ -169,19 +182,3 @@ def _gaps(told: Reals, heights: Reals, names: list[str], facts: dict[str, Any], 
         reason=reason,
         settings=facts,
     )
-
-
-def _posteriors(
-    codes: Any,
-    scale: Any,
-    factors: Any,
-    *,
-    kl_per_latent: Any = None,
-    factor_names: Iterable[str] | None = None,
-    seed: int = 0,
-) -> Probe:
-    """Of posteriors N(codes, scale^2), both (n, d), and whole-numbered factors (n, K).
-
-    `kl_per_latent` (d,) in nats says which latents are dead. A scale that is not positive raises InputError.
-    """
-    return Probe(codes, factors, scale=scale, factor_names=factor_names, kl_per_latent=kl_per_latent, seed=seed)

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 
-from unweave.base import checks
 from unweave.base.records import Score
-from unweave.metrics.aggregate import mean_of, sampled
+from unweave.metrics.aggregate import AggregateMetric, mean_of, sampled
 from unweave.metrics.arrays import Reals, latent_names
-from unweave.metrics.base import Metric
 from unweave.metrics.intervals import Z95
 from unweave.metrics.probe import Probe
 from unweave.models.distributions.normal import LOG_2PI
 
 
+def _posteriors(codes: Any, scale: Any, *, seed: int = 0) -> Probe:
+    """Of posteriors N(codes, scale^2), both (n, d); a scale that is not positive raises InputError."""
+    return Probe(codes, scale=scale, seed=seed)
+
+
 @dataclass(frozen=True)
-class Overlap(Metric):
+class Overlap(AggregateMetric):
     """mean_j s_j / (s_j + m_j), s_j the mean posterior standard deviation of latent j, m_j the spread of its means.
 
     In [0, 1], no unit: 0 if every image has a point of its own (a look-up table), 1 if all share one cloud; a latent
@@ -36,22 +38,12 @@ class Overlap(Metric):
     0.5
     """
 
-    max_points: Annotated[int, "images over which the aggregate posterior is taken"] = 20_000
-    samples: Annotated[int, "codes at which the densities are compared, one an image"] = 1_000
-
     measures = "how far the posteriors of different images blur into each other"
     known = "needs standard deviations of codes"
     trap = "neither end is good; I(x;z) cannot exceed the log of the number of images"
     interval = "rows"
+    inputs = staticmethod(_posteriors)
     needs = ("scale",)
-    higher_is_better = False
-
-    def __post_init__(self) -> None:
-        checks.at_least(2, max_points=self.max_points, samples=self.samples)
-
-    @classmethod
-    def inputs(cls) -> Callable[..., Probe]:
-        return _posteriors
 
     def score(self, probe: Probe) -> Score:
         """Overlap of each latent and their mean, with what it does to information and entropy."""
@@ -86,8 +78,3 @@ def _influence(codes: Reals, scale: Reals) -> Reals:
     moved = (codes - codes.mean(axis=0)) ** 2 - spread**2
     wider = np.divide(moved, 2 * spread, out=np.zeros_like(moved), where=spread > 0)
     return ((spread * (scale - std) - std * wider) / (std + spread) ** 2).mean(axis=1)
-
-
-def _posteriors(codes: Any, scale: Any, *, seed: int = 0) -> Probe:
-    """Of posteriors N(codes, scale^2), both (n, d); a scale that is not positive raises InputError."""
-    return Probe(codes, scale=scale, seed=seed)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -13,9 +12,9 @@ from torch import Tensor
 
 from unweave.base import checks
 from unweave.base.records import Score
-from unweave.metrics.aggregate import generator, mean_of, posterior_of, sampled, with_prior
+from unweave.metrics.aggregate import AggregateMetric, generator, mean_of, posterior_of, sampled, with_prior
 from unweave.metrics.arrays import latent_names
-from unweave.metrics.base import Metric, undefined
+from unweave.metrics.base import undefined
 from unweave.metrics.probe import Probe
 from unweave.models.divergences.mmd import mmd_joint, mmd_per_latent
 
@@ -23,7 +22,7 @@ AT_ONCE = 10  # latents whose squared distances are held at a time
 
 
 @dataclass(frozen=True)
-class PriorMatch(Metric):
+class PriorMatch(AggregateMetric):
     """sum_j MMD^2(q(z_j), p(z_j)), from one code an image and as many draws of the prior.
 
     No unit; 0 in expectation where the marginals agree, so it can be slightly negative; lower is better. It is the
@@ -43,24 +42,19 @@ class PriorMatch(Metric):
 
     n: Annotated[int, "images whose codes are compared with draws of the prior"] = 5_000
     blocks: Annotated[int, "parts the images are cut into"] = 10
-    max_points: Annotated[int, "images over which the aggregate posterior is taken"] = 20_000
-    samples: Annotated[int, "codes at which the densities are compared, one an image"] = 1_000
 
     measures = "distance of the aggregate posterior from the prior, MMD squared"
     lies_in = "0 up"
     known = "0 where the marginals agree; needs a model"
     trap = "kernels have fixed widths, so compare models with the same prior"
     interval = "Student's t of blocks"
+    inputs = staticmethod(with_prior)
     needs = ("scale", "model")
-    higher_is_better = False
 
     def __post_init__(self) -> None:
-        checks.at_least(2, blocks=self.blocks, max_points=self.max_points, samples=self.samples)
+        super().__post_init__()
+        checks.at_least(2, blocks=self.blocks)
         checks.at_least(2 * self.blocks, n=self.n)
-
-    @classmethod
-    def inputs(cls) -> Callable[..., Probe]:
-        return with_prior
 
     def score(self, probe: Probe) -> Score:
         """MMD of all latents together with its parts, and of each in a table."""
