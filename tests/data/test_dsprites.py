@@ -237,7 +237,7 @@ def test_a_damaged_cache_file_is_made_again(dsprites, own_cache, monkeypatch, ha
 WRITER = """
 import sys, numpy as np
 from itertools import islice
-from unweave.data import cache
+from unweave.base import cache
 from unweave.data.published.dsprites import ROW, drawn
 sys.stdout.write("ready\\n"); sys.stdout.flush(); sys.stdin.readline()
 rows = cache.array("part", (20 * 1024, 64), ROW, lambda: islice(drawn(), 20))

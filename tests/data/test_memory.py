@@ -13,8 +13,8 @@ from torch.utils.data import Dataset, IterableDataset, TensorDataset
 from unweave.base.cache import cache_folder, cached
 from unweave.base.errors import InputError
 from unweave.data import load
-from unweave.data.own import memory
 from unweave.data.own.memory import kept
+from unweave.data.readers import limits
 
 
 @pytest.fixture(autouse=True)
@@ -61,7 +61,7 @@ def test_the_same_content_is_kept_once():
 
 
 def test_large_arrays_are_written_in_pieces(monkeypatch):
-    monkeypatch.setattr(memory.own, "BLOCK", 100)
+    monkeypatch.setattr(limits, "BLOCK", 100)
     whole = kept(X)
     np.testing.assert_array_equal(np.load(whole["path"], allow_pickle=False), X)
 

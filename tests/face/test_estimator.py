@@ -23,7 +23,7 @@ from unweave.base.errors import Diverged, InputError
 from unweave.base.seeds import Generators
 from unweave.engine.callbacks import Watcher
 from unweave.engine.early_stopping import elbo
-from unweave.metrics.scores.iwae import iwae
+from unweave.metrics import iwae
 from unweave.models.nets.conv import Conv
 from unweave.models.nets.mlp import MLP
 

@@ -16,7 +16,7 @@ from unweave.base.registry import datasets
 from unweave.base.seeds import numpy_generator
 from unweave.base.settings import build
 from unweave.data.base import FactorData
-from unweave.metrics.base import Reals
+from unweave.metrics.arrays import Reals
 from unweave.metrics.probe import Probe
 from unweave.metrics.scores.factor_vae_score import FactorVAEScore
 from unweave.metrics.scores.mig import MIG

@@ -14,7 +14,7 @@ from unweave.base.errors import InputError
 from unweave.base.records import Score
 from unweave.base.registry import comparisons
 from unweave.base.settings import build
-from unweave.metrics.base import Reals
+from unweave.metrics.arrays import Reals
 from unweave.metrics.comparison import Comparison, living, of_models
 from unweave.metrics.label_free import correlation
 from unweave.metrics.probe import Probe
