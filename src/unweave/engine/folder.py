@@ -12,16 +12,11 @@ import torch
 
 from unweave.base.errors import InputError
 from unweave.base.files import read_json
+from unweave.engine import checkpoint
 from unweave.engine.spec import Spec
 
-PROGRESS = "scores.jsonl"  # what it scored while it was trained
-SETTINGS, WEIGHTS, LOG, DONE, SCORES = (
-    "settings.json",
-    "weights.safetensors",
-    "log.jsonl",
-    "done.json",
-    "metrics.json",
-)
+SETTINGS, WEIGHTS, LOG, DONE = "settings.json", "weights.safetensors", "log.jsonl", "done.json"
+SCORES, METRICS = "scores.jsonl", "metrics.json"  # what it scored while it was trained, and afterwards
 
 
 def made_with(threads: int) -> dict[str, Any]:
@@ -63,11 +58,9 @@ def read_spec(path: Path) -> tuple[Spec, dict[str, Any]]:
 
 def clear(path: Path) -> None:
     """Remove what a run wrote, and nothing else that lies in the folder."""
-    from unweave.engine.checkpoint import FOLDER, PATTERN
-
-    for name in (DONE, WEIGHTS, LOG, PROGRESS, SCORES, "doctor.json", "report.html", "estimator.json", SETTINGS):
+    for name in (DONE, WEIGHTS, LOG, SCORES, METRICS, "doctor.json", "report.html", "estimator.json", SETTINGS):
         (path / name).unlink(missing_ok=True)
-    for file in (path / FOLDER).glob(PATTERN):
+    for file in checkpoint.stored(path):
         file.unlink()
 
 

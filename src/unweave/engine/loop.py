@@ -275,7 +275,7 @@ def train(
             "made_with": folder.made_with(threads),
         }
         write_json(out / folder.SETTINGS, stored)
-    for name in (folder.LOG, folder.PROGRESS):
+    for name in (folder.LOG, folder.SCORES):
         cut_after(out / name, state.step)
     for watcher in watchers:
         watcher.given(state.vae)
@@ -344,7 +344,7 @@ def _score(loop: Loop, out: Path) -> float:
     told = loop.objective.discrete(state.step - 1)  # as in the step that was just done
     found, spent = score_now(state.vae, loop.data, metrics, told, images=training.score_images, seed=training.seed)
     about = {"step": state.step, "images": state.step * training.batch, "seconds": round(state.seconds, 2)}
-    with (out / folder.PROGRESS).open("a", encoding="utf-8") as file:
+    with (out / folder.SCORES).open("a", encoding="utf-8") as file:
         write_line(file, {**about, "scoring_seconds": round(spent, 2), **found})
     return spent
 

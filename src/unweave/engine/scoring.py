@@ -80,4 +80,4 @@ def score_now(
 
 def read_scores(run: Path) -> list[dict[str, Any]]:
     """The lines of a run's scores.jsonl: step, images, seconds, a value and interval each."""
-    return read_lines(run / folder.PROGRESS)
+    return read_lines(run / folder.SCORES)

@@ -235,13 +235,13 @@ class Run:
                 score = calibrated(score, metric, self.probe)
             if lacks or key not in known:
                 entry = {"metric": name, "weights": self.weights_hash, "pool": POOL, "score": score.as_json()}
-                write_json(self.path / folder.SCORES, {"scores": {**known, key: entry}})
+                write_json(self.path / folder.METRICS, {"scores": {**known, key: entry}})
                 score = Score.from_json(self._stored_scores()[key]["score"])
             scores[name] = score
         return scores
 
     def _stored_scores(self) -> dict[str, Any]:
-        path = self.path / folder.SCORES
+        path = self.path / folder.METRICS
         return read_json(path)["scores"] if path.exists() else {}
 
     @property

@@ -1,5 +1,5 @@
 """What each method minimises, one file a method."""
 
-from unweave.models.objectives.base import AdamSettings as AdamSettings
+from unweave.models.objectives.adam import AdamSettings as AdamSettings
 from unweave.models.objectives.base import Objective as Objective
 from unweave.models.objectives.critic import RatioCritic as RatioCritic

@@ -12,7 +12,8 @@ from unweave.base import checks
 from unweave.base.records import Pass, Term, Terms
 from unweave.base.seeds import Generators
 from unweave.models.divergences.density_ratio import log_ratio
-from unweave.models.objectives.base import AdamSettings, Objective, rate
+from unweave.models.objectives.adam import AdamSettings
+from unweave.models.objectives.base import Objective, rate
 from unweave.models.objectives.critic import RatioCritic
 
 

@@ -11,20 +11,11 @@ from torch import Tensor
 
 from unweave.base.records import Discrete, Latents, Pass, Terms
 from unweave.models.divergences.kl import kl_divergence
+from unweave.models.objectives.adam import AdamSettings
+from unweave.models.objectives.critic import RatioCritic
 
 if TYPE_CHECKING:
-    from unweave.models.objectives.critic import RatioCritic
     from unweave.models.vae import VAE
-
-
-@dataclass(frozen=True)
-class AdamSettings:
-    """Adam's settings; `l2` is added to the gradient of weights (not biases) before the moments are taken."""
-
-    lr: float = 1e-4
-    betas: tuple[float, float] = (0.9, 0.999)
-    amsgrad: bool = False
-    l2: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from unweave.base import checks
 from unweave.base.records import Pass, Term, Terms
-from unweave.models.objectives.base import AdamSettings, Objective
+from unweave.models.objectives.adam import AdamSettings
+from unweave.models.objectives.base import Objective
 
 DECAY, DECAY_EVERY = 0.3, 50_000  # the released code's staircase
 

@@ -13,7 +13,7 @@ from unweave.base.records import Term, Terms
 from unweave.base.seeds import Generators
 from unweave.models.divergences.density_ratio import accuracy, classification_loss
 from unweave.models.nets.critic import mlp_critic
-from unweave.models.objectives.base import AdamSettings
+from unweave.models.objectives.adam import AdamSettings
 
 
 @dataclass(frozen=True)

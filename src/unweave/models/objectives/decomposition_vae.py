@@ -13,7 +13,8 @@ from unweave.base.records import NATS, Pass, Term, Terms
 from unweave.models.divergences.inclusive import exclusive_kl, inclusive_kl
 from unweave.models.divergences.minibatch import Estimator
 from unweave.models.divergences.mmd import mmd_joint, mmd_per_latent
-from unweave.models.objectives.base import AdamSettings, Objective
+from unweave.models.objectives.adam import AdamSettings
+from unweave.models.objectives.base import Objective
 
 Divergence = Literal["mmd-dim", "mmd-joint", "kl-inclusive", "kl-exclusive", "none"]
 SQUARED = "squared MMD"

@@ -12,7 +12,8 @@ from unweave.base.records import Pass, Terms
 from unweave.base.schedules import linear
 from unweave.base.seeds import Generators
 from unweave.models.divergences.density_ratio import log_ratio, permute_dims
-from unweave.models.objectives.base import AdamSettings, Objective, rate
+from unweave.models.objectives.adam import AdamSettings
+from unweave.models.objectives.base import Objective, rate
 from unweave.models.objectives.critic import RatioCritic
 
 

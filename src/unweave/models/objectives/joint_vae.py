@@ -11,7 +11,8 @@ from unweave.base.errors import InputError
 from unweave.base.records import Latents, Pass, Term, Terms
 from unweave.base.schedules import linear
 from unweave.models.distributions.categorical import kl_to_uniform
-from unweave.models.objectives.base import AdamSettings, Objective, rate
+from unweave.models.objectives.adam import AdamSettings
+from unweave.models.objectives.base import Objective, rate
 from unweave.models.objectives.discrete import Gumbel
 
 
