@@ -21,7 +21,7 @@ import numpy as np
 
 import unweave
 from unweave.run.run import Run
-from unweave.show.views.columns import column_sentences
+from unweave.show.figures.columns import column_sentences
 
 CAUSES = ("traffic", "heating", "weather", "season")
 

@@ -27,7 +27,7 @@ from unweave.models.distributions import DiagonalNormal
 from unweave.models.divergences.inclusive import batch_density
 from unweave.models.divergences.mmd import mmd_joint
 from unweave.run.run import Run
-from unweave.show.views.aggregate_posterior import AggregatePosterior
+from unweave.show.figures.aggregate_posterior import AggregatePosterior
 
 REPEATS = 10  # codes drawn of every point
 

@@ -10,7 +10,7 @@ from unweave.base.errors import InputError
 from unweave.run import run as runs
 from unweave.run.recipes import load
 from unweave.run.run import Run, resolve
-from unweave.show.views.base import Subject
+from unweave.show.figures.base import Subject
 
 TINY = {
     "data": "dsprites", "data.size": 32, "data.hold": "lazy", "net": "conv", "net.channels": (4, 4, 4), "net.hidden": 8,

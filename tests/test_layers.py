@@ -16,7 +16,7 @@ ROOMS = {
     "metrics": (".", "scores"),
     "engine": (".",),
     "run": ("recipes", "."),
-    "show": (".", "views", "reports", "explorer", "export"),
+    "show": (".", "figures", "reports", "explorer", "export"),
     "studies": (".",),
     "face": (".", "cli"),
     "contracts": (".",),
@@ -94,7 +94,7 @@ def test_no_files_import_each_other_in_a_circle():
         ("from unweave.base import checks, errors", {"unweave.base.checks", "unweave.base.errors"}),
         ("from unweave.models.nets import Net", {"unweave.models.nets.__init__"}),
         ("def late():\n    from unweave.face.cli import app", {"unweave.face.cli.app"}),
-        ("if TYPE_CHECKING:\n    import unweave.show.views.base as base", {"unweave.show.views.base"}),
+        ("if TYPE_CHECKING:\n    import unweave.show.figures.base as base", {"unweave.show.figures.base"}),
         ("import unweave, torch.nn\nfrom unweave import __version__", set()),
     ],
 )

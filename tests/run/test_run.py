@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 
 import unweave
 from unweave.run.run import Run
-from unweave.show.views.base import Subject
+from unweave.show.figures.base import Subject
 
 TINY = {
     "data": "dsprites", "data.size": 32, "data.hold": "lazy", "net": "conv", "net.channels": (4, 4, 4), "net.hidden": 8,

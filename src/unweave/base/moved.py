@@ -18,7 +18,9 @@ MOVED = {
     **{f"unweave.{name}": f"unweave.models.{name}" for name in (
         "distributions", "divergences", "nets", "objectives", "vae",
     )},
-    **{f"unweave.{name}": f"unweave.show.{name}" for name in ("views", "reports", "explorer", "export", "codes")},
+    **{f"unweave.{name}": f"unweave.show.{name}" for name in ("reports", "explorer", "export", "codes")},
+    "unweave.views": "unweave.show.figures",
+    "unweave.show.views": "unweave.show.figures",
     "unweave.types": "unweave.base.records",
     "unweave.model": "unweave.models.trained",
     "unweave.recipes": "unweave.run.recipes",

@@ -17,6 +17,7 @@ from unweave.base import checks
 from unweave.base.errors import InputError
 
 T = TypeVar("T")
+OLDER = {"unweave.figures": "unweave.views"}  # entry point groups that had another name, which is still read
 
 
 def first_line(module: str) -> str:
@@ -44,7 +45,9 @@ class Registry(Generic[T]):
     @cached_property
     def plugins(self) -> dict[str, EntryPoint]:
         """Entry points of other packages; names that unweave itself uses stay its own."""
-        return {point.name: point for point in entry_points(group=self.group) if point.name not in self.table}
+        groups = filter(None, (OLDER.get(self.group), self.group))
+        points = (point for group in groups for point in entry_points(group=group))
+        return {point.name: point for point in points if point.name not in self.table}
 
     def names(self) -> list[str]:
         """All names, shipped ones first, each part in its own order."""
@@ -212,24 +215,24 @@ comparisons: Registry[Any] = Registry(
 )
 figures: Registry[Any] = Registry(
     "figure",
-    "unweave.views",
+    "unweave.figures",
     {
-        "traversal": "unweave.show.views.traversal:Traversal",
-        "reconstructions": "unweave.show.views.reconstructions:Reconstructions",
-        "samples": "unweave.show.views.samples:Samples",
-        "interpolation": "unweave.show.views.interpolation:Interpolation",
-        "nearest": "unweave.show.views.nearest:Nearest",
-        "curves": "unweave.show.views.curves:Curves",
-        "progress": "unweave.show.views.progress:Progress",
-        "rate-distortion": "unweave.show.views.rate_distortion:RateDistortion",
-        "mutual-information": "unweave.show.views.mutual_information:MutualInformation",
-        "aggregate-posterior": "unweave.show.views.aggregate_posterior:AggregatePosterior",
-        "marginals": "unweave.show.views.marginals:Marginals",
-        "latent-pairs": "unweave.show.views.latent_pairs:LatentPairs",
-        "class-magnitudes": "unweave.show.views.class_magnitudes:ClassMagnitudes",
-        "active-dimensions": "unweave.show.views.active_dimensions:ActiveDimensions",
-        "hoyer-alpha": "unweave.show.views.hoyer_alpha:HoyerAlpha",
-        "columns": "unweave.show.views.columns:Columns",
+        "traversal": "unweave.show.figures.traversal:Traversal",
+        "reconstructions": "unweave.show.figures.reconstructions:Reconstructions",
+        "samples": "unweave.show.figures.samples:Samples",
+        "interpolation": "unweave.show.figures.interpolation:Interpolation",
+        "nearest": "unweave.show.figures.nearest:Nearest",
+        "curves": "unweave.show.figures.curves:Curves",
+        "progress": "unweave.show.figures.progress:Progress",
+        "rate-distortion": "unweave.show.figures.rate_distortion:RateDistortion",
+        "mutual-information": "unweave.show.figures.mutual_information:MutualInformation",
+        "aggregate-posterior": "unweave.show.figures.aggregate_posterior:AggregatePosterior",
+        "marginals": "unweave.show.figures.marginals:Marginals",
+        "latent-pairs": "unweave.show.figures.latent_pairs:LatentPairs",
+        "class-magnitudes": "unweave.show.figures.class_magnitudes:ClassMagnitudes",
+        "active-dimensions": "unweave.show.figures.active_dimensions:ActiveDimensions",
+        "hoyer-alpha": "unweave.show.figures.hoyer_alpha:HoyerAlpha",
+        "columns": "unweave.show.figures.columns:Columns",
     },
 )
 

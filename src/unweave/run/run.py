@@ -34,7 +34,7 @@ from unweave.models.distributions.categorical import kl_to_uniform
 from unweave.models.trained import CHUNK, Encodings, Model, load_weights
 from unweave.models.vae import VAE
 from unweave.run.recipes import load as load_recipe
-from unweave.show.views.base import Classes, Picture, draw
+from unweave.show.figures.base import Classes, Picture, draw
 
 if TYPE_CHECKING:
     import pandas as pd  # pyright: ignore[reportMissingImports]

@@ -116,7 +116,7 @@ def encode_to(
     another ending and a file that exists (without `overwrite`) raise InputError.
 
     >>> import unweave
-    >>> unweave.show.codes.encode_to(unweave.Run("runs/first"), "codes.csv")  # doctest: +SKIP
+    >>> unweave.codes.encode_to(unweave.Run("runs/first"), "codes.csv")  # doctest: +SKIP
     """
     path = Path(out)
     checked_out(path, FORMS, overwrite=overwrite)

@@ -16,8 +16,8 @@ from unweave.base import registry
 from unweave.base.errors import InputError
 from unweave.base.files import write_atomic
 from unweave.run.run import Run, Runs
-from unweave.show.views import style
-from unweave.show.views.base import Picture
+from unweave.show.figures import style
+from unweave.show.figures.base import Picture
 from unweave.studies import table as tables
 from unweave.studies.plan import spent
 from unweave.studies.spec import Axis, Study, Trial

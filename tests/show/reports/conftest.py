@@ -1,4 +1,4 @@
-"""The fake subject of the views' tests, for the report."""
+"""The fake subject of the figures' tests, for the report."""
 
 import importlib.util
 import sys
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-_spec = importlib.util.spec_from_file_location("disc_subject", Path(__file__).parents[1] / "views" / "conftest.py")
+_spec = importlib.util.spec_from_file_location("disc_subject", Path(__file__).parents[1] / "figures" / "conftest.py")
 _module = sys.modules.setdefault(_spec.name, importlib.util.module_from_spec(_spec))
 _spec.loader.exec_module(_module)
 

@@ -162,8 +162,8 @@ def _list() -> None:
 def _show(name: str, settings: dict[str, Any], out: Path) -> None:
     from unweave.data import load
     from unweave.data.base import FactorData
-    from unweave.show.views.base import Picture, as_rgb
-    from unweave.show.views.sheet import Sheet
+    from unweave.show.figures.base import Picture, as_rgb
+    from unweave.show.figures.sheet import Sheet
 
     data = load(name, **settings)
     if min(data.image_shape[1:]) < 2 or not data.bounded:

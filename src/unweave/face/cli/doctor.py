@@ -23,7 +23,7 @@ def doctor(
 ) -> None:
     """Say in plain words which latents live, what each carries, and what is shared, missing or rotated."""
     from unweave.run.run import Run
-    from unweave.show.views.columns import column_sentences
+    from unweave.show.figures.columns import column_sentences
 
     opened = Run(run)
     if as_json:

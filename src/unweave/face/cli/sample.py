@@ -34,7 +34,7 @@ def signed(_tokens: list[str]) -> Callable[..., Any]:
 
 def _sample(words: tuple[str, ...], given: dict[str, Any]) -> None:
     from unweave.show.codes import sample_to
-    from unweave.show.views.samples import Samples
+    from unweave.show.figures.samples import Samples
 
     n, seed = whole(given.get("n"), "n", 64), whole(given.get("seed"), "seed", 0)
     out = Path(given.get("out", Path(words[0], "figures", "samples.png")))

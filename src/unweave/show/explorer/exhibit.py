@@ -21,7 +21,7 @@ from unweave.data.own.folder import Folder
 from unweave.data.readers.images import FULL, Header, open_image
 from unweave.models.trained import Model, prepared
 from unweave.run.run import Run
-from unweave.show.views.base import DEAD, by_rate
+from unweave.show.figures.base import DEAD, by_rate
 
 LIMIT = 1000.0  # largest size of a code's number that is decoded
 REACH = 3.0  # how far sliders go either way, in the prior's standard deviations, unless codes go further

@@ -16,7 +16,7 @@ from unweave.metrics.calibration import verdict
 from unweave.metrics.doctor import RULES
 from unweave.run.run import DIAGNOSIS, Run
 from unweave.show.export.config import units
-from unweave.show.views.base import DEAD
+from unweave.show.figures.base import DEAD
 
 WORDS = {
     "model.safetensors": "all weights",

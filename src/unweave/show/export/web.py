@@ -23,7 +23,7 @@ from unweave.models.nets.broadcast import OnGrid
 from unweave.run.run import Run
 from unweave.show.explorer.exhibit import Exhibit, exhibit
 from unweave.show.explorer.names import read_names
-from unweave.show.views.base import write_file
+from unweave.show.figures.base import write_file
 
 PAGE = "explorer.html"  # in the run's folder, unless told
 POINTWISE: Mapping[type[nn.Module], str] = {

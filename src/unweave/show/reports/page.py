@@ -15,10 +15,10 @@ from unweave.base.errors import InputError
 from unweave.base.records import Score
 from unweave.metrics.calibration import verdict
 from unweave.metrics.doctor import Finding
-from unweave.show.views import Picture, Subject, draw
-from unweave.show.views.base import DEAD, write_file
-from unweave.show.views.columns import column_sentences
-from unweave.show.views.compared import BOOKKEEPING
+from unweave.show.figures import Picture, Subject, draw
+from unweave.show.figures.base import DEAD, write_file
+from unweave.show.figures.columns import column_sentences
+from unweave.show.figures.compared import BOOKKEEPING
 
 LIMIT = 5_000_000  # bytes of the whole page
 MOVING_LIMIT = 1_500_000  # bytes of one animation; one that cannot be made that small is left out

@@ -1,0 +1,43 @@
+"""Originals over their reconstructions, with the absolute difference below."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from unweave.base import checks
+from unweave.show.figures.base import Picture, Subject, as_rgb
+from unweave.show.figures.sheet import Sheet
+
+
+@dataclass(frozen=True)
+class Reconstructions:
+    """Three rows: x, the decoded posterior mean x', and |x - x'| from black (equal) to white (off by 1).
+
+    >>> Reconstructions(images=0)
+    Traceback (most recent call last):
+        ...
+    unweave.base.errors.InputError: images must be 1 or more, got 0
+    """
+
+    images: Annotated[int, "number of images, which is the number of columns"] = 8
+    random: Annotated[bool, "draw images at random instead of the fixed reference images"] = False
+    difference: Annotated[bool, "show the absolute difference as a third row"] = True
+
+    def __post_init__(self) -> None:
+        checks.at_least(1, images=self.images)
+
+    def __call__(self, subject: Subject) -> Picture:
+        """Draw the rows."""
+        originals = subject.random_images(self.images) if self.random else subject.reference_images(self.images)
+        before, after = (
+            as_rgb(originals),
+            as_rgb(subject.decode(subject.encode(originals), subject.categories(originals))),
+        )
+        rows, labels = [before, after], ["original", "reconstruction"]
+        apart = abs(before - after)
+        if self.difference:
+            rows, labels = [*rows, apart], [*labels, "difference"]
+        alt = (
+            f"{len(before)} images of {subject.title}: {', '.join(labels)} in rows; "
+            f"pixels differ by {apart.mean():.3f} on average, where 1 is black against white."
+        )
+        return Picture(Sheet(rows, labels).figure(), alt)

@@ -1,0 +1,72 @@
+"""Images that the model makes of codes drawn from its prior, in blocks by category."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import numpy as np
+
+from unweave.base import checks
+from unweave.base.errors import InputError
+from unweave.models.trained import MOST_BLOCKS, Model, Trained
+from unweave.show.figures.base import Picture, as_rgb
+from unweave.show.figures.sheet import Sheet
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Decode z ~ p(z): what the model believes images to be like when it is shown none.
+
+    A model that tells categories gets a block of rows for each combination of them, each with codes of its own. Where
+    samples look worse than reconstructions, the codes of images do not fill the prior.
+
+    >>> Samples(columns=0)
+    Traceback (most recent call last):
+        ...
+    unweave.base.errors.InputError: columns must be 1 or more, got 0
+    """
+
+    images: Annotated[int, "number of images, divided among the categories where there are any"] = 64
+    columns: Annotated[int, "images in a row"] = 8
+    seed: Annotated[int, "which codes are drawn"] = 0
+
+    def __post_init__(self) -> None:
+        checks.at_least(1, images=self.images, columns=self.columns)
+        checks.nonnegative(seed=self.seed)
+
+    def __call__(self, subject: Any) -> Picture:
+        """Draw the sheet; a subject without a model raises InputError."""
+        if not isinstance(subject, (Model, Trained)):
+            raise InputError("samples needs a trained model to draw from, got a subject that has none")
+        model = Model.of(subject)
+        drawn = model.sample(self.images, self.seed)
+        tiles = as_rgb(drawn.images)
+        rows: list[np.ndarray] = []
+        labels: list[str] = []
+        heads: dict[int, str] = {}
+        few = np.prod(model.category_sizes) <= MOST_BLOCKS  # of more, samples take random combinations
+        for name, first, last in _blocks(drawn.categories if few else None, len(tiles)):
+            if name:
+                heads[len(rows)] = name
+            for at in range(first, last, self.columns):
+                end = min(at + self.columns, last)
+                rows.append(tiles[at:end])
+                labels.append(f"{at} to {end - 1}" if end > at + 1 else str(at))
+        breaks = frozenset(row - 1 for row in heads if row)
+        alt = f"{len(tiles)} images of {model.title}, decoded from codes drawn from the prior"
+        alt += f", in {len(heads)} blocks by category." if heads else "."
+        return Picture(Sheet(rows, labels, breaks=breaks, heads=heads).figure(), alt)
+
+
+def _blocks(categories: Any, n: int) -> list[tuple[str, int, int]]:
+    """Blocks of samples with the same categories, which lie side by side: name, first row, and the one after the last.
+
+    >>> _blocks(np.array([[0, 1], [0, 1], [2, 0]]), 3)
+    [('categories 0, 1', 0, 2), ('categories 2, 0', 2, 3)]
+    """
+    if categories is None:
+        return [("", 0, n)]
+    numbers = np.asarray(categories)
+    starts = [0, *(np.flatnonzero((numbers[1:] != numbers[:-1]).any(axis=1)) + 1).tolist()]
+    names = ["category " if numbers.shape[1] == 1 else "categories "] * len(starts)
+    shown = [name + ", ".join(map(str, numbers[at])) for name, at in zip(names, starts, strict=True)]
+    return list(zip(shown, starts, [*starts[1:], n], strict=True))

@@ -1,0 +1,171 @@
+"""Pictures: their forms and sizes, what may not be saved, and the helpers that all figures share."""
+
+import io
+import os
+import subprocess
+import sys
+from dataclasses import replace
+
+import matplotlib
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from unweave.base import settings
+from unweave.base.errors import InputError
+from unweave.base.registry import figures
+from unweave.show.figures import Subject, draw
+from unweave.show.figures.base import as_rgb, by_rate, write_file
+
+# What any subject suffices for.
+DRAWN = ("traversal", "reconstructions", "curves", "mutual-information", "class-magnitudes", "active-dimensions")
+STARTS = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}
+
+
+def opened(data):
+    return Image.open(io.BytesIO(data))
+
+
+def test_the_fake_is_a_subject(subject):
+    assert isinstance(subject, Subject)
+
+
+@pytest.mark.parametrize("name", figures.table)
+def test_settings_of_every_figure_are_frozen_and_explained(name):
+    found = settings.settings_of(figures.get(name))
+    assert found
+    assert all(each.help for each in found)
+    assert figures.get(name).__dataclass_params__.frozen
+    assert figures.summary(name)
+
+
+@pytest.mark.parametrize("name", DRAWN)
+class TestEveryFigure:
+    def test_size_is_the_pngs_size_and_scales(self, name, subject):
+        picture = draw(name, subject)
+        width, height = picture.size
+        assert opened(picture.png(1)).size == (width, height)
+        assert opened(picture.png(2)).size == (2 * width, 2 * height)
+        assert picture._repr_png_() == picture.png(2)
+
+    @pytest.mark.parametrize("suffix", STARTS)
+    def test_saves_by_suffix_same_bytes_each_time_and_leaves_nothing_else(self, name, suffix, subject, tmp_path):
+        first = draw(name, subject).save(tmp_path / "new" / f"a.{suffix}")
+        second = draw(name, subject).save(tmp_path / "new" / f"b.{suffix}")
+        assert first.read_bytes().startswith(STARTS[suffix])
+        assert first.read_bytes() == second.read_bytes()
+        assert sorted(file.name for file in first.parent.iterdir()) == [f"a.{suffix}", f"b.{suffix}"]
+
+    def test_alt_text_names_the_run(self, name, subject):
+        assert subject.title in draw(name, subject).alt
+
+    def test_leaves_matplotlibs_settings_as_they_were_and_ignores_the_users(self, name, subject):
+        usual = draw(name, subject).png(1)
+        with matplotlib.rc_context({"font.size": 22, "axes.facecolor": "red", "savefig.dpi": 31}):
+            before = dict(matplotlib.rcParams)
+            assert draw(name, subject).png(1) == usual
+            assert dict(matplotlib.rcParams) == before
+
+    def test_a_name_with_dollars_is_drawn_as_it_is(self, name, subject):
+        odd = replace(
+            subject,
+            title="$\\frac$ on $",
+            units={"distortion": "$nats_", **subject.units},
+            information=(subject.information[0], ["$a_", "$b$", "c^", "\\d"]),
+        )
+        assert draw(name, odd).png(1)
+
+    def test_unknown_suffix_is_refused(self, name, subject, tmp_path):
+        with pytest.raises(InputError, match=r"out must end in \.png or \.svg or \.pdf.*, got t\.bmp"):
+            draw(name, subject).save(tmp_path / "t.bmp")
+        assert not list(tmp_path.iterdir())
+
+
+def test_unknown_figures_and_settings_are_refused(subject):
+    with pytest.raises(InputError, match="unknown figure 'traversl'; did you mean 'traversal'"):
+        draw("traversl", subject)
+    with pytest.raises(InputError, match="unknown setting of traversal 'step'; did you mean 'steps'"):
+        draw("traversal", subject, {"step": 3})
+
+
+def test_figures_of_one_run_refuse_several(subject):
+    with pytest.raises(InputError, match="curves is a figure of one run, got 2"):
+        draw("curves", [subject, subject])
+    with pytest.raises(InputError, match="curves is a figure of one run, got 0"):
+        draw("curves", [])
+    assert draw("curves", [subject]).png(1) == draw("curves", subject).png(1)
+
+
+def test_still_figures_have_no_gif(subject, tmp_path):
+    picture = draw("curves", subject)
+    with pytest.raises(InputError, match=r"got t\.gif"):
+        picture.save(tmp_path / "t.gif")
+    with pytest.raises(InputError, match="needs a figure that moves"):
+        picture.gif()
+
+
+def test_scale_must_be_positive(subject):
+    with pytest.raises(InputError, match="scale must be more than 0, got 0"):
+        draw("reconstructions", subject).png(0)
+
+
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
+    (tmp_path / "file").write_text("here")
+    with pytest.raises(InputError, match="out must be a file that can be written, got"):
+        write_file(tmp_path / "file" / "t.png", b"")
+    with pytest.raises(InputError, match="out must be a file that can be written, got"):
+        write_file(tmp_path, b"")
+    assert [file.name for file in tmp_path.iterdir()] == ["file"]
+
+
+def test_an_interrupted_write_keeps_the_old_file(tmp_path, monkeypatch):
+    target = write_file(tmp_path / "t.png", b"old")
+
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(InputError, match="No space left on device"):
+        write_file(target, b"new")
+    assert target.read_bytes() == b"old"
+    assert [file.name for file in tmp_path.iterdir()] == ["t.png"]
+
+
+def test_a_gif_loses_colours_then_frames_until_it_fits(subject):
+    noise = np.random.default_rng(0).integers(0, 256, (8, 40, 40, 3), dtype=np.uint8)
+    picture = replace(draw("reconstructions", subject), animation=lambda: list(noise))
+    full, fewer_colours, fewest = (picture.gif(limit) for limit in (3_000_000, 10_000, 3_000))
+    assert len(full) > 10_000 > len(fewer_colours) > 3_000 > len(fewest)
+    assert [opened(data).n_frames for data in (full, fewer_colours, fewest)] == [8, 4, 2]
+
+
+class TestAsRgb:
+    def test_grey_becomes_three_equal_channels_and_is_clipped(self):
+        shown = as_rgb(torch.tensor([[[[-1.0, 0.25], [0.5, 2.0]]]]))
+        assert shown.shape == (1, 2, 2, 3)
+        assert shown[0, :, :, 2].tolist() == [[0, 0.25], [0.5, 1]]
+
+    def test_large_images_are_averaged_down(self):
+        shown = as_rgb(torch.cat([torch.zeros(1, 3, 256, 128), torch.ones(1, 3, 256, 128)], dim=3))
+        assert shown.shape == (1, 128, 128, 3)
+        assert shown.mean() == pytest.approx(0.5)
+
+    @pytest.mark.parametrize("shape", [(4, 2, 8, 8), (4, 8, 8)])
+    def test_other_shapes_are_refused(self, shape):
+        with pytest.raises(InputError, match=r"must have shape \(n, 1 or 3, H, W\), got \(4"):
+            as_rgb(torch.zeros(shape))
+
+
+def test_by_rate_falls_and_keeps_the_order_of_equals():
+    assert by_rate(np.array([0.0, 2.0, 0.0, 3.0, 2.0])).tolist() == [3, 1, 4, 0, 2]
+
+
+def test_drawing_never_imports_pyplot():
+    code = (
+        "import sys, unweave.show.reports, unweave.show.figures.traversal, unweave.show.figures.curves\n"
+        "import unweave.show.figures.style as s\n"
+        "with s.applied(): s.figure(1, 1)\n"
+        "assert 'matplotlib.pyplot' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,39 @@
+"""Originals over reconstructions over their difference."""
+
+import pytest
+
+from unweave.show.figures.base import as_rgb
+from unweave.show.figures.reconstructions import Reconstructions
+from unweave.show.figures.sheet import Sheet
+
+
+@pytest.fixture
+def rows(monkeypatch):
+    """The rows of the sheet drawn last."""
+    kept = {}
+    usual = Sheet.figure
+    monkeypatch.setattr(Sheet, "figure", lambda self: (kept.update(sheet=self), usual(self))[1])
+    return lambda: kept["sheet"].rows
+
+
+def test_rows(subject, rows):
+    Reconstructions(images=5)(subject)
+    before, after, apart = rows()
+    images = subject.reference_images(5)
+    assert (before == as_rgb(images)).all()
+    assert (after == as_rgb(subject.decode(subject.encode(images)))).all()
+    assert (apart == abs(before - after)).all()
+    assert apart.max() > 0.1
+
+
+def test_a_perfect_model_has_a_black_third_row(subject, rows):
+    subject.encode = lambda images: subject.codes(len(images))
+    alt = Reconstructions()(subject).alt
+    assert (rows()[2] == 0).all()
+    assert "differ by 0.000" in alt
+
+
+def test_random_images_and_no_difference(subject, rows):
+    Reconstructions(random=True, difference=False)(subject)
+    assert len(rows()) == 2
+    assert (rows()[0] == as_rgb(subject.random_images(8))).all()

@@ -1,0 +1,84 @@
+"""Light and dark: every colour follows the theme, in all forms, and nothing stays changed."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from unweave.base.errors import InputError
+from unweave.show.figures import draw, style
+from unweave.show.figures.base import Picture
+
+PAPER = {"light": (255, 255, 255), "dark": (22, 24, 27)}
+
+
+def shown(data):
+    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+
+
+def luminance(colour):
+    parts = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in style.rgb(colour)]
+    return float(np.dot([0.2126, 0.7152, 0.0722], parts))
+
+
+def contrast(one, other):
+    low, high = sorted(map(luminance, (one, other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("name", ["traversal", "curves", "mutual-information", "latent-pairs", "interpolation"])
+@pytest.mark.parametrize("theme", PAPER)
+def test_the_paper_has_the_themes_colour(name, theme, subject):
+    picture = draw(name, subject, {"theme": theme})
+    pixels = shown(picture.png(1))
+    assert tuple(pixels[0, 0]) == tuple(pixels[-1, -1]) == PAPER[theme]
+    colours, counts = np.unique(pixels.reshape(-1, 3), axis=0, return_counts=True)
+    assert tuple(colours[counts.argmax()]) in (PAPER[theme], (0, 0, 0))
+    assert style.theme() == "light"
+
+
+def test_vectors_and_films_are_drawn_in_the_theme_of_their_picture(subject):
+    picture = draw("traversal", subject, {"theme": "dark", "latents": 2, "frames": 3, "references": 2})
+    assert b"#16181b" in picture.svg()
+    film = Image.open(io.BytesIO(picture.gif()))
+    assert film.convert("RGB").getpixel((0, 0)) == PAPER["dark"]
+    light = draw("traversal", subject, {"latents": 2, "frames": 3, "references": 2})
+    assert Image.open(io.BytesIO(light.gif())).convert("RGB").getpixel((0, 0)) == PAPER["light"]
+
+
+def fail_in_the_dark():
+    with style.themed("dark"):
+        assert style.THEMES["dark"].ink == style.INK
+        raise ZeroDivisionError
+
+
+def test_a_theme_stays_within_its_block_even_after_an_error():
+    with pytest.raises(ZeroDivisionError):
+        fail_in_the_dark()
+    assert style.THEMES["light"].ink == style.INK
+    assert Picture(style.figure(1, 1), "").theme == "light"
+
+
+def test_an_unknown_theme_and_colour_are_refused(subject):
+    with pytest.raises(InputError, match="theme must be one of light, dark, got sepia"):
+        draw("curves", subject, {"theme": "sepia"})
+    with pytest.raises(AttributeError, match="no attribute 'MAUVE'"):
+        _ = style.MAUVE
+
+
+@pytest.mark.parametrize("theme", style.THEMES.values(), ids=list(style.THEMES))
+def test_words_and_lines_stand_out_from_the_paper(theme):
+    assert contrast(theme.ink, theme.paper) > 10
+    assert contrast(theme.grey, theme.paper) > 4.5  # WCAG AA for text
+    assert all(contrast(colour, theme.paper) > 2.2 for colour in theme.colours)
+
+
+@pytest.mark.parametrize("theme", style.THEMES)
+def test_colour_maps_begin_or_turn_at_the_paper(theme):
+    with style.themed(theme):
+        paper = np.array(style.rgb(style.PAPER))
+        assert abs(np.array(style.shades()(0.0)[:3]) - paper).max() < 0.04
+        assert abs(np.array(style.poles()(0.5)[:3]) - paper).max() < 0.05
+        assert contrast(style.ramp()(0.0)[:3], style.PAPER) > 1.4 < contrast(style.ramp()(1.0)[:3], style.PAPER)
+        assert contrast(style.ON_SHADE, style.shades()(1.0)[:3]) > 4.5
