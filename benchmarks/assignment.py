@@ -25,7 +25,15 @@ def trained(categories: int, steps: int, folder: str) -> unweave.Run:
     settings = {"data.size": 32, "data.hold": "lazy", "net": "conv", "net.channels": (16, 32, 32), "net.hidden": 64}
     schedule = {"categories": categories, "stage_steps": 100, "warmup_stages": 2, "balance": 1.0}
     return unweave.train(
-        "cascade-vae", data="dsprites", out=folder, steps=steps, lr=1e-3, latents=4, watchers=(), **settings, **schedule
+        "cascade-vae",
+        data="dsprites",
+        out=folder,
+        steps=steps,
+        lr=1e-3,
+        latents=4,
+        callbacks=(),
+        **settings,
+        **schedule,
     )
 
 

@@ -100,7 +100,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         if given.run is None:
             run = unweave.train(
-                "vae", data="dsprites", net="dlib-conv", steps=1, latents=10, out=Path(place) / "run", watchers=[]
+                "vae", data="dsprites", net="dlib-conv", steps=1, latents=10, out=Path(place) / "run", callbacks=[]
             )
         else:
             run = Run(given.run)

@@ -25,7 +25,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from unweave.engine import Spec
 from unweave.engine.allocator import keep_freed_memory
-from unweave.engine.loop import Loop, read_log, train
+from unweave.engine.log import read_log
+from unweave.engine.loop import Loop
+from unweave.engine.training import train
 from unweave.models.nets.convolution import Conv2d, ConvTranspose2d
 
 CASES = {

@@ -57,7 +57,7 @@ def main(arguments: list[str] | None = None) -> None:
                 threads=1,
                 out=given.out / f"beta-{beta:g}-alpha-{alpha:g}",
                 overwrite=given.overwrite,
-                watchers=[],
+                callbacks=[],
             )
             runs.append(run)
             rows.append({"beta": beta, "alpha": alpha, **numbers(run)})

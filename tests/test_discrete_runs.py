@@ -26,7 +26,7 @@ METHODS = {
 def trained(tmp_path_factory) -> dict[str, Run]:
     folder = tmp_path_factory.mktemp("discrete")
     return {
-        method: runs.train(method, out=folder / method, watchers=(), **TINY, **own) for method, own in METHODS.items()
+        method: runs.train(method, out=folder / method, callbacks=(), **TINY, **own) for method, own in METHODS.items()
     }
 
 
@@ -124,7 +124,7 @@ def test_pictures_show_images_with_their_own_categories(run, monkeypatch):
 
 
 def test_a_run_that_ended_in_the_warm_up_has_no_categories(tmp_path):
-    run = runs.train("cascade-vae", out=tmp_path / "run", watchers=(), **TINY)
+    run = runs.train("cascade-vae", out=tmp_path / "run", callbacks=(), **TINY)
     images = run.random_images(6)
     assert run.posterior(images).categories is None
     assert run.categories(images) is None

@@ -18,7 +18,7 @@ TINY = {
     "latents": 3,
     "steps": 30,
     "threads": 1,
-    "watchers": [],
+    "callbacks": [],
 }
 SMALL = {"critic_layers": 1, "critic_width": 8, "warmup_stages": 1, "stage_steps": 5}  # for methods that have them
 

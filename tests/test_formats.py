@@ -10,7 +10,7 @@ import pytest
 import unweave
 from unweave.base.files import FORMAT
 from unweave.engine import folder
-from unweave.engine.loop import train
+from unweave.engine.training import train
 from unweave.face.cli.app import main
 from unweave.run.run import Run
 from unweave.studies import expand, find

@@ -16,20 +16,20 @@ from pathlib import Path
 import pytest
 import unweave
 from unweave import registry
-from unweave.engine.callbacks import Watcher
+from unweave.engine.callbacks import Callback
 
-class Stop(Watcher):
-    def stepped(self, step, loss):
+class Stop(Callback):
+    def on_step_end(self, step, loss):
         if step == 5:
             raise RuntimeError("power cut")
 
 settings = {"data": "dsprites", "data.size": 32, "data.hold": "lazy", "net": "tiny-mlp", "net.hidden": 16, "bits": 0.1,
-            "batch": 8, "latents": 3, "steps": 8, "checkpoint_every": 3, "threads": 1, "watchers": []}
+            "batch": 8, "latents": 3, "steps": 8, "checkpoint_every": 3, "threads": 1, "callbacks": []}
 out = Path(sys.argv[1])
 assert registry.methods.origin("free-bits-vae") == "unweave-example 0.1.0"
 whole = unweave.train("free-bits-vae", out=out / "whole", **settings)
 try:
-    unweave.train("free-bits-vae", out=out / "cut", **{**settings, "watchers": [Stop()]})
+    unweave.train("free-bits-vae", out=out / "cut", **{**settings, "callbacks": [Stop()]})
 except RuntimeError:
     pass
 cut = unweave.train("free-bits-vae", out=out / "cut", resume=True, **settings)

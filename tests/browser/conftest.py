@@ -101,7 +101,7 @@ def moved(tmp_path_factory):
     """A run of images with two categories: latents 0 and 1 move the picture, latent 2 is dead."""
     run = unweave.train(
         "joint-vae", categories=(3, 2), out=tmp_path_factory.mktemp("runs") / "j", batch=4, latents=3, steps=2,
-        threads=1, watchers=[], data="dsprites", net="conv",
+        threads=1, callbacks=[], data="dsprites", net="conv",
         **{"data.size": 32, "data.hold": "lazy", "net.channels": (4, 4, 4), "net.hidden": 8},
     )  # fmt: skip
     with torch.no_grad():
@@ -125,7 +125,7 @@ def table(tmp_path_factory):
     rows = [f"{k % 7},{1000 + k % 5},{'abc'[k % 3]}" for k in range(60)]
     (place / "t.csv").write_text("a,<b>,kind\n" + "\n".join(rows) + "\n")
     out = place / "run"
-    run = unweave.train("vae", data=str(place / "t.csv"), out=out, batch=8, latents=3, steps=2, threads=1, watchers=[])
+    run = unweave.train("vae", data=str(place / "t.csv"), out=out, batch=8, latents=3, steps=2, threads=1, callbacks=[])
     with torch.no_grad():
         for weight in run.vae.decoder.parameters():
             weight.mul_(2)

@@ -13,9 +13,10 @@ from scipy.ndimage import gaussian_filter
 from unweave.base.errors import InputError
 from unweave.base.records import Term, Terms
 from unweave.engine import Spec, train
-from unweave.engine.callbacks import Watcher
+from unweave.engine.callbacks import Callback
 from unweave.engine.curriculum import blur_at, blurred, ease_at, eased
-from unweave.engine.loop import Loop, read_log
+from unweave.engine.log import read_log
+from unweave.engine.loop import Loop
 from unweave.engine.spec import Training
 
 TINY = {"data": "dsprites", "data.size": 32, "net": "conv", "net.channels": (4, 8), "net.hidden": 16, "batch": 8}
@@ -92,13 +93,13 @@ def test_a_stopped_run_goes_on_in_the_middle_of_its_easy_part(tmp_path: Path):
     spec = Spec.make("factor-vae", **TINY, critic_layers=1, critic_width=8, critic_standardise=True, steps=9, **how)
     whole = train(spec, tmp_path / "whole")
 
-    class Crash(Watcher):
-        def stepped(self, step: int, loss: float) -> None:
+    class Crash(Callback):
+        def on_step_end(self, step: int, loss: float) -> None:
             if step == 5:
                 raise RuntimeError("power cut")
 
     with pytest.raises(RuntimeError, match="power cut"):
-        train(spec, tmp_path / "parts", watchers=[Crash()])
+        train(spec, tmp_path / "parts", callbacks=[Crash()])
     again = train(spec, tmp_path / "parts", resume=True)
     assert (whole / "weights.safetensors").read_bytes() == (again / "weights.safetensors").read_bytes()
     assert read_log(whole / "log.jsonl")[0][-1]["step"] == 9

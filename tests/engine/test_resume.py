@@ -12,28 +12,28 @@ import pytest
 from unweave.base import registry
 from unweave.base.errors import InputError, Interrupted
 from unweave.engine import train
-from unweave.engine.callbacks import Watcher
-from unweave.engine.loop import read_log
+from unweave.engine.callbacks import Callback
+from unweave.engine.log import read_log
 
 
-class StopAfter(Watcher):
+class StopAfter(Callback):
     """Does to the process what Ctrl-C does, after some steps."""
 
     def __init__(self, step: int, number: int = signal.SIGINT) -> None:
         self.step, self.number = step, number
 
-    def stepped(self, step, loss):
+    def on_step_end(self, step, loss):
         if step == self.step:
             os.kill(os.getpid(), self.number)
 
 
-class Crash(Watcher):
+class Crash(Callback):
     """Stops as a crash does: nothing is saved."""
 
     def __init__(self, step: int) -> None:
         self.step = step
 
-    def stepped(self, step, loss):
+    def on_step_end(self, step, loss):
         if step == self.step:
             raise RuntimeError("power cut")
 
@@ -48,7 +48,7 @@ def test_interrupted_runs_end_with_the_same_bytes(method, steps, tiny, tmp_path)
     whole = train(tiny(method), tmp_path / "whole")
     for step in steps:
         with pytest.raises(Interrupted, match=f"stopped after step {step}"):
-            train(tiny(method), tmp_path / "cut", resume=step != steps[0], watchers=[StopAfter(step)])
+            train(tiny(method), tmp_path / "cut", resume=step != steps[0], callbacks=[StopAfter(step)])
     cut = train(tiny(method), tmp_path / "cut", resume=True)
     assert weights(cut) == weights(whole)
 
@@ -56,7 +56,7 @@ def test_interrupted_runs_end_with_the_same_bytes(method, steps, tiny, tmp_path)
 def test_a_crash_loses_only_what_came_after_the_last_checkpoint(tiny, tmp_path):
     whole = train(tiny(), tmp_path / "whole")
     with pytest.raises(RuntimeError, match="power cut"):
-        train(tiny(), tmp_path / "cut", watchers=[Crash(7)])
+        train(tiny(), tmp_path / "cut", callbacks=[Crash(7)])
     cut = train(tiny(), tmp_path / "cut", resume=True)
     assert weights(cut) == weights(whole)
     assert [r["step"] for r in read_log(cut / "log.jsonl")[0]] == [3, 6, 9, 12]
@@ -65,7 +65,7 @@ def test_a_crash_loses_only_what_came_after_the_last_checkpoint(tiny, tmp_path):
 def test_a_crash_before_the_first_checkpoint_starts_again(tiny, tmp_path):
     whole = train(tiny(), tmp_path / "whole")
     with pytest.raises(RuntimeError, match="power cut"):
-        train(tiny(), tmp_path / "cut", watchers=[Crash(2)])
+        train(tiny(), tmp_path / "cut", callbacks=[Crash(2)])
     assert weights(train(tiny(), tmp_path / "cut", resume=True)) == weights(whole)
 
 
@@ -76,13 +76,13 @@ def test_across_the_end_of_an_epoch(tiny, tmp_path, monkeypatch):
     monkeypatch.setattr(DSprites, "__len__", lambda self: 40)
     whole = train(tiny(steps=25), tmp_path / "whole")
     with pytest.raises(Interrupted):
-        train(tiny(steps=25), tmp_path / "cut", watchers=[StopAfter(13)])
+        train(tiny(steps=25), tmp_path / "cut", callbacks=[StopAfter(13)])
     assert weights(train(tiny(steps=25), tmp_path / "cut", resume=True)) == weights(whole)
 
 
 def test_sigterm_saves_too(tiny, tmp_path):
     with pytest.raises(Interrupted, match="state kept in"):
-        train(tiny(), tmp_path / "cut", watchers=[StopAfter(6, signal.SIGTERM)])
+        train(tiny(), tmp_path / "cut", callbacks=[StopAfter(6, signal.SIGTERM)])
     assert [p.name for p in (tmp_path / "cut" / "checkpoints").iterdir()] == [
         "step-000000006.safetensors",
         "step-000000004.safetensors",
@@ -92,23 +92,23 @@ def test_sigterm_saves_too(tiny, tmp_path):
 def test_a_truncated_checkpoint_is_named_and_the_one_before_is_used(tiny, tmp_path):
     whole = train(tiny(), tmp_path / "whole")
     with pytest.raises(RuntimeError):
-        train(tiny(), tmp_path / "cut", watchers=[Crash(10)])
+        train(tiny(), tmp_path / "cut", callbacks=[Crash(10)])
     newest = tmp_path / "cut" / "checkpoints" / "step-000000008.safetensors"
     newest.write_bytes(newest.read_bytes()[:1000])
     said = []
 
-    class Listen(Watcher):
-        def said(self, sentence):
+    class Listen(Callback):
+        def on_message(self, sentence):
             said.append(sentence)
 
-    cut = train(tiny(), tmp_path / "cut", resume=True, watchers=[Listen()])
+    cut = train(tiny(), tmp_path / "cut", resume=True, callbacks=[Listen()])
     assert weights(cut) == weights(whole)
     assert "step-000000008.safetensors cannot be read" in said[0]
 
 
 def test_if_no_checkpoint_can_be_read_nothing_is_lost(tiny, tmp_path):
     with pytest.raises(RuntimeError):
-        train(tiny(), tmp_path / "cut", watchers=[Crash(10)])
+        train(tiny(), tmp_path / "cut", callbacks=[Crash(10)])
     for path in (tmp_path / "cut" / "checkpoints").iterdir():
         path.write_bytes(b"broken")
     before = sorted(p.name for p in (tmp_path / "cut").rglob("*"))

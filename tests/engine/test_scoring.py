@@ -4,8 +4,8 @@ import pytest
 
 from unweave.base.errors import InputError, Interrupted
 from unweave.engine import Spec
-from unweave.engine.loop import train
 from unweave.engine.scoring import read_scores
+from unweave.engine.training import train
 from unweave.run.run import Run
 
 TINY = {
@@ -24,7 +24,7 @@ class StopAt:
     def __getattr__(self, name):
         return lambda *_: None
 
-    def stepped(self, step, loss):
+    def on_step_end(self, step, loss):
         if step == self.step:
             import os
             import signal
@@ -114,7 +114,7 @@ def test_a_resumed_run_has_every_line_once(tmp_path):
     spec = Spec.make("vae", **TINY, **SCORED)
     whole = train(spec, tmp_path / "whole")
     with pytest.raises(Interrupted):
-        train(spec, tmp_path / "cut", watchers=[StopAt(5)])
+        train(spec, tmp_path / "cut", callbacks=[StopAt(5)])
     (tmp_path / "cut" / "scores.jsonl").open("a").write(json.dumps({"step": 6}) + "\n")
     cut = train(spec, tmp_path / "cut", resume=True)
 

@@ -18,7 +18,7 @@ from unweave.base.errors import InputError, Interrupted
 from unweave.base.records import Latents
 from unweave.base.seeds import Generators
 from unweave.engine import Spec, train
-from unweave.engine.callbacks import Watcher
+from unweave.engine.callbacks import Callback
 from unweave.engine.standardise import Ends, check_standardisable, moments, standardise
 from unweave.models.distributions.isotropic import IsotropicPrior, kl_of_moments
 from unweave.models.distributions.likelihoods import Bernoulli
@@ -175,13 +175,13 @@ def test_a_stopped_run_goes_on_to_the_same_bytes(tmp_path: Path, method: str):
     easy = {"blur": 3, "blur_steps": 8}
     spec = Spec.make(method, **TINY, **easy, latents=3, steps=12, standardise_every=5, **more)
 
-    class Stop(Watcher):
-        def stepped(self, step: int, loss: float) -> None:
+    class Stop(Callback):
+        def on_step_end(self, step: int, loss: float) -> None:
             if step == 7:
                 os.kill(os.getpid(), signal.SIGTERM)
 
     whole = train(spec, tmp_path / "whole")
     with pytest.raises(Interrupted):
-        train(spec, tmp_path / "halved", watchers=[Stop()])
+        train(spec, tmp_path / "halved", callbacks=[Stop()])
     halved = train(spec, tmp_path / "halved", resume=True)
     assert (whole / "weights.safetensors").read_bytes() == (halved / "weights.safetensors").read_bytes()

@@ -8,7 +8,7 @@ from unweave.base.errors import InputError
 from unweave.base.seeds import Generators
 from unweave.data.published.pinwheel import Pinwheel
 from unweave.engine import Spec, train
-from unweave.engine.callbacks import Watcher
+from unweave.engine.callbacks import Callback
 from unweave.models.distributions.likelihoods import Gaussian
 from unweave.models.distributions.mixture import Mixture
 from unweave.run import recipes
@@ -64,13 +64,13 @@ def test_runs_end_alike_whether_stopped_or_not_and_open_again(prior, tmp_path):
     spec = made(**prior)
     whole = train(spec, tmp_path / "whole")
 
-    class Crash(Watcher):
-        def stepped(self, step, loss):
+    class Crash(Callback):
+        def on_step_end(self, step, loss):
             if step == 5:
                 raise RuntimeError("power cut")
 
     with pytest.raises(RuntimeError, match="power cut"):
-        train(spec, tmp_path / "torn", watchers=[Crash()])
+        train(spec, tmp_path / "torn", callbacks=[Crash()])
     torn = train(spec, tmp_path / "torn", resume=True)
     assert weights(whole) == weights(torn)
     run = Run(whole)

@@ -21,7 +21,7 @@ import unweave
 from unweave import Unweaver
 from unweave.base.errors import Diverged, InputError
 from unweave.base.seeds import Generators
-from unweave.engine.callbacks import Watcher
+from unweave.engine.callbacks import Callback
 from unweave.engine.early_stopping import elbo
 from unweave.metrics import iwae
 from unweave.models.nets.conv import Conv
@@ -233,7 +233,7 @@ class TestSeeds:
         X = table()
         np.save(tmp_path / "X.npy", X)
         settings = {"latents": 2, "steps": 5, "batch": 8, "lr": 1e-3, "seed": 4, "beta": 2.0, "net.hidden": (8,)}
-        run = unweave.train("beta-vae", data=tmp_path / "X.npy", out=tmp_path / "run", watchers=[], **settings)
+        run = unweave.train("beta-vae", data=tmp_path / "X.npy", out=tmp_path / "run", callbacks=[], **settings)
         model = Unweaver("beta-vae", latents=2, steps=5, batch=8, seed=4, beta=2.0, net__hidden=(8,)).fit(X)
         assert np.array_equal(run.encode(run.data.images(np.arange(80))).numpy(), model.transform(X))
 
@@ -449,8 +449,8 @@ class TestStopping:
         assert np.array_equal(often.transform(X), once.transform(X))
 
     def test_by_the_user(self, monkeypatch):
-        class Interrupting(Watcher):
-            def stepped(self, step, loss):
+        class Interrupting(Callback):
+            def on_step_end(self, step, loss):
                 if step == 2:
                     signal.raise_signal(signal.SIGINT)
 

@@ -17,8 +17,8 @@ import unweave
 from unweave.base.errors import InputError, Interrupted
 from unweave.base.files import FORMAT
 from unweave.engine import Spec
-from unweave.engine.callbacks import Watcher
-from unweave.engine.loop import train
+from unweave.engine.callbacks import Callback
+from unweave.engine.training import train
 from unweave.run.run import Run
 from unweave.show.export import export
 from unweave.studies import claim, expand
@@ -42,13 +42,13 @@ STOPPED = {**STUDY["settings"], **STUDY["methods"]["factor-vae"], "checkpoint_ev
 ESTIMATOR = {"net.hidden": (8,), "latents": 2, "steps": 10, "batch": 10, "threads": 1, "seed": 0}
 
 
-class StopAfter(Watcher):
+class StopAfter(Callback):
     """Stops training after a step as a user would."""
 
     def __init__(self, step: int) -> None:
         self.step = step
 
-    def stepped(self, step: int, loss: float) -> None:
+    def on_step_end(self, step: int, loss: float) -> None:
         if step == self.step:
             os.kill(os.getpid(), signal.SIGINT)
 
@@ -86,7 +86,7 @@ def main(place: Path) -> None:
     run.evaluate(["mig", "modularity"], calibrate=False)
     export(run, "safetensors", place / "exported")
     try:
-        train(Spec.make("factor-vae", **STOPPED), place / "stopped", watchers=[StopAfter(4)])
+        train(Spec.make("factor-vae", **STOPPED), place / "stopped", callbacks=[StopAfter(4)])
     except Interrupted as stopped:
         print(stopped)
     estimator = unweave.Unweaver("beta-tcvae", **ESTIMATOR).fit(table())

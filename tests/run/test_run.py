@@ -13,7 +13,7 @@ from unweave.show.figures.base import Subject
 
 TINY = {
     "data": "dsprites", "data.size": 32, "data.hold": "lazy", "net": "conv", "net.channels": (4, 4, 4), "net.hidden": 8,
-    "batch": 4, "latents": 3, "steps": 6, "threads": 1, "watchers": [],
+    "batch": 4, "latents": 3, "steps": 6, "threads": 1, "callbacks": [],
 }  # fmt: skip
 
 
@@ -82,7 +82,7 @@ def test_other_settings_of_a_metric_are_kept_beside_the_first(run, small_pool):
 
 
 def test_data_without_factors_get_the_scores_that_need_none_on_images_kept_from_training(tmp_path):
-    run = unweave.train("vae", data="pinwheel", latents=2, steps=4, threads=1, watchers=[], out=tmp_path / "p")
+    run = unweave.train("vae", data="pinwheel", latents=2, steps=4, threads=1, callbacks=[], out=tmp_path / "p")
     assert run.probe.data.part == "test"
     assert np.array_equal(run.probe.labels, run.probe.data.labels)
     applies, refused = run.metrics()
@@ -103,7 +103,7 @@ def test_settings_decide_whether_a_metric_applies(tmp_path):
         steps=2,
         latents=2,
         threads=1,
-        watchers=[],
+        callbacks=[],
         out=tmp_path / "i",
         net="pinwheel-mlp",
         **prior,

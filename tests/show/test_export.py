@@ -22,7 +22,7 @@ from unweave.show.export.graphs import write_graphs
 
 SMALL = {
     "net": "conv", "net.channels": (4, 4, 4), "net.hidden": 8, "batch": 4, "latents": 2, "steps": 2, "threads": 1,
-    "watchers": [],
+    "callbacks": [],
 }  # fmt: skip
 SPRITES = {"data": "dsprites", "data.size": 32, "data.hold": "lazy"}
 

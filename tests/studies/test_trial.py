@@ -74,7 +74,7 @@ def test_a_stopped_run_goes_on_from_its_checkpoint(tiny, tmp_path, monkeypatch):
 
     def stopping(spec, out, **given):
         with pytest.raises(Interrupted):
-            train(spec, out, watchers=[_StopAfter(3)], **{k: v for k, v in given.items() if k != "watchers"})
+            train(spec, out, callbacks=[_StopAfter(3)], **{k: v for k, v in given.items() if k != "callbacks"})
         raise Interrupted
 
     monkeypatch.setattr("unweave.studies.trial.train_spec", stopping)
@@ -93,7 +93,7 @@ class _StopAfter:
     def __init__(self, step):
         self.step = step
 
-    def stepped(self, step, loss):
+    def on_step_end(self, step, loss):
         if step == self.step:
             signal.raise_signal(signal.SIGINT)
 

@@ -27,7 +27,7 @@ MOVED = {
     "unweave.importing": "unweave.run.importing",
     "unweave.cli": "unweave.face.cli",
     "unweave.estimator": "unweave.face.estimator",
-    "unweave.engine.train": "unweave.engine.loop",
+    "unweave.engine.train": "unweave.engine.training",
     "unweave.engine.callbacks.base": "unweave.engine.callbacks",
     "unweave.engine.callbacks.early_stopping": "unweave.engine.early_stopping",
     "unweave.engine.callbacks.progress": "unweave.engine.progress",

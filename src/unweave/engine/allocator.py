@@ -1,4 +1,4 @@
-"""The C library's memory allocator, told to keep what training frees.
+"""The C library's memory allocator, set to keep what training frees.
 
 A step frees and asks again for the same few hundred megabytes. glibc hands large blocks back to the system each time
 and gets them back as untouched pages, which the kernel must zero one by one: on two cores that took 6 to 25 % of a

@@ -1,4 +1,4 @@
-"""Stops a run when held-out images are told no better, and puts its best weights back."""
+"""Stops a run when the ELBO of held-out images rises no more, and puts its best weights back."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from unweave.base.seeds import Generators
-from unweave.engine.callbacks import Enough, Watcher
+from unweave.engine.callbacks import Callback, StopTraining
 from unweave.engine.spec import Spec
 from unweave.models.distributions.categorical import kl_to_uniform
 from unweave.models.vae import VAE
@@ -40,7 +40,7 @@ def elbo(vae: VAE, images: Tensor, seed: int = 0) -> Tensor:
     return torch.cat(found).double().cpu()
 
 
-class EarlyStopping(Watcher):
+class EarlyStopping(Callback):
     """Looks at the ELBO of held-out `images` every so many steps and keeps the weights that gave the best one.
 
     Training ends when `patience` looks in a row have brought none better; the best weights are then put back, as they
@@ -52,13 +52,10 @@ class EarlyStopping(Watcher):
         self.seen: list[tuple[int, float]] = []
         self.best_step, self.best = 0, -np.inf
 
-    def given(self, vae: VAE) -> None:
-        self.vae = vae
+    def on_train_start(self, vae: VAE, spec: Spec, run: Path, step: int) -> None:
+        self.vae, self.last = vae, spec.training.steps
 
-    def started(self, spec: Spec, run: Path, step: int) -> None:
-        self.last = spec.training.steps
-
-    def stepped(self, step: int, loss: float) -> None:
+    def on_step_end(self, step: int, loss: float) -> None:
         if step % self.every and step != self.last:
             return
         found = elbo(self.vae, self.images).mean().item()
@@ -70,4 +67,4 @@ class EarlyStopping(Watcher):
         if self.best_step and (worse >= self.patience or step == self.last):
             self.vae.load_state_dict(self.kept)
         if worse >= self.patience:
-            raise Enough(f"held-out ELBO has not risen since step {self.best_step} ({self.best:.4g} nats)")
+            raise StopTraining(f"held-out ELBO has not risen since step {self.best_step} ({self.best:.4g} nats)")

@@ -10,8 +10,9 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from unweave.engine.callbacks import Watcher
+from unweave.engine.callbacks import Callback
 from unweave.engine.spec import Spec
+from unweave.models.vae import VAE
 
 SHOWN = ("distortion", "kl", "total_correlation")
 
@@ -26,7 +27,7 @@ def summary(record: Mapping[str, Any]) -> str:
     return f"{terms} nats  {record['images_per_second']:.0f} images/s"
 
 
-class ProgressBar(Watcher):
+class ProgressBar(Callback):
     """Shows steps, loss terms in nats per image, images/s and time left on standard error."""
 
     def __init__(self, every_seconds: float = 10.0) -> None:
@@ -35,7 +36,7 @@ class ProgressBar(Watcher):
         self.bar: Progress | None = None
         self.task = TaskID(0)
 
-    def started(self, spec: Spec, run: Path, step: int) -> None:
+    def on_train_start(self, vae: VAE, spec: Spec, run: Path, step: int) -> None:
         self.total = spec.training.steps
         going_on = f", going on after step {step:,}" if step else ""
         work = f"{self.total:,} steps of {spec.training.batch} images"
@@ -46,20 +47,20 @@ class ProgressBar(Watcher):
             self.task = self.bar.add_task("starting", total=self.total, completed=step)
             self.bar.start()
 
-    def stepped(self, step: int, loss: float) -> None:
+    def on_step_end(self, step: int, loss: float) -> None:
         if self.bar is not None:
             self.bar.update(self.task, completed=step)
 
-    def logged(self, record: Mapping[str, Any]) -> None:
+    def on_log(self, record: Mapping[str, Any]) -> None:
         if self.bar is not None:
             self.bar.update(self.task, description=summary(record))
         elif time.monotonic() - self.last_line >= self.every or record["step"] == self.total:
             self.last_line = time.monotonic()
             self.console.print(f"step {record['step']:,} of {self.total:,}: {summary(record)}", soft_wrap=True)
 
-    def said(self, sentence: str) -> None:
+    def on_message(self, sentence: str) -> None:
         self.console.print(sentence, soft_wrap=True)
 
-    def ended(self) -> None:
+    def on_train_end(self) -> None:
         if self.bar is not None:
             self.bar.stop()

@@ -28,10 +28,10 @@ from unweave.data.own.array import Array
 from unweave.engine import Spec, folder
 from unweave.engine import train as train_spec
 from unweave.engine.early_stopping import EarlyStopping, elbo
-from unweave.engine.loop import read_log, write_weights
+from unweave.engine.log import read_log
 from unweave.engine.progress import ProgressBar
 from unweave.engine.spec import PARTS, TRAINING_FIELDS
-from unweave.models.trained import Model
+from unweave.models.trained import Model, write_weights
 from unweave.run.run import Run
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -170,7 +170,7 @@ class Unweaver(TransformerMixin, BaseEstimator):
             stopping = [] if held is None else [self._early(data, held)]
             shown = [ProgressBar()] if self.verbose else []
             try:
-                run = Run(train_spec(spec, Path(place) / "run", watchers=[*stopping, *shown]))
+                run = Run(train_spec(spec, Path(place) / "run", callbacks=[*stopping, *shown]))
                 self._take(run)
             except Interrupted:
                 raise KeyboardInterrupt("fit was stopped before its end; nothing is kept") from None

@@ -12,10 +12,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from torch import Tensor
+from safetensors.torch import save
+from torch import Tensor, nn
 
 from unweave.base import checks
 from unweave.base.errors import InputError
+from unweave.base.files import FORMAT, write_atomic
 from unweave.base.seeds import Generators
 from unweave.base.settings import plain
 from unweave.data.base import ImageData
@@ -211,6 +213,13 @@ def _evenly(sizes: Sequence[int], n: int, rng: torch.Generator) -> Tensor | None
 def prepared(data: ImageData) -> dict[str, Any]:
     """Those settings of a data set that say how images of its kind are prepared, wherever they lie."""
     return {name: value for name, value in plain(data).items() if name in PREPARED}
+
+
+def write_weights(path: Path, vae: nn.Module) -> None:
+    """Write the model's weights as safetensors; same weights, same bytes."""
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in vae.state_dict().items()}
+    data = save(tensors, metadata={"format": str(FORMAT)})
+    write_atomic(path, lambda file: file.write(data))
 
 
 def load_weights(

@@ -23,8 +23,8 @@ from unweave.base.errors import InputError
 from unweave.base.files import write_json
 from unweave.base.seeds import Generators
 from unweave.engine import folder
-from unweave.engine.loop import write_weights
 from unweave.engine.spec import Spec
+from unweave.models.trained import write_weights
 from unweave.run.run import Run
 
 SPECS = "specs.json"

@@ -22,8 +22,8 @@ from unweave.data.base import FactorData, ImageData
 from unweave.data.own.locate import located
 from unweave.engine import Spec, folder
 from unweave.engine import train as train_spec
-from unweave.engine.callbacks import Watcher
-from unweave.engine.loop import read_log
+from unweave.engine.callbacks import Callback, with_watchers
+from unweave.engine.log import read_log
 from unweave.engine.progress import ProgressBar
 from unweave.engine.scoring import read_scores
 from unweave.metrics.base import Metric
@@ -438,14 +438,16 @@ def train(
     recipe: str | None = None,
     resume: bool = False,
     overwrite: bool = False,
-    watchers: Sequence[Watcher] | None = None,
+    callbacks: Sequence[Callback] | None = None,
+    watchers: Sequence[Callback] | None = None,
     **settings: Any,
 ) -> Run:
     """Train `method` and return the run.
 
     Settings of the method and of training are given by name, the others as data="dsprites", net="conv",
     **{"net.channels": (32, 64)}, likelihood=Bernoulli(distortion_weight=4). With `resume` the settings in the folder
-    count, and those given must agree with them. `out` defaults to runs/METHOD-DATA-HASH8.
+    count, and those given must agree with them. `out` defaults to runs/METHOD-DATA-HASH8. `callbacks` take the place of
+    the progress bar; `watchers` is their old name.
 
     Raises InputError for what is wrong in the settings or the folder, Diverged for a loss that is not a number.
 
@@ -459,8 +461,8 @@ def train(
     else:
         spec = resolve(method, recipe=recipe, **settings)
     place = default_out(spec) if out is None else Path(out)
-    shown = [ProgressBar()] if watchers is None else watchers
-    return Run(train_spec(spec, place, resume=resume, overwrite=overwrite, watchers=shown))
+    shown = [ProgressBar()] if callbacks is None and watchers is None else with_watchers(callbacks or (), watchers)
+    return Run(train_spec(spec, place, resume=resume, overwrite=overwrite, callbacks=shown))
 
 
 def check_resumed(stored: Spec, given: Mapping[str, Any], path: Path) -> None:

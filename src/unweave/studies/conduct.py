@@ -13,7 +13,7 @@ from typing import Literal, TypeAlias
 
 from unweave.base import checks
 from unweave.base.errors import InputError, Interrupted
-from unweave.engine.loop import told_to_stop
+from unweave.engine.signals import stop_requested
 from unweave.studies import claim, local
 from unweave.studies.board import Board
 from unweave.studies.spec import Study, Trial
@@ -103,7 +103,7 @@ def conduct(study: Study, trials: Sequence[Trial], options: Options = Options())
 def _until_done(study: Study, jobs: Sequence[Job], engine: Engine, board: Board, minutes: float | None) -> bool:
     """Run the jobs, and those that another process had and gave up; whether the time ran out."""
     deadline = None if minutes is None else time.monotonic() + 60 * minutes
-    with told_to_stop() as stop:
+    with stop_requested() as stop:
 
         def over() -> bool:
             if stop():

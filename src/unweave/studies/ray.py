@@ -18,7 +18,7 @@ from typing import Any
 from unweave.base.errors import InputError
 from unweave.base.files import write_atomic
 from unweave.engine import folder
-from unweave.engine.loop import read_log
+from unweave.engine.log import read_log
 from unweave.studies import claim
 from unweave.studies.local import DEATHS, TICK
 from unweave.studies.trial import BEATS_EVERY, Event, Job, fail, work

@@ -20,8 +20,9 @@ from unweave.base.registry import load_file, metrics
 from unweave.base.settings import build
 from unweave.engine import Spec, folder
 from unweave.engine import train as train_spec
-from unweave.engine.callbacks import Watcher
+from unweave.engine.callbacks import Callback
 from unweave.metrics.probe import Probe
+from unweave.models.vae import VAE
 from unweave.run.run import Run
 from unweave.studies import claim
 from unweave.studies.spec import Study, Trial
@@ -202,17 +203,17 @@ def private_memory() -> int:
     return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("RssAnon:")), 0)
 
 
-class Teller(Watcher):
+class Teller(Callback):
     """Passes on how far a run has come, not more often than every half second."""
 
     def __init__(self, job: Job, tell: Tell) -> None:
         self.job, self.tell, self.last = job, tell, 0.0
 
-    def started(self, spec: Spec, run: Path, step: int) -> None:
+    def on_train_start(self, vae: VAE, spec: Spec, run: Path, step: int) -> None:
         self.steps = spec.training.steps
         self.tell(Event(self.job.name, "began", step, self.steps))
 
-    def stepped(self, step: int, loss: float) -> None:
+    def on_step_end(self, step: int, loss: float) -> None:
         if (now := time.monotonic()) - self.last >= SAYS_EVERY:
             self.last = now
             self.tell(Event(self.job.name, "step", step, self.steps))
@@ -229,7 +230,7 @@ def _do(job: Job, tell: Tell) -> str:
         going = folder.is_run(out)
         if going and folder.read_spec(out)[0].hash != spec.hash:
             raise InputError(f"{out} must hold this study's run, got another with the same name")
-        train_spec(spec, out, resume=going, overwrite=not going, watchers=[Teller(job, tell)])
+        train_spec(spec, out, resume=going, overwrite=not going, callbacks=[Teller(job, tell)])
     tell(Event(job.name, "scoring"))
     held = _score(job, Run(out))
     (out / FAILED).unlink(missing_ok=True)

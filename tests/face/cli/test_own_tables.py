@@ -118,7 +118,7 @@ def test_what_the_sentences_advise_works(words):
 
 def test_a_run_whose_table_has_changed_says_so(place, capsys):
     (place / "moving.csv").write_text("a,b\n1,2\n3,4\n5,7\n2,2\n1,1\n0,3\n4,4\n3,3\n")
-    run = train("vae", data="moving.csv", out="moved", steps=2, batch=4, latents=1, threads=1, watchers=())
+    run = train("vae", data="moving.csv", out="moved", steps=2, batch=4, latents=1, threads=1, callbacks=())
     (place / "moving.csv").write_text("a,b\n9,2\n3,4\n5,7\n2,2\n1,1\n0,3\n4,4\n3,3\n")
     again = Run(run.path)
     assert again.data.columns == ("a", "b")
@@ -130,7 +130,7 @@ def test_a_run_whose_table_has_changed_says_so(place, capsys):
 def test_the_same_array_in_memory_and_in_a_file_is_the_same_run(place):
     x = np.random.default_rng(1).normal(size=(60, 4))
     np.save(place / "same.npy", x)
-    given = {"steps": 3, "batch": 8, "latents": 2, "threads": 1, "watchers": ()}
+    given = {"steps": 3, "batch": 8, "latents": 2, "threads": 1, "callbacks": ()}
     one, two = (train("vae", data=data, out=place / name, **given) for data, name in ((x, "m"), ("same.npy", "f")))
     assert one.data.path != two.data.path
     assert (one.spec.hash, one.weights_hash) == (two.spec.hash, two.weights_hash)

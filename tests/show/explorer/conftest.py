@@ -7,7 +7,7 @@ import pytest
 import unweave
 from unweave.run.run import Run
 
-TINY = {"batch": 4, "latents": 3, "steps": 2, "threads": 1, "watchers": []}
+TINY = {"batch": 4, "latents": 3, "steps": 2, "threads": 1, "callbacks": []}
 SPRITES = {
     "data": "dsprites", "data.size": 32, "data.hold": "lazy", "net": "conv", "net.channels": (4, 4, 4), "net.hidden": 8,
 }  # fmt: skip

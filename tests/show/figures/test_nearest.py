@@ -12,7 +12,7 @@ from unweave.show.figures.sheet import Sheet
 
 TINY = {
     "data": "dsprites", "data.size": 32, "data.hold": "lazy", "net": "conv", "net.channels": (4, 4, 4), "net.hidden": 8,
-    "batch": 4, "latents": 2, "steps": 1, "threads": 1, "watchers": [],
+    "batch": 4, "latents": 2, "steps": 1, "threads": 1, "callbacks": [],
 }  # fmt: skip
 
 

@@ -35,13 +35,13 @@ def clothes(place) -> Run:
         content = rng.integers(0, 256, (30, 28, 28)) if kind == "images" else np.arange(30) % 3 * np.array(9) // 2
         (place / file.name).write_bytes(idx(content))
     data = {"data": "fashion-mnist", "data.folder": str(place)}
-    return runs.train("decomposition-vae", out=place / "clothes", watchers=(), **data, **TINY)
+    return runs.train("decomposition-vae", out=place / "clothes", callbacks=(), **data, **TINY)
 
 
 @pytest.fixture(scope="module")
 def sprites(place) -> Run:
     soon = {"stage_steps": 1, "warmup_stages": 1}
-    return runs.train("cascade-vae", out=place / "sprites", watchers=(), **soon, **SPRITES, **TINY)
+    return runs.train("cascade-vae", out=place / "sprites", callbacks=(), **soon, **SPRITES, **TINY)
 
 
 @pytest.fixture(autouse=True)

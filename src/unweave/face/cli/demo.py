@@ -44,7 +44,7 @@ def demo(
         whole = resolve(method, recipe=RECIPE, seed=seed)
         steps = min(whole.training.steps, steps_in(whole, 60 * minutes))
         spec = resolve(method, recipe=RECIPE, seed=seed, steps=steps)
-    train(spec, place, resume=going_on, overwrite=overwrite, watchers=[ProgressBar()])
+    train(spec, place, resume=going_on, overwrite=overwrite, callbacks=[ProgressBar()])
     run = Run(place)
     for name in SCORES:
         print(f"{name} ...", file=sys.stderr)

@@ -1,0 +1,177 @@
+"""A run trained into its folder: log, scores, checkpoints and weights, stopped and resumed at any step."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from unweave.base.errors import Diverged, Interrupted
+from unweave.base.files import FORMAT, cut_after, write_json, write_line
+from unweave.base.records import Terms
+from unweave.engine import checkpoint, folder
+from unweave.engine.allocator import keep_freed_memory
+from unweave.engine.callbacks import Callback, StopTraining, with_watchers
+from unweave.engine.log import LogWindow, rates_per_latent
+from unweave.engine.loop import Loop
+from unweave.engine.scoring import check_metrics, metrics_named, score_now
+from unweave.engine.signals import stop_requested
+from unweave.engine.spec import Spec
+from unweave.models.trained import write_weights
+
+
+def train(
+    spec: Spec,
+    out: Path,
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
+    callbacks: Sequence[Callback] = (),
+    watchers: Sequence[Callback] | None = None,
+) -> Path:
+    """Train the run `spec` into the folder `out` and return the folder.
+
+    Writes settings.json, log.jsonl, checkpoints while running, weights.safetensors and done.json at the end. With
+    `resume` goes on from the newest readable checkpoint (or from the start, if the run never got to one) and ends
+    with the same weights, byte for byte, as a run that was never stopped. A finished run is left as it is.
+    `watchers` is the old name of `callbacks`.
+
+    Raises InputError for a folder that may not be written, Diverged for a loss that is not a number, and Interrupted
+    after saving when Ctrl-C or SIGTERM arrives.
+    """
+    callbacks = with_watchers(callbacks, watchers)
+
+    def say(sentence: str) -> None:
+        for callback in callbacks:
+            callback.on_message(sentence)
+
+    folder.check(out, resume=resume, overwrite=overwrite)
+    if resume and (out / folder.DONE).exists():
+        say(f"{out} is finished; nothing to do")
+        return out
+    keep_freed_memory()
+    threads = spec.training.threads or torch.get_num_threads()
+    torch.set_num_threads(threads)
+    if spec.training.deterministic:
+        torch.use_deterministic_algorithms(True)
+    loop = Loop(spec)
+    state = loop.state
+    state.vae.train()
+    if spec.training.score_every:
+        check_metrics(state.vae, loop.data, metrics_named(spec.training.score_metrics))
+    folder.prepare(out, resume=resume, overwrite=overwrite)  # now that data and settings are known to do
+    if resume:
+        checkpoint.read_newest(out, state, say)
+    else:
+        stored = {
+            **spec.plain(),
+            "hash": spec.hash,
+            "command": spec.command,
+            "made_with": folder.made_with(threads),
+        }
+        write_json(out / folder.SETTINGS, stored)
+    for name in (folder.LOG, folder.SCORES):
+        cut_after(out / name, state.step)
+    for callback in callbacks:
+        callback.on_train_start(state.vae, spec, out, state.step)
+    for line in spec.account:
+        say(line)
+    try:
+        _run(loop, out, callbacks)
+    finally:
+        for callback in callbacks:
+            callback.on_train_end()
+    return out
+
+
+def _run(loop: Loop, out: Path, callbacks: Sequence[Callback]) -> None:
+    state, training = loop.state, loop.spec.training
+    window, began = LogWindow(training.batch), time.perf_counter() - state.seconds
+    saved = state.step if state.step else None
+    last: dict[str, Any] = {}
+    stopped: str | None = None
+    with (out / folder.LOG).open("a", encoding="utf-8") as log, stop_requested() as interrupted:
+        while state.step < training.steps and stopped is None:
+            loss, terms, at, critic_terms = loop.step()
+            value = loss.item()
+            if not math.isfinite(value):
+                raise Diverged(_what_broke(out, state.step, terms, saved))
+            window.add(loss, Terms({**terms, **critic_terms}), rates_per_latent(at))
+            stopped = _stopped_by(callbacks, state.step, value)
+            final = state.step == training.steps or stopped is not None
+            if state.step % training.log_every == 0 or final:
+                if log.tell() == 0:
+                    write_line(log, {"format": FORMAT, "units": window.units})
+                last = window.record(state.step, loop.rate)
+                write_line(log, last)
+                for callback in callbacks:
+                    callback.on_log(last)
+                window.reset()
+            state.seconds = time.perf_counter() - began
+            if training.score_every and (state.step % training.score_every == 0 or final):
+                spent = _score(loop, out)
+                began, window.since = began + spent, window.since + spent  # not of the time that training takes
+            if interrupted():
+                path = checkpoint.write(out, state)
+                raise Interrupted(f"stopped after step {state.step}; state kept in {path}; --resume goes on")
+            if state.step % training.checkpoint_every == 0 and not final:
+                _check_weights(state.vae, out, state.step, saved)
+                checkpoint.write(out, state)
+                saved = state.step
+    _check_weights(state.vae, out, state.step, saved)
+    write_weights(out / folder.WEIGHTS, state.vae)
+    done = {"steps": state.step, "images": state.step * training.batch, "seconds": round(state.seconds, 2)}
+    finished = datetime.now(UTC).isoformat(timespec="seconds")
+    early = {} if stopped is None else {"stopped": stopped}
+    write_json(out / folder.DONE, {**done, "finished": finished, "last": last, **early})
+    if not training.keep_checkpoints:
+        for path in checkpoint.stored(out):
+            path.unlink()
+        with contextlib.suppress(OSError):
+            (out / checkpoint.FOLDER).rmdir()
+
+
+def _score(loop: Loop, out: Path) -> float:
+    """Append what the model scores by now to scores.jsonl; returns the seconds that took."""
+    state, training = loop.state, loop.spec.training
+    metrics = metrics_named(training.score_metrics)
+    discrete = loop.objective.discrete(state.step - 1)  # as in the step that was just done
+    found, spent = score_now(state.vae, loop.data, metrics, discrete, images=training.score_images, seed=training.seed)
+    about = {"step": state.step, "images": state.step * training.batch, "seconds": round(state.seconds, 2)}
+    with (out / folder.SCORES).open("a", encoding="utf-8") as file:
+        write_line(file, {**about, "scoring_seconds": round(spent, 2), **found})
+    return spent
+
+
+def _stopped_by(callbacks: Sequence[Callback], step: int, loss: float) -> str | None:
+    """Call every callback after a step; why it is to be the last one, if one of them stops training."""
+    reasons: list[str] = []
+    for callback in callbacks:
+        try:
+            callback.on_step_end(step, loss)
+        except StopTraining as stop:
+            reasons.append(str(stop))
+    return "; ".join(reasons) or None
+
+
+def _last_good(out: Path, saved: int | None) -> str:
+    return f"the last good checkpoint is that of step {saved} in {out}" if saved else f"{out} has no checkpoint yet"
+
+
+def _what_broke(out: Path, step: int, terms: Terms, saved: int | None) -> str:
+    bad = {name: term.mean.item() for name, term in terms.items() if not torch.isfinite(term.mean)}
+    shown = " and ".join(f"{name} became {value}" for name, value in bad.items()) or "the loss became infinite"
+    return f"{shown} at step {step}; {_last_good(out, saved)}"
+
+
+def _check_weights(vae: nn.Module, out: Path, step: int, saved: int | None) -> None:
+    for name, parameter in vae.named_parameters():
+        if not bool(torch.isfinite(parameter).all()):
+            raise Diverged(f"weights of {name} are not finite after step {step}; {_last_good(out, saved)}")
