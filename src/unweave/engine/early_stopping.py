@@ -11,7 +11,7 @@ from torch import Tensor
 from unweave.base.seeds import Generators
 from unweave.engine.callbacks import Callback, StopTraining
 from unweave.engine.spec import Spec
-from unweave.models.distributions.categorical import kl_to_uniform
+from unweave.models.bound import bound
 from unweave.models.vae import VAE
 
 AT_ONCE = 500  # images whose ELBO is taken at a time
@@ -19,23 +19,12 @@ AT_ONCE = 500  # images whose ELBO is taken at a time
 
 @torch.no_grad()
 def elbo(vae: VAE, images: Tensor, seed: int = 0) -> Tensor:
-    """E_q log p(x|z) - KL(q(z|x) || p(z)) of each image (n, C, H, W) by one draw of z, nats (n,), float64.
-
-    The draws depend on `seed` alone, and the method's weights have no part in it. Categories count with their rate
-    against equal shares. Where the model standardises data the density is that of the standardised numbers.
-    """
+    """The ELBO of each image (n, C, H, W), nats (n,), float64, as `bound` says; the draws depend on `seed` alone."""
     rng, training = Generators(seed), vae.training
     device = next(vae.parameters()).device
     vae.eval()
-    found: list[Tensor] = []
-    for x in images.split(AT_ONCE):
-        at = vae(x.to(device, memory_format=torch.channels_last), rng, data_size=len(images))
-        rate = at.prior.kl_each(at.posterior)
-        kl = rate.sum(1) if rate is not None else at.posterior.log_prob(at.z) - at.prior.log_prob(at.z)
-        chosen = at.one_hot if at.categories is None else at.categories
-        if chosen is not None and vae.told:
-            kl = kl + kl_to_uniform(chosen, vae.told).sum(1)
-        found.append(-(at.distortion + kl))
+    parts = (x.to(device, memory_format=torch.channels_last) for x in images.split(AT_ONCE))
+    found = [bound(vae, x, rng).elbo for x in parts]
     vae.train(training)
     return torch.cat(found).double().cpu()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,7 +30,7 @@ from unweave.metrics.base import Metric
 from unweave.metrics.calibration import calibrated, calibrates, is_calibrated
 from unweave.metrics.doctor import RULES, Finding, doctor
 from unweave.metrics.probe import Probe
-from unweave.models.distributions.categorical import kl_to_uniform
+from unweave.models.bound import bound
 from unweave.models.trained import CHUNK, Encodings, Model, load_weights
 from unweave.models.vae import VAE
 from unweave.run.recipes import load as load_recipe
@@ -110,10 +110,6 @@ class Run:
         """Eight digits of the weights' SHA-256; scores are kept under it."""
         return hashlib.sha256((self.path / folder.WEIGHTS).read_bytes()).hexdigest()[:8]
 
-    def _in_chunks(self, rows: Iterable[Any]) -> Iterator[torch.Tensor]:
-        for images in rows:
-            yield torch.as_tensor(images, dtype=torch.float32).contiguous(memory_format=torch.channels_last)
-
     def posterior(self, images: Images) -> Encodings:
         """Means, standard deviations and rates (nats) of each latent for images (n, C, H, W), each (n, d).
 
@@ -174,20 +170,17 @@ class Run:
 
         The categories' rate is that against a uniform prior: log S each where they are told without probabilities.
         """
-        rng = Generators(0)
+        rng, totals = Generators(0), np.zeros(4)
         numbers = numpy_generator(0, "fit").integers(len(self.data), size=n)
-        totals, told = np.zeros(4), self.vae.told
-        for x in self._in_chunks(self.data.images(part) for part in np.array_split(numbers, -(-n // CHUNK))):
-            at = self.vae(x, rng, data_size=len(self.data))
-            rate = at.prior.kl_each(at.posterior)
-            kl = rate.sum() if rate is not None else (at.posterior.log_prob(at.z) - at.prior.log_prob(at.z)).sum()
-            chosen = at.one_hot if at.categories is None else at.categories
-            discrete = 0.0 if chosen is None or not told else kl_to_uniform(chosen, told).sum().item()
-            floor = self.vae.likelihood.floor(self.vae.target(x)).sum().item()
-            totals += [at.distortion.sum().item(), floor, kl.item(), discrete]
-        distortion, floor, kl, discrete = totals / n
+        for part in np.array_split(numbers, -(-n // CHUNK)):
+            images = torch.as_tensor(self.data.images(part), dtype=torch.float32)
+            x = images.contiguous(memory_format=torch.channels_last)
+            found, floor = bound(self.vae, x, rng), self.vae.likelihood.floor(self.vae.target(x))
+            parts = (found.distortion, floor, found.rate, found.rate_of_categories)
+            totals += [each.sum().item() for each in parts]
+        distortion, floor, rate, discrete = totals / n
         known = {"distortion_floor": floor, "distortion_excess": distortion - floor} if np.isfinite(floor) else {}
-        rates = {"rate": kl, "rate_of_categories": discrete} if told else {"rate": kl}
+        rates = {"rate": rate, "rate_of_categories": discrete} if self.vae.told else {"rate": rate}
         return {"distortion": distortion, **known, **rates, "images": float(n)}
 
     def metrics(
