@@ -86,13 +86,17 @@ class Registry(Generic[T]):
         return "--plugin" if name in self._added else None
 
     def summary(self, name: str) -> str:
-        """First line of the docstring of the module behind `name`, read without running it."""
-        if name in self._added:
-            return (self._added[name].__doc__ or "").strip().split("\n")[0]
+        """A line about `name`: of unweave's own the first of its module's docstring, read without running it.
+
+        Of what others add it is the first line of the class's docstring, or that it cannot be imported, and why.
+        """
         checks.known(self.kind, name, self.names())
-        if name in self.plugins:
-            return f"from {self.origin(name)}"
-        return first_line(self.table[name].partition(":")[0])
+        if name in self.table:
+            return first_line(self.table[name].partition(":")[0])
+        try:
+            return (self.get(name).__doc__ or "").strip().split("\n")[0]
+        except Exception as wrong:  # whatever another package does when it is imported, a list names the rest
+            return f"cannot be imported: {type(wrong).__name__}: {wrong}"
 
 
 methods: Registry[Any] = Registry(

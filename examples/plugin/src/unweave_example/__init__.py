@@ -1,1 +1,1 @@
-"""An example of a package that adds a method and a net to unweave."""
+"""An example of a package that adds one thing of every kind to unweave, each in a file of its own."""

@@ -26,7 +26,7 @@ class Heads(nn.Module):
 
 @dataclass(frozen=True)
 class TinyMLP(Net):
-    """image - hidden ReLU - heads, and codes - hidden ReLU - image."""
+    """A net with one hidden layer on either side: image - ReLU - heads, and codes - ReLU - image."""
 
     hidden: Annotated[int, "units of the hidden layers"] = 64
 

@@ -20,7 +20,12 @@ def listing(kind: Annotated[str, Parameter(help=", ".join(KINDS))], /) -> None:
     elif kind == "studies":
         lines = {name: studies.find(name).about for name in studies.names()}
     else:
-        lines = {name: ALL[kind].summary(name) for name in ALL[kind].names()}
+        table = ALL[kind]
+        lines = {name: table.summary(name) + _from(table.origin(name)) for name in table.names()}
     width = max(map(len, lines))
     for name, line in lines.items():
         print(f"{name:<{width}}  {line}")
+
+
+def _from(origin: str | None) -> str:
+    return f" ({origin})" if origin else ""
