@@ -8,47 +8,52 @@ import torch
 
 from unweave.base.errors import InputError
 from unweave.base.registry import datasets, likelihoods, nets
-from unweave.base.settings import build
-from unweave.data import load
+from unweave.base.settings import build, plain, settings_of
 from unweave.data.base import FactorData, ImageData
+from unweave.data.own.locate import located
 
-# Settings that spare a contract the making of a whole cache.
-QUICK = {name: {"hold": "lazy"} for name in ("dsprites", "dsprites-color", "dsprites-noisy")}
-PATHS = ("folder", "array", "table")  # data of the user's own; tests/data holds them to the same
 NEEDED = ("fashion-mnist",)  # what a machine with CI=true must have; the other public sets are large
+OPENED: dict[str, ImageData] = {  # data of the user's own have no `probing`; tests/data holds them to the same
+    name: cls(**cls.probing) for name in datasets.names() if (cls := datasets.get(name)).probing is not None
+}
+ABSENT = [name for name, data in OPENED.items() if name not in NEEDED and not data.at_hand]
 
 
-def opened(name: str) -> ImageData:
-    return load(name, **QUICK.get(name, {}))
-
-
-ABSENT = [name for name in datasets.names() if name not in (*PATHS, *NEEDED) and not opened(name).at_hand]
+def at_hand(kind: type[ImageData] = ImageData) -> list[str]:
+    return [name for name, data in OPENED.items() if isinstance(data, kind) and name not in ABSENT]
 
 
 def rng():
     return np.random.default_rng(0)
 
 
-@pytest.fixture(params=[name for name in datasets.names() if name not in (*PATHS, *ABSENT)])
-def data(request):
-    made = opened(request.param)
+def opened(request) -> ImageData:
+    made = OPENED[request.param]
     if not made.at_hand:
         must = os.environ.get("CI", "").lower() == "true"
         (pytest.fail if must else pytest.skip)(f"{request.param} is not on this machine, and tests download nothing")
     return made
 
 
+data = pytest.fixture(opened, params=at_hand(), name="data")
+known = pytest.fixture(opened, params=at_hand(FactorData), name="known")
+
+
 @pytest.mark.parametrize("name", ABSENT)
 def test_a_set_that_is_absent_says_which_file_it_needs(name):
     with pytest.raises(InputError, match=f"{name} needs the file"):
-        opened(name).images(np.array([0]))
+        OPENED[name].images(np.array([0]))
 
 
-@pytest.fixture
-def known(data):
-    if not isinstance(data, FactorData):
-        pytest.skip("its factors are not known")
-    return data
+@pytest.mark.parametrize("name", datasets.names())
+def test_settings_have_help_and_survive_a_round_trip(name):
+    cls = datasets.get(name)
+    assert all(setting.help for setting in settings_of(cls))
+    assert datasets.name_of(cls) == name
+    assert datasets.summary(name).endswith((".", "?"))
+    if name in OPENED:
+        assert build(cls, plain(OPENED[name]), of=name) == OPENED[name]
+        assert located(OPENED[name]) == {"name": name, **plain(OPENED[name])}
 
 
 def test_images_have_the_declared_shape_and_range(data: ImageData):
@@ -76,7 +81,8 @@ def test_the_default_net_and_likelihood_are_known_and_suit_the_images(data: Imag
 
 def test_labels_number_every_image_by_its_class(data: ImageData):
     if data.labels is None:
-        pytest.skip("it has no labels")
+        assert not data.classes
+        return
     assert data.labels.shape == (len(data),)
     assert data.labels.dtype == np.int64
     assert data.labels.min() == 0

@@ -5,8 +5,7 @@ from typing import Annotated, ClassVar
 
 from unweave.base import checks
 from unweave.base.records import Pass, Term, Terms
-from unweave.models.objectives import Objective
-from unweave.models.objectives.base import rate
+from unweave.models.objectives.base import Objective, rate
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,10 @@ class Heads(nn.Module):
 
 @dataclass(frozen=True)
 class TinyMLP(Net):
-    """A net with one hidden layer on either side: image - ReLU - heads, and codes - ReLU - image."""
+    """A net with one hidden layer on either side, for images of any size.
+
+    image - hidden ReLU - heads, and codes - hidden ReLU - image.
+    """
 
     hidden: Annotated[int, "units of the hidden layers"] = 64
 

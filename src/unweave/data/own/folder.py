@@ -63,6 +63,7 @@ class Folder(ImageData):
 
     bookkeeping: ClassVar = ("path", "skip_bad", "max_pixels", "max_bytes")
     bare: ClassVar = ("skip_bad",)  # --skip-bad is enough
+    probing: ClassVar = None
 
     def __post_init__(self) -> None:
         checks.one_of(("stretch", "crop", "pad"), fit=self.fit)

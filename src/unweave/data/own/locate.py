@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,13 +32,12 @@ def located(data: Any) -> dict[str, Any]:
         return _named(data)
     if data is None:
         raise InputError(f"data must name a data set, got none; {_known()}")
-    for cls in type(data).__mro__:
-        if any(target == f"{cls.__module__}:{cls.__qualname__}" for target in registry.datasets.table.values()):
-            from unweave.base.settings import plain
-
-            return {"name": registry.datasets.name_of(cls), **plain(data)}
+    from unweave.base.settings import plain
     from unweave.data.own.memory import kept
 
+    for cls in type(data).__mro__:
+        with suppress(InputError):
+            return {"name": registry.datasets.name_of(cls), **plain(data)}
     return kept(data)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
@@ -101,6 +101,8 @@ class OwnFile(ImageData):
     rows: int
     names: tuple[str, ...]
     notes: tuple[str, ...]
+
+    probing: ClassVar = None
 
     @cached_property
     def _known(self) -> Any:  # of the class itself, which type checkers cannot be told here

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import IO, Annotated
+from typing import IO, Annotated, ClassVar
 
 import numpy as np
 import torch
@@ -199,6 +199,7 @@ class DSprites(FactorData):
     symmetries = (Symmetry("orientation", value=39, same_as=0),)
     reference = (87040, 332800, 578560)  # a square, an ellipse and a heart, those most often shown
     bookkeeping = ("hold",)  # changes no image
+    probing: ClassVar = {"hold": "lazy"}  # without making a whole cache
 
     def __post_init__(self) -> None:
         checks.one_of((64, 32), size=self.size)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 import torch
@@ -53,6 +53,7 @@ class Variant(FactorData):
     image_shape = (3, 64, 64)
     reference = DSprites.reference
     bookkeeping = ("hold",)  # changes no image
+    probing: ClassVar = DSprites.probing
 
     def __post_init__(self) -> None:
         checks.one_of(("packed", "lazy"), hold=self.hold)
