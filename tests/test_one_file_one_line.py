@@ -149,7 +149,14 @@ def test_every_door_knows_them(path, tmp_path):
     for kind, (name, target) in THINGS.items():
         first = file_of(target).read_text().split('"""')[1].split("\n")[0]  # the class's begins as the module's
         assert f"{name} {first} (their-{kind} 1.0)" in " ".join(found[f"list {kind}"].split())
-    for option in ("--bits", "--data.size", "--net.hidden", "--prior.scale", "--exclude-factors", "--latents"):
+    for option in (
+        "--bits",
+        "--data.size",
+        "--net.hidden",
+        "--prior.scale",
+        "Settings of matched-correlation",
+        "Settings of rate-bars",
+    ):
         assert option in found["help"]
     assert 0 <= json.loads(found["evaluate"])["matched-correlation"]["value"] <= 1
     assert (tmp_path / "rates.png").read_bytes().startswith(b"\x89PNG")
@@ -189,7 +196,7 @@ def tree(tmp_path_factory):
         shutil.copytree(ROOT / part, made / part, ignore=unlike)
     for file in ("pyproject.toml", "tests/conftest.py", "tests/test_docs_metrics.py", "tests/test_layers.py"):
         shutil.copy(ROOT / file, made / file)
-    for kind, (name, target) in THINGS.items():
+    for kind, (_, target) in THINGS.items():
         shutil.copy(file_of(target), made / "src/unweave" / FOLDERS[kind])
     return made
 
@@ -215,7 +222,7 @@ def test_in_this_tree_it_is_one_file_and_one_line_too(tree):
         [sys.executable, "-m", "unweave.metrics.stub"], env={**os.environ, "PYTHONPATH": inside[0]}, check=True
     )
     found = ran(SHIPPED, json.dumps([(kind, name) for kind, (name, _) in THINGS.items()]), path=inside, cwd=tree)
-    for kind, (name, target) in THINGS.items():
+    for kind, (_, target) in THINGS.items():
         module = f"unweave.{FOLDERS[kind]}.{file_of(target).stem}".replace("/", ".")
         first = file_of(target).read_text().split('"""')[1].split("\n")[0]
         assert found[kind] == [first, module]

@@ -76,7 +76,7 @@ class ImageData(ABC):
     likelihood_settings: ClassVar[Mapping[str, Any]] = {}  # and how that one is set; --likelihood.X overrides
     unsuited: ClassVar[str | None] = None  # why the user has to choose a likelihood
     net: ClassVar[str] = "dlib-conv"  # what suits their shape; --net overrides
-    probing: ClassVar[Mapping[str, Any] | None] = {}  # how the contract tests open it; None: with files of the user's own
+    probing: ClassVar[Mapping[str, Any] | None] = {}  # how contract tests open it; None: by the user's own files
     reference: ClassVar[tuple[int, ...]] = ()  # numbers of images that pictures show first
     classes: ClassVar[tuple[str, ...]] = ()  # names of the labels 0, 1 and so on
     factor_table: KnownFactors | None = None  # what is known of factors that form no grid

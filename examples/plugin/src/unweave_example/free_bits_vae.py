@@ -12,7 +12,8 @@ from unweave.models.objectives.base import Objective, rate
 class FreeBitsVAE(Objective):
     """Free-bits VAE: every latent may carry some nats for nothing.
 
-    -E log p(x|z) + sum_j max(bits, mean KL_j), nats per image; with `bits` = 0 the VAE. The mean is over the batch, so a latent below its free nats feels no pull to the prior.
+    -E log p(x|z) + sum_j max(bits, mean KL_j), nats per image; with `bits` = 0 the VAE. The mean is over the
+    batch, so a latent below its free nats feels no pull to the prior.
     Source: Kingma et al. 2016, https://arxiv.org/abs/1606.04934, appendix C.8.
     """
 

@@ -6,8 +6,8 @@ from typing import Annotated
 import numpy as np
 
 from unweave.base import checks
-from unweave.show.views import style
-from unweave.show.views.base import Picture, Subject, by_rate
+from unweave.show.figures import style
+from unweave.show.figures.base import Picture, Subject, by_rate
 
 
 @dataclass(frozen=True)
