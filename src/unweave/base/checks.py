@@ -3,6 +3,7 @@
 import difflib
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from unweave.base.errors import InputError
 
@@ -21,53 +22,70 @@ def finite(**values: float) -> None:
             raise InputError(f"{name} must be a finite number, got {value}")
 
 
-def nonnegative(**values: float) -> None:
-    """Refuse numbers below 0.
+@dataclass(frozen=True)
+class Range:
+    """Numbers from `low` to `high`: without `low` where `above`, without `high` where `below`. NaN is in none.
 
-    >>> nonnegative(beta=-1)
+    Stands in the `Annotated` of a setting, from where help texts, the command line and `Settings` take it.
+
+    >>> [Range(0).words, Range(0, above=True).words, Range(0, 1).words]
+    ['0 or more', 'more than 0', 'between 0 and 1']
+    >>> Range(0).check(beta=-1)
     Traceback (most recent call last):
         ...
     unweave.base.errors.InputError: beta must be 0 or more, got -1
     """
-    finite(**values)
-    for name, value in values.items():
-        if value < 0:
-            raise InputError(f"{name} must be 0 or more, got {value}")
+
+    low: float = -math.inf
+    high: float = math.inf
+    above: bool = False
+    below: bool = False
+
+    @property
+    def words(self) -> str:
+        """As help texts and refusals say it."""
+        if math.isfinite(self.high):
+            return f"between {self.low} and {self.high}" + (f", {self.high} excluded" if self.below else "")
+        if math.isfinite(self.low):
+            return f"more than {self.low}" if self.above else f"{self.low} or more"
+        return "a finite number"
+
+    def check(self, **values: float) -> None:
+        """Refuse infinities, NaN and numbers outside."""
+        finite(**values)
+        verb = "lie" if math.isfinite(self.high) else "be"
+        for name, value in values.items():
+            low = self.low < value if self.above else self.low <= value
+            high = value < self.high if self.below else value <= self.high
+            if not (low and high):
+                raise InputError(f"{name} must {verb} {self.words}, got {value}")
+
+
+FINITE, POSITIVE, FRACTION = Range(), Range(0, above=True), Range(0, 1)
+
+
+def nonnegative(**values: float) -> None:
+    """Refuse numbers below 0."""
+    Range(0).check(**values)
 
 
 def positive(**values: float) -> None:
     """Refuse 0 and numbers below it."""
-    finite(**values)
-    for name, value in values.items():
-        if value <= 0:
-            raise InputError(f"{name} must be more than 0, got {value}")
+    POSITIVE.check(**values)
 
 
 def at_least(minimum: float, **values: float) -> None:
     """Refuse numbers below `minimum`."""
-    finite(**values)
-    for name, value in values.items():
-        if value < minimum:
-            raise InputError(f"{name} must be {minimum} or more, got {value}")
+    Range(minimum).check(**values)
 
 
 def fraction(**values: float) -> None:
     """Refuse numbers outside [0, 1]."""
-    finite(**values)
-    for name, value in values.items():
-        if not 0 <= value <= 1:
-            raise InputError(f"{name} must lie between 0 and 1, got {value}")
-
-
-def betas(**values: tuple[float, float]) -> None:
-    """Refuse decay rates that Adam cannot use: each must lie in [0, 1)."""
-    for name, pair in values.items():
-        if len(pair) != 2 or not all(0 <= rate < 1 for rate in pair):
-            raise InputError(f"{name} must be two numbers from 0 up to but not 1, got {pair}")
+    FRACTION.check(**values)
 
 
 def one_of(choices: Iterable[object], **values: object) -> None:
-    """Refuse values that are not among `choices`; the nearest one is suggested."""
+    """Refuse values that are not among `choices`."""
     allowed = list(choices)
     for name, value in values.items():
         if value not in allowed:

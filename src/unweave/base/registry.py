@@ -250,6 +250,7 @@ ALL: dict[str, Registry[Any]] = {
     "likelihoods": likelihoods,
     "figures": figures,
 }
+PARTS = {"data": datasets, "net": nets, "prior": priors, "likelihood": likelihoods}  # of a run, besides its method
 
 
 def load_file(path: str | Path) -> None:

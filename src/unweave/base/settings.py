@@ -3,10 +3,12 @@
 import dataclasses
 import hashlib
 import json
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from unweave.base import checks
 from unweave.base.errors import InputError
@@ -15,13 +17,22 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
+class Formerly:
+    """Marks a field with the name it had before, which old files, recipes and command lines may still use."""
+
+    name: str
+
+
+@dataclass(frozen=True)
 class Setting:
-    """One field of a settings class: its name, type, default and the sentence that explains it."""
+    """One field of a settings class: its name, type, default, the sentence that explains it, and its rule."""
 
     name: str
     type: Any
     default: Any
-    help: str
+    help: str = ""
+    range: checks.Range | None = None
+    formerly: str | None = None
 
     @property
     def flag(self) -> str:
@@ -33,22 +44,81 @@ class Setting:
         """True for yes/no settings."""
         return self.type is bool
 
+    @property
+    def choices(self) -> tuple[Any, ...]:
+        """The values that a Literal type allows, () for other types."""
+        options = [self.type, *get_args(self.type)] if is_union(self.type) else [self.type]
+        return tuple(each for option in options if get_origin(option) is Literal for each in get_args(option))
+
+    def check(self, value: Any, name: str) -> None:
+        """Refuse a value, called `name` in the message, that the choices or the range rule out."""
+        if value is None:
+            return
+        if self.choices and value not in self.choices:
+            checks.one_of(self.choices, **{name: value})
+        for each in value if isinstance(value, (tuple, list)) else [value]:
+            if self.range is not None:
+                self.range.check(**{name: each})
+
+
+class Settings:
+    """Base of settings classes: an instance is made only of values that `Annotated` and Literal allow.
+
+    >>> @dataclass(frozen=True)
+    ... class Example(Settings):
+    ...     width: Annotated[int, "units in a layer", checks.Range(1)] = 8
+    >>> Example(width=0)
+    Traceback (most recent call last):
+        ...
+    unweave.base.errors.InputError: width must be 1 or more, got 0
+    """
+
+    def __post_init__(self) -> None:
+        for each in settings_of(type(self)):
+            each.check(getattr(self, each.name), each.name)
+
+
+def setting(name: str, hint: Any, default: Any) -> Setting:
+    """What `Annotated[type, "help", Range(...), Formerly("...")]` says of a field or an argument."""
+    kind, *notes = get_args(hint) if get_origin(hint) is Annotated else [hint]
+    said: dict[type, Any] = {type(note): note for note in notes}
+    former = said.get(Formerly)
+    return Setting(name, kind, default, said.get(str, ""), said.get(checks.Range), former and former.name)
+
 
 @cache
 def settings_of(cls: type) -> tuple[Setting, ...]:
-    """The settings of a registered dataclass, in order; the help is the string in `Annotated[type, "help"]`."""
+    """The settings of a registered dataclass, in order."""
     hints = get_type_hints(cls, include_extras=True)
-    found: list[Setting] = []
-    for each in dataclasses.fields(cls):
-        if not each.init:
-            continue
-        hint, text = hints[each.name], ""
-        if get_origin(hint) is Annotated:
-            hint, *notes = get_args(hint)
-            text = next((note for note in notes if isinstance(note, str)), "")
-        default = each.default if each.default_factory is dataclasses.MISSING else each.default_factory()
-        found.append(Setting(each.name, hint, default, text))
-    return tuple(found)
+    return tuple(
+        setting(f.name, hints[f.name], f.default if f.default_factory is dataclasses.MISSING else f.default_factory())
+        for f in dataclasses.fields(cls)
+        if f.init
+    )
+
+
+def is_union(hint: Any) -> bool:
+    """Whether a type is one of several."""
+    return get_origin(hint) in (Union, UnionType)
+
+
+def kind_of(hint: Any) -> str:
+    """What a value of this type is, as messages say it.
+
+    >>> kind_of(int), kind_of(tuple[float, ...] | None), kind_of(Literal["iso", "pca"])
+    ('a whole number', 'numbers with commas between, or none', 'one of iso, pca')
+    """
+    args = get_args(hint)
+    if is_union(hint):
+        kinds = [kind_of(each) for each in args if each is not NoneType]
+        return " or ".join(kinds) + (", or none" if NoneType in args else "")
+    if get_origin(hint) is Literal:
+        return f"one of {', '.join(map(str, args))}"
+    if get_origin(hint) is tuple:
+        one = kind_of(args[0])
+        many = "words" if args[0] is str else f"{one.removeprefix('a ')}s"
+        return f"{'' if args[-1] is Ellipsis else f'{len(args)} '}{many} with commas between"
+    return {int: "a whole number", float: "a number", bool: "yes or no", str: "text"}.get(hint, str(hint))
 
 
 @cache
@@ -59,30 +129,40 @@ def _adapter(hint: Any) -> Any:
 
 
 def convert(value: object, setting: Setting, name: str) -> Any:
-    """`value` as the type of `setting`; text such as "32,64" becomes a tuple where one is wanted."""
+    """`value` as the type of `setting`, within its range; text such as "32,64" becomes a tuple where one is wanted."""
     from pydantic import ValidationError
 
     options = [setting.type, *get_args(setting.type)]
+    given = value
     if isinstance(value, str):
-        if value.lower() in ("none", "null") and type(None) in options:
+        if value.lower() in ("none", "null") and NoneType in options:
             return None
         if any(option is tuple or get_origin(option) is tuple for option in options):
             value = [part.strip() for part in value.split(",") if part.strip()]
+        else:
+            value = {str(choice): choice for choice in setting.choices}.get(value, value)
     try:
-        return _adapter(setting.type).validate_python(value)
-    except ValidationError as wrong:
-        first = wrong.errors()[0]
-        rule = first["msg"].removeprefix("Input should be ").removesuffix(" instance")
-        if first["type"] == "missing":  # fewer values than a tuple of that length has
-            rule = f"{len(get_args(setting.type))} values"
-        raise InputError(f"{name} must be {rule}, got {value!r}") from None
+        converted = _adapter(setting.type).validate_python(value)
+    except ValidationError:
+        raise InputError(f"{name} must be {kind_of(setting.type)}, got {given!r}") from None
+    setting.check(converted, name)
+    return converted
 
 
-def build(cls: type[T], given: Mapping[str, object] | None = None, *, of: str, prefix: str = "") -> T:
+def names_of(cls: type) -> dict[str, str]:
+    """Every name that a setting of a class may be given by, former ones too, and the name it has now."""
+    former = {each.formerly: each.name for each in settings_of(cls) if each.formerly is not None}
+    return {**former, **{each.name: each.name for each in settings_of(cls)}}
+
+
+def build(
+    cls: type[T], given: Mapping[str, object] | None = None, *, of: str, prefix: str = "", stored: bool = False
+) -> T:
     """An instance of the settings class `cls` from named values, each converted and checked.
 
     `of` names the thing in messages ("factor-vae"), `prefix` its group ("net."). Unknown names, values of the wrong
-    type and values that the class refuses raise InputError.
+    type and values that the class refuses raise InputError. A former name gives a FutureWarning, unless the values
+    are `stored` ones from a file of before.
 
     >>> from unweave.models.objectives.beta_vae import BetaVAE
     >>> build(BetaVAE, {"beta": "6"}, of="beta-vae").beta
@@ -93,12 +173,17 @@ def build(cls: type[T], given: Mapping[str, object] | None = None, *, of: str, p
     unweave.base.errors.InputError: unknown setting of beta-vae 'bete'; did you mean 'beta'? Known: beta, warmup
     """
     known = {setting.name: setting for setting in settings_of(cls)}
+    now = names_of(cls)
     values: dict[str, Any] = {}
     for key, value in (given or {}).items():
         name = key.replace("-", "_")
-        if name not in known:
+        if name not in now:
             checks.known(f"setting of {of}", prefix + name, [prefix + each for each in known])
-        values[name] = convert(value, known[name], prefix + name)
+        if now[name] in values:
+            raise InputError(f"{prefix}{now[name]} must be given once, got it as {prefix}{name}, too")
+        if now[name] != name and not stored:
+            warnings.warn(f"{prefix}{name} is now called {prefix}{now[name]}", FutureWarning, stacklevel=3)
+        values[now[name]] = convert(value, known[now[name]], prefix + now[name])
     try:
         return cls(**values)
     except InputError as wrong:
@@ -133,13 +218,13 @@ def plain(settings: object) -> dict[str, Any]:
     return {name: list(v) if isinstance(v, tuple) else v for name, v in values.items()}
 
 
-def changed(settings: object) -> dict[str, Any]:
-    """Only those settings that differ from their defaults, as plain values."""
-    default = {each.name: each.default for each in settings_of(type(settings))}
+def changed(settings: object, *, formerly: bool = False) -> dict[str, Any]:
+    """Only those settings that differ from their defaults, as plain values; under former names where `formerly`."""
+    now = plain(settings)
     return {
-        name: value
-        for name, value in plain(settings).items()
-        if (tuple(value) if isinstance(value, list) else value) != default[name]
+        (each.formerly or each.name) if formerly else each.name: value
+        for each in settings_of(type(settings))
+        if (tuple(value) if isinstance(value := now[each.name], list) else value) != each.default
     }
 
 

@@ -12,12 +12,13 @@ from typing import Annotated, Any, ClassVar, Literal
 import torch
 
 from unweave.base import checks, registry
+from unweave.base.checks import FRACTION, POSITIVE, Range
 from unweave.base.errors import InputError
 from unweave.base.records import Images
-from unweave.base.registry import Registry
+from unweave.base.registry import PARTS
 from unweave.base.seeds import Generators, numpy_generator
+from unweave.base.settings import Settings, changed, in_words, names_of, plain, settings_of, short_hash
 from unweave.base.settings import build as build_settings
-from unweave.base.settings import changed, in_words, plain, settings_of, short_hash
 from unweave.data.base import ImageData
 from unweave.data.own.locate import FOLDER, SUFFIXES, located
 from unweave.models.distributions import Likelihood
@@ -27,37 +28,45 @@ from unweave.models.vae import VAE, Units, heads
 
 
 @dataclass(frozen=True)
-class Training:
+class Training(Settings):
     """How long, how fast and on what a model is trained; flat options of `unweave train`."""
 
-    steps: Annotated[int, "optimiser steps"] = 10_000
-    batch: Annotated[int, "images per step"] = 64
-    latents: Annotated[int, "continuous latents"] = 10
-    seed: Annotated[int, "feeds every random generator"] = 0
-    lr: Annotated[float | None, "learning rate; the method's own if not given"] = None
-    lr_warmup: Annotated[int, "steps over which learning rates rise from 0, the critic's too"] = 0
-    lr_final: Annotated[float, "share of the learning rates that a cosine leaves at the end; 1 keeps them constant"] = (
-        1.0
-    )
-    blur: Annotated[float, "standard deviation of the Gaussian blur that images start with, pixels; 0: none"] = 0.0
-    blur_steps: Annotated[int, "steps over which the blur falls to 0"] = 0
-    ease: Annotated[float, "share of all weights but the distortion's that training starts with; 1: all of them"] = 1.0
-    ease_hold: Annotated[int, "steps for which that share stays"] = 0
-    ease_steps: Annotated[int, "steps over which it then rises to 1"] = 0
-    standardise_every: Annotated[int, "steps after which codes are brought to mean 0 and variance 1; 0: never"] = 0
-    clip: Annotated[float | None, "largest norm of the VAE's gradient; longer ones are scaled down"] = None
+    steps: Annotated[int, "optimiser steps", Range(1)] = 10_000
+    batch: Annotated[int, "images per step", Range(2)] = 64
+    latents: Annotated[int, "continuous latents", Range(1)] = 10
+    seed: Annotated[int, "feeds every random generator", Range(0)] = 0
+    lr: Annotated[float | None, "learning rate; the method's own if not given", POSITIVE] = None
+    lr_warmup: Annotated[int, "steps over which learning rates rise from 0, the critic's too", Range(0)] = 0
+    lr_final: Annotated[
+        float, "share of the learning rates that a cosine leaves at the end; 1 keeps them constant", FRACTION
+    ] = 1.0
+    blur: Annotated[
+        float, "standard deviation of the Gaussian blur that images start with, pixels; 0: none", Range(0)
+    ] = 0.0
+    blur_steps: Annotated[int, "steps over which the blur falls to 0", Range(0)] = 0
+    ease: Annotated[
+        float, "share of all weights but the distortion's that training starts with; 1: all of them", FRACTION
+    ] = 1.0
+    ease_hold: Annotated[int, "steps for which that share stays", Range(0)] = 0
+    ease_steps: Annotated[int, "steps over which it then rises to 1", Range(0)] = 0
+    standardise_every: Annotated[
+        int, "steps after which codes are brought to mean 0 and variance 1; 0: never", Range(0)
+    ] = 0
+    clip: Annotated[float | None, "largest norm of the VAE's gradient; longer ones are scaled down", POSITIVE] = None
     device: Annotated[Literal["auto", "cpu", "cuda", "mps"], "where to train; auto takes cuda if there is one"] = "auto"
-    threads: Annotated[int | None, "processor threads; all cores if not given"] = None
+    threads: Annotated[int | None, "processor threads; all cores if not given", Range(1)] = None
     compile: Annotated[Literal["auto", "on", "off"], "compile the nets; auto does for long runs on cuda"] = "auto"
     deterministic: Annotated[bool, "only algorithms that give the same bytes again (cuda)"] = False
-    checkpoint_every: Annotated[int, "steps between checkpoints"] = 1000
+    checkpoint_every: Annotated[int, "steps between checkpoints", Range(1)] = 1000
     keep_checkpoints: Annotated[bool, "keep the last checkpoints when the run is done"] = False
-    log_every: Annotated[int, "steps between lines of log.jsonl, each the mean over those steps"] = 50
-    score_every: Annotated[int, "steps between lines of scores.jsonl, what the model would get by now; 0: none"] = 0
+    log_every: Annotated[int, "steps between lines of log.jsonl, each the mean over those steps", Range(1)] = 50
+    score_every: Annotated[
+        int, "steps between lines of scores.jsonl, what the model would get by now; 0: none", Range(0)
+    ] = 0
     score_metrics: Annotated[
         tuple[str, ...], "the metrics there, each with its settings after it: 'factor-vae-score preset=workshop'"
     ] = ("factor-vae-score",)
-    score_images: Annotated[int, "images encoded for them, always the same ones"] = 10_000
+    score_images: Annotated[int, "images encoded for them, always the same ones", Range(2)] = 10_000
 
     bookkeeping: ClassVar[tuple[str, ...]] = (
         "device", "threads", "compile", "deterministic", "checkpoint_every", "keep_checkpoints", "log_every",
@@ -65,10 +74,7 @@ class Training:
     )  # fmt: skip
 
     def __post_init__(self) -> None:
-        checks.at_least(1, steps=self.steps, latents=self.latents)
-        checks.at_least(1, checkpoint_every=self.checkpoint_every, log_every=self.log_every)
-        checks.at_least(2, batch=self.batch, score_images=self.score_images)
-        checks.nonnegative(score_every=self.score_every, standardise_every=self.standardise_every)
+        super().__post_init__()
         names = [in_words(each)[0] for each in self.score_metrics]
         for each, name in zip(self.score_metrics, names, strict=True):
             checks.known("metric of score_metrics", name, registry.metrics.names())
@@ -76,11 +82,6 @@ class Training:
                 raise InputError(f"score_metrics must name every metric once, got {name} again")
             if each != name:
                 build_settings(registry.metrics.get(name), in_words(each)[1], of=name, prefix=f"{name}.")
-        checks.nonnegative(seed=self.seed, lr_warmup=self.lr_warmup)
-        checks.fraction(lr_final=self.lr_final, ease=self.ease)
-        checks.nonnegative(
-            blur=self.blur, blur_steps=self.blur_steps, ease_hold=self.ease_hold, ease_steps=self.ease_steps
-        )
         if self.blur > 0 and self.blur_steps == 0:
             raise InputError("blur_steps must be at least 1 where images start blurred, got 0")
         if self.ease < 1 and self.ease_hold + self.ease_steps == 0:
@@ -90,16 +91,9 @@ class Training:
         if self.ease_hold + self.ease_steps > self.steps:
             got = f"{self.ease_hold} and {self.ease_steps}"
             raise InputError(f"ease_hold and ease_steps together must be at most steps ({self.steps}), got {got}")
-        if self.lr is not None:
-            checks.positive(lr=self.lr)
-        if self.clip is not None:
-            checks.positive(clip=self.clip)
-        if self.threads is not None:
-            checks.at_least(1, threads=self.threads)
-        if self.device == "cuda" and not torch.cuda.is_available():
-            raise InputError("device must be there to train on, got cuda, which torch does not see on this machine")
-        if self.device == "mps" and not torch.backends.mps.is_available():
-            raise InputError("device must be there to train on, got mps, which torch does not see on this machine")
+        for name, there in (("cuda", torch.cuda.is_available), ("mps", torch.backends.mps.is_available)):
+            if self.device == name and not there():
+                raise InputError(f"device must be there to train on, got {name}, which torch does not see here")
 
     @property
     def torch_device(self) -> torch.device:
@@ -109,12 +103,7 @@ class Training:
         return torch.device(self.device)
 
 
-PARTS: dict[str, Registry[Any]] = {
-    "data": registry.datasets,
-    "net": registry.nets,
-    "prior": registry.priors,
-    "likelihood": registry.likelihoods,
-}
+TABLES: dict[str, registry.Registry[Any]] = {"method": registry.methods, **PARTS}
 PRIOR = "isotropic"  # the default; those of net and likelihood come from the data set
 PCA_IMAGES = 20_000  # how many images a prior that starts from the data may look at
 OWN = (FOLDER, *SUFFIXES)  # data of the user's own
@@ -133,20 +122,17 @@ class Part:
         return {"name": self.name, **plain(self.settings)}
 
     def changed(self) -> dict[str, Any]:
-        """Name and the settings that differ from their defaults, without those that change no result."""
+        """Name and settings unlike their defaults, under former names and without those that change no result."""
         skipped = getattr(self.settings, "bookkeeping", ())
-        return {"name": self.name, **{k: v for k, v in changed(self.settings).items() if k not in skipped}}
+        own = changed(self.settings, formerly=True)
+        return {"name": self.name, **{name: value for name, value in own.items() if name not in skipped}}
 
 
-def _names(cls: type) -> set[str]:
-    return {setting.name for setting in settings_of(cls)}
-
-
-def _part(group: str, table: Registry[Any], given: Mapping[str, Any]) -> Part:
+def _part(group: str, given: Mapping[str, Any], *, stored: bool = False) -> Part:
     values = dict(given)
     name = str(values.pop("name"))
     prefix = "" if group == "method" else f"{group}."
-    return Part(name, build_settings(table.get(name), values, of=name, prefix=prefix))
+    return Part(name, build_settings(TABLES[group].get(name), values, of=name, prefix=prefix, stored=stored))
 
 
 @dataclass(frozen=True)
@@ -176,8 +162,8 @@ class Spec:
         arrays and tables in memory, which are kept in the cache. Unknown names and bad values raise InputError.
         """
         objective = registry.methods.get(method)
-        own = _names(objective)
-        groups: dict[str, dict[str, Any]] = {group: {} for group in ("method", "training", *PARTS)}
+        own = names_of(objective)
+        groups: dict[str, dict[str, Any]] = {group: {} for group in (*TABLES, "training")}
         for raw, value in given.items():
             key = raw.replace("-", "_")
             head, _, rest = key.partition(".")
@@ -199,7 +185,7 @@ class Spec:
                 checks.known(f"setting of {method}", raw, [*own, *TRAINING_FIELDS, *PARTS])
         if "name" not in groups["data"]:
             groups["data"] |= located(None)
-        found = _part("data", registry.datasets, groups["data"])
+        found = _part("data", groups["data"])
         suits: ImageData = found.settings.resolved()
         groups["data"] = {"name": found.name, **plain(suits)}
         if "name" not in groups["likelihood"] and suits.unsuited is not None:
@@ -208,9 +194,10 @@ class Spec:
             groups[part].setdefault("name", default)
         if groups["likelihood"]["name"] == suits.likelihood:
             groups["likelihood"] = {**suits.likelihood_settings, **groups["likelihood"]}
-        elif not suits.bounded and "squash" in _names(registry.likelihoods.get(groups["likelihood"]["name"])):
+        elif not suits.bounded and "squash" in names_of(registry.likelihoods.get(groups["likelihood"]["name"])):
             groups["likelihood"].setdefault("squash", False)
-        made = cls._assemble({"name": method, **groups.pop("method")}, groups, recipe, suits.account)
+        groups["method"]["name"] = method
+        made = cls._of(groups, recipe, suits.account)
         if made.training.blur and min(suits.image_shape[1:]) == 1:
             raise InputError(f"blur must be 0 for rows of a table, got {made.training.blur:g}")
         numbers = math.prod(suits.image_shape)
@@ -220,45 +207,32 @@ class Spec:
         return made
 
     @classmethod
-    def _assemble(
-        cls, method: Mapping[str, Any], groups: Mapping[str, Any], recipe: str | None, account: Sequence[str]
-    ) -> Spec:
-        parts: dict[str, Any] = {name: _part(name, table, groups[name]) for name, table in PARTS.items()}
-        named = {"methods": str(method["name"]), **{name: parts[name].name for name in PARTS}}
-        tables = {"methods": registry.methods, **PARTS}
-        plugins = {f"{k}:{n}": o for k, n in named.items() if (o := tables[k].origin(n)) is not None}
-        training = build_settings(Training, groups["training"], of="training")
-        return cls(
-            _part("method", registry.methods, method),
-            training=training,
-            recipe=recipe,
-            plugins=plugins,
-            account=tuple(account),
-            **parts,
-        )
+    def _of(cls, groups: Mapping[str, Any], recipe: Any, account: Sequence[str], *, stored: bool = False) -> Spec:
+        parts: dict[str, Any] = {group: _part(group, groups[group], stored=stored) for group in TABLES}
+        came = {group: TABLES[group].origin(part.name) for group, part in parts.items()}
+        plugins = {
+            f"{'methods' if group == 'method' else group}:{parts[group].name}": origin
+            for group, origin in came.items()
+            if origin is not None
+        }
+        training = build_settings(Training, groups["training"], of="training", stored=stored)
+        return cls(training=training, recipe=recipe, plugins=plugins, account=tuple(account), **parts)
 
     @classmethod
     def from_plain(cls, stored: Mapping[str, Any]) -> Spec:
         """The run that `plain` described. Names resolve through the registries; no file can name code to import."""
-        for group in ("method", "training", *PARTS):
+        for group in (*TABLES, "training"):
             if not isinstance(stored.get(group), Mapping):
                 raise InputError(f"settings.json must have a table '{group}', got {stored.get(group)!r}")
             if group != "training" and not isinstance(stored[group].get("name"), str):
                 raise InputError(f"settings.json must name its {group}, got {stored[group].get('name')!r}")
-        return cls._assemble(stored["method"], stored, stored.get("recipe"), stored.get("account", ()))
+        return cls._of(stored, stored.get("recipe"), stored.get("account", ()), stored=True)
 
     def plain(self) -> dict[str, Any]:
         """All settings, resolved, as settings.json holds them."""
-        parts = {name: getattr(self, name).plain() for name in PARTS}
-        training = plain(self.training)
-        return {
-            "method": self.method.plain(),
-            **parts,
-            "training": training,
-            "recipe": self.recipe,
-            "plugins": self.plugins,
-            "account": list(self.account),
-        }
+        parts = {group: getattr(self, group).plain() for group in TABLES}
+        about = {"recipe": self.recipe, "plugins": self.plugins, "account": list(self.account)}
+        return {**parts, "training": plain(self.training), **about}
 
     def flat(self) -> dict[str, Any]:
         """All settings under the names the command line uses."""
@@ -271,8 +245,8 @@ class Spec:
     @cached_property
     def hash(self) -> str:
         """Eight digits for the settings that change results; one at its default counts as absent."""
-        training = {k: v for k, v in changed(self.training).items() if k not in Training.bookkeeping}
-        parts = {name: getattr(self, name).changed() for name in ("method", *PARTS)}
+        training = {k: v for k, v in changed(self.training, formerly=True).items() if k not in Training.bookkeeping}
+        parts = {group: getattr(self, group).changed() for group in TABLES}
         return short_hash({**parts, "training": training})
 
     @property

@@ -84,7 +84,7 @@ def test_single_batch_permutes_its_own_codes(monkeypatch):
 
 
 def test_more_critic_steps_draw_more_batches_and_train_it_more():
-    one, three = (Loop(Spec.make("factor-vae", **SMALL, d_steps=n)) for n in (1, 3))
+    one, three = (Loop(Spec.make("factor-vae", **SMALL, critic_steps=n)) for n in (1, 3))
     for loop in (one, three):
         loop.step()
     assert one.state.second_batches.state()["position"] == 16

@@ -8,9 +8,10 @@ from typing import Annotated, Any, ClassVar, Literal
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from unweave.base import checks
+from unweave.base.checks import POSITIVE, Range
 from unweave.base.records import Pass, Term, Terms
 from unweave.base.seeds import Generators
+from unweave.base.settings import Formerly
 from unweave.models.divergences.density_ratio import log_ratio
 from unweave.models.objectives.adam import AdamSettings
 from unweave.models.objectives.base import Objective, rate
@@ -38,25 +39,21 @@ class AAE(Objective):
     1.0
     """
 
-    strength: Annotated[float, "weight of the divergence between aggregate posterior and prior"] = 1.0
+    strength: Annotated[float, "weight of the divergence between aggregate posterior and prior", Range(0)] = 1.0
     variant: Annotated[
         Literal["ratio", "gan"], "ratio: the log density ratio; gan: the non-saturating loss of the original"
     ] = "ratio"
-    d_steps: Annotated[int, "steps of the critic per step of the VAE"] = 1
-    critic_layers: Annotated[int, "hidden layers of the critic"] = 6
-    critic_width: Annotated[int, "units in each of them"] = 1000
-    critic_lr: Annotated[float, "learning rate of the critic"] = 1e-4
-    critic_betas: Annotated[tuple[float, float], "Adam's decay rates for the critic"] = (0.5, 0.9)
+    critic_steps: Annotated[int, "steps of the critic per step of the VAE", Range(1), Formerly("d_steps")] = 1
+    critic_layers: Annotated[int, "hidden layers of the critic", Range(1)] = 6
+    critic_width: Annotated[int, "units in each of them", Range(1)] = 1000
+    critic_lr: Annotated[float, "learning rate of the critic", POSITIVE] = 1e-4
+    critic_betas: Annotated[tuple[float, float], "Adam's decay rates for the critic", Range(0, 1, below=True)] = (
+        0.5,
+        0.9,
+    )
 
     neutral: ClassVar = None
     no_neutral: ClassVar = "its loss leaves out the mutual information between image and code at every strength"
-
-    def __post_init__(self) -> None:
-        checks.nonnegative(strength=self.strength)
-        checks.one_of(("ratio", "gan"), variant=self.variant)
-        checks.at_least(1, d_steps=self.d_steps, critic_layers=self.critic_layers, critic_width=self.critic_width)
-        checks.positive(critic_lr=self.critic_lr)
-        checks.betas(critic_betas=self.critic_betas)
 
     def critic(self) -> RatioCritic:
         """The network that tells codes from draws of the prior."""
@@ -65,7 +62,7 @@ class AAE(Objective):
             layers=self.critic_layers,
             width=self.critic_width,
             adam=AdamSettings(lr=self.critic_lr, betas=self.critic_betas),
-            steps=self.d_steps,
+            steps=self.critic_steps,
             second_batch=False,
         )
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from unweave.base import checks
+from unweave.base.checks import Range
 from unweave.base.records import Pass, Term, Terms
 from unweave.base.schedules import linear
 from unweave.models.objectives.base import Objective, rate
@@ -18,16 +19,16 @@ class AnnealedVAE(Objective):
     Source: Burgess et al. 2018, https://arxiv.org/abs/1804.03599.
     """
 
-    gamma: Annotated[float, "weight of the distance between rate and capacity"] = 1000.0
-    capacity_min: Annotated[float, "capacity at the first step, nats per image"] = 0.0
-    capacity_max: Annotated[float, "capacity in the end, nats per image"] = 25.0
-    anneal_steps: Annotated[int, "steps over which the capacity grows"] = 100_000
+    gamma: Annotated[float, "weight of the distance between rate and capacity", Range(0)] = 1000.0
+    capacity_min: Annotated[float, "capacity at the first step, nats per image", Range(0)] = 0.0
+    capacity_max: Annotated[float, "capacity in the end, nats per image", Range(0)] = 25.0
+    anneal_steps: Annotated[int, "steps over which the capacity grows", Range(0)] = 100_000
 
     neutral: ClassVar = {"gamma": 1.0, "capacity_max": 0.0}
     probing: ClassVar = {"gamma": 1.0}
 
     def __post_init__(self) -> None:
-        checks.nonnegative(gamma=self.gamma, capacity_min=self.capacity_min, anneal_steps=self.anneal_steps)
+        super().__post_init__()
         checks.at_least(self.capacity_min, capacity_max=self.capacity_max)
 
     def __call__(self, at: Pass) -> Terms:

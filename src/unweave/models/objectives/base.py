@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from torch import Tensor
 
 from unweave.base.records import Discrete, Latents, Pass, Terms
+from unweave.base.settings import Settings
 from unweave.models.divergences.kl import kl_divergence
 from unweave.models.objectives.adam import AdamSettings
 from unweave.models.objectives.critic import RatioCritic
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Objective(ABC):
+class Objective(Settings, ABC):
     """A frozen record of validated settings; it holds no tensors. The defaults here are a plain VAE's.
 
     `neutral` names settings with which the loss is exactly a plain VAE's, or None with the reason in `no_neutral`.

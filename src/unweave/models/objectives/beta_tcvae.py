@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
-from unweave.base import checks
+from unweave.base.checks import Range
 from unweave.base.records import Pass, Terms
 from unweave.base.schedules import linear
 from unweave.models.divergences.minibatch import Estimator, split_kl
@@ -22,16 +22,13 @@ class BetaTCVAE(Objective):
     1.0
     """
 
-    alpha: Annotated[float, "weight of the mutual information between image and code"] = 1.0
-    beta: Annotated[float, "weight of total correlation"] = 6.0
-    gamma: Annotated[float, "weight of the dimension-wise KL"] = 1.0
-    warmup: Annotated[int, "steps over which beta's excess over 1 rises from 0"] = 0
+    alpha: Annotated[float, "weight of the mutual information between image and code", Range(0)] = 1.0
+    beta: Annotated[float, "weight of total correlation", Range(0)] = 6.0
+    gamma: Annotated[float, "weight of the dimension-wise KL", Range(0)] = 1.0
+    warmup: Annotated[int, "steps over which beta's excess over 1 rises from 0", Range(0)] = 0
     estimator: Annotated[Estimator, "weights of the minibatch estimate of log q(z)"] = "mss-symmetric"
 
     neutral: ClassVar = {"beta": 1.0}
-
-    def __post_init__(self) -> None:
-        checks.nonnegative(alpha=self.alpha, beta=self.beta, gamma=self.gamma, warmup=self.warmup)
 
     def __call__(self, at: Pass) -> Terms:
         mi, tc, dkl = split_kl(at.posterior, at.z, at.prior, at.data_size, self.estimator)

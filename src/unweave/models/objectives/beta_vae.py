@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-from unweave.base import checks
+from unweave.base.checks import Range
 from unweave.base.records import Pass, Terms
 from unweave.base.schedules import linear
 from unweave.models.objectives.base import Objective, rate
@@ -20,13 +20,10 @@ class BetaVAE(Objective):
     BetaVAE(beta=4.0, warmup=0)
     """
 
-    beta: Annotated[float, "weight of the rate"] = 4.0
-    warmup: Annotated[int, "steps over which the weight rises from 0 to beta"] = 0
+    beta: Annotated[float, "weight of the rate", Range(0)] = 4.0
+    warmup: Annotated[int, "steps over which the weight rises from 0 to beta", Range(0)] = 0
 
     neutral: ClassVar = {"beta": 1.0}
-
-    def __post_init__(self) -> None:
-        checks.nonnegative(beta=self.beta, warmup=self.warmup)
 
     def __call__(self, at: Pass) -> Terms:
         return at.terms(kl=(linear(at.step, 0.0, self.beta, self.warmup), rate(at)))

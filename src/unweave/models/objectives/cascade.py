@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from torch import Tensor
 
-from unweave.base import checks
+from unweave.base.checks import Range
 from unweave.base.records import Pass, Term, Terms
 from unweave.models.objectives.adam import AdamSettings
 from unweave.models.objectives.base import Objective
@@ -29,17 +29,13 @@ class Cascade(Objective):
     first step on and stage s has s + 1 light latents, otherwise s. At evaluation all are light.
     """
 
-    light: Annotated[float, "weight of the rate of a latent that has been relieved"] = 1.0
-    heavy: Annotated[float, "weight of the rate of a latent that has not"] = 10.0
-    stage_steps: Annotated[int, "steps after which the next latent is relieved"] = 20_000
+    light: Annotated[float, "weight of the rate of a latent that has been relieved", Range(0)] = 1.0
+    heavy: Annotated[float, "weight of the rate of a latent that has not", Range(0)] = 10.0
+    stage_steps: Annotated[int, "steps after which the next latent is relieved", Range(1)] = 20_000
     relieve_first_at_zero: Annotated[bool, "relieve the first latent at step 0, not after one stage"] = True
     lr_staircase: Annotated[bool, "multiply the learning rate by 0.3 every 50,000 steps"] = False
     reset_adam_per_stage: Annotated[bool, "start every stage with fresh Adam moments"] = False
-    l2: Annotated[float, "coupled L2 on weights, added to their gradient"] = 4e-5
-
-    def __post_init__(self) -> None:
-        checks.nonnegative(light=self.light, heavy=self.heavy, l2=self.l2)
-        checks.at_least(1, stage_steps=self.stage_steps)
+    l2: Annotated[float, "coupled L2 on weights, added to their gradient", Range(0)] = 4e-5
 
     def stage(self, step: int) -> int:
         """The stage that `step` belongs to, from 0."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
-from unweave.base import checks
+from unweave.base.checks import Range
 from unweave.base.records import Latents
 from unweave.base.schedules import linear
 from unweave.models.objectives.cascade import Cascade
@@ -33,19 +33,14 @@ class CascadeVAE(Cascade):
     (Zeros(width=3), Assigned(size=3, balance=0.001, level=1.0))
     """
 
-    categories: Annotated[int, "values of the categorical latent"] = 3
-    warmup_stages: Annotated[int, "stages before the category comes in"] = 4
-    arrival_steps: Annotated[int, "steps over which the decoder then comes to see it, 0 for at once"] = 0
-    balance: Annotated[float, "nats for every pair of images of a batch with the same category"] = 0.001
+    categories: Annotated[int, "values of the categorical latent", Range(2)] = 3
+    warmup_stages: Annotated[int, "stages before the category comes in", Range(0)] = 4
+    arrival_steps: Annotated[int, "steps over which the decoder then comes to see it, 0 for at once", Range(0)] = 0
+    balance: Annotated[float, "nats for every pair of images of a batch with the same category", Range(0)] = 0.001
 
     neutral: ClassVar = None
     no_neutral: ClassVar = "its decoder also takes a category, so no plain VAE has its weights"
     probing: ClassVar = {"warmup_stages": 0}
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        checks.at_least(2, categories=self.categories)
-        checks.nonnegative(warmup_stages=self.warmup_stages, balance=self.balance, arrival_steps=self.arrival_steps)
 
     def latents(self, continuous: int) -> Latents:
         """Continuous ones and one category without a head."""

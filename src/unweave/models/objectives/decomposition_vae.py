@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
 
-from unweave.base import checks
+from unweave.base.checks import Range
 from unweave.base.records import NATS, Pass, Term, Terms
 from unweave.models.divergences.inclusive import exclusive_kl, inclusive_kl
 from unweave.models.divergences.minibatch import Estimator
@@ -36,8 +36,8 @@ class DecompositionVAE(Objective):
     1.0
     """
 
-    beta: Annotated[float, "weight of the rate: how far encodings overlap"] = 1.0
-    alpha: Annotated[float, "weight of the divergence between aggregate posterior and prior"] = 1.0
+    beta: Annotated[float, "weight of the rate: how far encodings overlap", Range(0)] = 1.0
+    alpha: Annotated[float, "weight of the divergence between aggregate posterior and prior", Range(0)] = 1.0
     divergence: Annotated[Divergence, "which one, between aggregate posterior and prior"] = "mmd-joint"
     entropy: Annotated[
         Literal["sample", "analytic"], "of q(z|x), in a rate without closed form: by its sample or exactly"
@@ -47,11 +47,6 @@ class DecompositionVAE(Objective):
     legacy_mixture_kl: Annotated[bool, "count log p(z) of a mixture once for every latent, as released"] = False
 
     neutral: ClassVar = {"alpha": 0.0, "beta": 1.0}
-
-    def __post_init__(self) -> None:
-        checks.nonnegative(beta=self.beta, alpha=self.alpha)
-        checks.one_of(get_args(Divergence), divergence=self.divergence)
-        checks.one_of(("sample", "analytic"), entropy=self.entropy)
 
     def __call__(self, at: Pass) -> Terms:
         parts = {"kl": Term(self.beta, self._rate(at))}

@@ -9,8 +9,7 @@ from typing import Annotated, ClassVar
 import torch
 from torch import Tensor
 
-from unweave.base import checks
-from unweave.base.errors import InputError
+from unweave.base.checks import Range
 from unweave.base.records import Pass, Posterior, Term, Terms
 from unweave.models.objectives.base import Objective, rate
 
@@ -27,17 +26,13 @@ def covariance_of_means(posterior: Posterior) -> Tensor:
 class DIP(Objective):
     """-E log p(x|z) + KL(q(z|x) || p(z)) + off_diagonal sum_{i != j} Cov_ij^2 + diagonal sum_i (Cov_ii - 1)^2."""
 
-    off_diagonal: Annotated[float, "weight of squared covariances, each pair counted both ways"] = 10.0
-    diagonal: Annotated[float, "weight of the variances' squared distance to 1"] = 100.0
-    average: Annotated[float, "share of earlier batches in the covariance; 0 takes this batch alone"] = 0.0
+    off_diagonal: Annotated[float, "weight of squared covariances, each pair counted both ways", Range(0)] = 10.0
+    diagonal: Annotated[float, "weight of the variances' squared distance to 1", Range(0)] = 100.0
+    average: Annotated[
+        float, "share of earlier batches in the covariance; 0 takes this batch alone", Range(0, 1, below=True)
+    ] = 0.0
 
     neutral: ClassVar = {"off_diagonal": 0.0, "diagonal": 0.0}
-
-    def __post_init__(self) -> None:
-        checks.nonnegative(off_diagonal=self.off_diagonal, diagonal=self.diagonal)
-        checks.fraction(average=self.average)
-        if self.average == 1:
-            raise InputError("average must be less than 1, or no batch would ever count, got 1")
 
     @abstractmethod
     def covariance(self, posterior: Posterior) -> Tensor:

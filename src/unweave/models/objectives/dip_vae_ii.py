@@ -6,6 +6,7 @@ from typing import Annotated
 import torch
 from torch import Tensor
 
+from unweave.base.checks import Range
 from unweave.base.records import Posterior
 from unweave.models.objectives.dip import DIP, covariance_of_means
 
@@ -22,7 +23,7 @@ class DIPVAEII(DIP):
     10.0
     """
 
-    diagonal: Annotated[float, "weight of the variances' squared distance to 1"] = 10.0
+    diagonal: Annotated[float, "weight of the variances' squared distance to 1", Range(0)] = 10.0
 
     def covariance(self, posterior: Posterior) -> Tensor:
         """Cov[mu(x)] + mean of diag(sigma^2), (d, d)."""

@@ -7,10 +7,11 @@ from typing import Annotated, Any, ClassVar
 
 from torch import Tensor
 
-from unweave.base import checks
+from unweave.base.checks import POSITIVE, Range
 from unweave.base.records import Pass, Terms
 from unweave.base.schedules import linear
 from unweave.base.seeds import Generators
+from unweave.base.settings import Formerly
 from unweave.models.divergences.density_ratio import log_ratio, permute_dims
 from unweave.models.objectives.adam import AdamSettings
 from unweave.models.objectives.base import Objective, rate
@@ -31,27 +32,24 @@ class FactorVAE(Objective):
     same step and on permuted codes of a second batch (algorithm 2), and nothing of its loss reaches the encoder. The
     estimate is neither bound and may be negative. Source: Kim and Mnih 2018, https://arxiv.org/abs/1802.05983.
 
-    >>> FactorVAE(gamma=10).d_steps
+    >>> FactorVAE(gamma=10).critic_steps
     1
     """
 
-    gamma: Annotated[float, "weight of total correlation"] = 35.0
-    warmup: Annotated[int, "steps over which the weight rises from 0 to gamma"] = 0
-    d_steps: Annotated[int, "steps of the critic per step of the VAE"] = 1
+    gamma: Annotated[float, "weight of total correlation", Range(0)] = 35.0
+    warmup: Annotated[int, "steps over which the weight rises from 0 to gamma", Range(0)] = 0
+    critic_steps: Annotated[int, "steps of the critic per step of the VAE", Range(1), Formerly("d_steps")] = 1
     single_batch: Annotated[bool, "permute the codes of the VAE's own batch instead of a second one's"] = False
-    critic_layers: Annotated[int, "hidden layers of the critic"] = 6
-    critic_width: Annotated[int, "units in each of them"] = 1000
-    critic_lr: Annotated[float, "learning rate of the critic"] = 1e-4
-    critic_betas: Annotated[tuple[float, float], "Adam's decay rates for the critic"] = (0.5, 0.9)
+    critic_layers: Annotated[int, "hidden layers of the critic", Range(1)] = 6
+    critic_width: Annotated[int, "units in each of them", Range(1)] = 1000
+    critic_lr: Annotated[float, "learning rate of the critic", POSITIVE] = 1e-4
+    critic_betas: Annotated[tuple[float, float], "Adam's decay rates for the critic", Range(0, 1, below=True)] = (
+        0.5,
+        0.9,
+    )
     critic_standardise: Annotated[bool, "let the critic see codes of mean 0 and variance 1 over the batch"] = False
 
     neutral: ClassVar = {"gamma": 0.0}
-
-    def __post_init__(self) -> None:
-        checks.nonnegative(gamma=self.gamma, warmup=self.warmup)
-        checks.at_least(1, d_steps=self.d_steps, critic_layers=self.critic_layers, critic_width=self.critic_width)
-        checks.positive(critic_lr=self.critic_lr)
-        checks.betas(critic_betas=self.critic_betas)
 
     def critic(self) -> RatioCritic:
         return RatioCritic(
@@ -59,7 +57,7 @@ class FactorVAE(Objective):
             layers=self.critic_layers,
             width=self.critic_width,
             adam=AdamSettings(lr=self.critic_lr, betas=self.critic_betas),
-            steps=self.d_steps,
+            steps=self.critic_steps,
             second_batch=not self.single_batch,
             standardise=self.critic_standardise,
         )

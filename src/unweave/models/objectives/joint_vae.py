@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar
 
 from unweave.base import checks
-from unweave.base.errors import InputError
+from unweave.base.checks import POSITIVE, Range
 from unweave.base.records import Latents, Pass, Term, Terms
 from unweave.base.schedules import linear
 from unweave.models.distributions.categorical import kl_to_uniform
@@ -32,26 +32,22 @@ class JointVAE(Objective):
     11
     """
 
-    categories: Annotated[tuple[int, ...], "values of each categorical latent"] = (3,)
-    tau: Annotated[float, "temperature of the relaxed samples"] = 0.67
-    gamma: Annotated[float, "weight of the distance between continuous rate and capacity"] = 150.0
-    capacity_min: Annotated[float, "continuous capacity at the first step, nats per image"] = 0.0
-    capacity_max: Annotated[float, "continuous capacity in the end, nats per image"] = 40.0
-    gamma_discrete: Annotated[float, "weight of the distance between categorical rate and capacity"] = 150.0
-    capacity_discrete_min: Annotated[float, "categorical capacity at the first step, nats per image"] = 0.0
-    capacity_discrete_max: Annotated[float, "categorical capacity in the end, nats per image"] = 1.1
-    anneal_steps: Annotated[int, "steps over which both capacities grow"] = 300_000
+    categories: Annotated[tuple[int, ...], "values of each categorical latent", Range(2)] = (3,)
+    tau: Annotated[float, "temperature of the relaxed samples", POSITIVE] = 0.67
+    gamma: Annotated[float, "weight of the distance between continuous rate and capacity", Range(0)] = 150.0
+    capacity_min: Annotated[float, "continuous capacity at the first step, nats per image", Range(0)] = 0.0
+    capacity_max: Annotated[float, "continuous capacity in the end, nats per image", Range(0)] = 40.0
+    gamma_discrete: Annotated[float, "weight of the distance between categorical rate and capacity", Range(0)] = 150.0
+    capacity_discrete_min: Annotated[float, "categorical capacity at the first step, nats per image", Range(0)] = 0.0
+    capacity_discrete_max: Annotated[float, "categorical capacity in the end, nats per image", Range(0)] = 1.1
+    anneal_steps: Annotated[int, "steps over which both capacities grow", Range(0)] = 300_000
     legacy_jointvae_scale: Annotated[bool, "scale the loss per pixel, as the released code does"] = False
 
     neutral: ClassVar = {"categories": (), "gamma": 1.0, "capacity_max": 0.0}
     probing: ClassVar = {"gamma": 1.0, "gamma_discrete": 1.0}
 
     def __post_init__(self) -> None:
-        if any(size < 2 for size in self.categories):
-            raise InputError(f"categories must be 2 or more each, got {self.categories}")
-        checks.positive(tau=self.tau)
-        checks.nonnegative(gamma=self.gamma, gamma_discrete=self.gamma_discrete, anneal_steps=self.anneal_steps)
-        checks.nonnegative(capacity_min=self.capacity_min, capacity_discrete_min=self.capacity_discrete_min)
+        super().__post_init__()
         checks.at_least(self.capacity_min, capacity_max=self.capacity_max)
         checks.at_least(self.capacity_discrete_min, capacity_discrete_max=self.capacity_discrete_max)
 
