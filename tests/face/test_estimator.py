@@ -356,7 +356,7 @@ class TestParameters:
             ({"beta": -1}, "beta must be 0 or more, got -1"),
             ({"steps": 0}, "steps must be 1 or more, got 0"),
             ({"batch": 1}, "batch must be 2 or more, got 1"),
-            ({"batch": None}, "batch must be a valid integer, got None"),
+            ({"batch": None}, "batch must be a whole number, got None"),
             ({"random_state": 1, "seed": 2}, "seed must not be given beside random_state, got 2 and 1"),
             ({"random_state": -1}, "seed must be 0 or more, got -1"),
             ({"patience": 0}, "patience must be 1 or more, got 0"),

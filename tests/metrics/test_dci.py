@@ -139,6 +139,6 @@ def test_wrong_settings_are_refused():
     with pytest.raises(InputError, match="trees must be 1 or more, got 0"):
         DCI(trees=0)
     with pytest.raises(
-        InputError, match="backend must be 'random-forest', 'gbt', 'lasso' or 'tuned-forest', got 'forest'"
+        InputError, match="backend must be one of random-forest, gbt, lasso, tuned-forest, got 'forest'"
     ):
         dci(np.eye(4), np.eye(4, dtype=int), backend="forest")

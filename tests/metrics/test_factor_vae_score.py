@@ -190,7 +190,7 @@ def test_order_sign_unit_and_offset_of_codes_do_not_matter(order, signs, scale, 
 def test_wrong_settings_are_refused():
     with pytest.raises(InputError, match="unknown setting of factor-vae-score 'vots'; did you mean 'votes'"):
         factor_vae_score(np.eye(4), np.eye(4, dtype=int), vots=3)
-    with pytest.raises(InputError, match=r"preset must be 'dlib', 'cascade'.* got 'dlip'"):
+    with pytest.raises(InputError, match=r"preset must be one of dlib, cascade.* got 'dlip'"):
         factor_vae_score(np.eye(4), np.eye(4, dtype=int), preset="dlip")
     with pytest.raises(InputError, match="samples must be 2 or more, got 1"):
         FactorVAEScore(samples=1)

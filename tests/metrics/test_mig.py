@@ -150,5 +150,5 @@ def test_one_latent_has_no_gap():
 def test_wrong_settings_are_refused():
     with pytest.raises(InputError, match="bins must be 2 or more, got 1"):
         MIG(bins=1)
-    with pytest.raises(InputError, match="binning must be 'width' or 'quantile', got 'depth'"):
+    with pytest.raises(InputError, match="binning must be one of width, quantile, got 'depth'"):
         mig(np.eye(4), np.eye(4, dtype=int), binning="depth")

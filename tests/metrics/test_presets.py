@@ -86,5 +86,5 @@ def test_a_forest_that_regresses_takes_continuous_factors_and_finds_its_depth():
 
 @pytest.mark.parametrize("score", [beta_vae_score, dci, irs])
 def test_unknown_presets_are_refused(score):
-    with pytest.raises(InputError, match="preset must be 'default'"):
+    with pytest.raises(InputError, match="preset must be one of default"):
         score(WORLD.codes, WORLD.factors, preset="other")

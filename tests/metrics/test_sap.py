@@ -140,5 +140,5 @@ def test_one_latent_has_no_gap():
 def test_wrong_settings_are_refused():
     with pytest.raises(InputError, match="train must be 1 or more, got 0"):
         SAP(train=0)
-    with pytest.raises(InputError, match="kind must be 'svm' or 'continuous', got 'tree'"):
+    with pytest.raises(InputError, match="kind must be one of svm, continuous, got 'tree'"):
         sap(np.eye(4), np.eye(4, dtype=int), kind="tree")

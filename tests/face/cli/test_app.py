@@ -31,7 +31,7 @@ def finished(tmp_path_factory):
         ("train vae --data dspirtes", "did you mean 'dsprites'?"),
         ("train vae", "data must name a data set"),
         ("train", "METHOD"),
-        ("train vae --data dsprites --steps many", "steps must be a valid integer"),
+        ("train vae --data dsprites --steps many", "steps must be a whole number"),
         ("train vae --data dsprites --recipe nonsense", "unknown recipe 'nonsense'"),
         ("train vae --data dsprites --plugin nowhere.py", "--plugin must be a Python file"),
         ("train vae --data dsprites --net.hiden 3", "--net.hiden"),

@@ -72,7 +72,7 @@ def test_the_pictures_are_what_the_example_says(pictures):
         ({"a.png": 9, "b.png": 9}, "", "pictures must differ from each other, got 2"),
         ({"a.png": 9, "b.png": 8}, "--data.channels 4", "channels must be 1 or 3 for a.png, which is grey, got 4"),
         ({"a.png": 9, "b.png": 8}, "--data.size 300", "data.size must be one or two sides from 16 to 256, got 300"),
-        ({"a.png": 9, "b.png": 8}, "--data.scale log", "data.scale must be 'dtype', 'minmax' or 'percentile'"),
+        ({"a.png": 9, "b.png": 8}, "--data.scale log", "data.scale must be one of dtype, minmax, percentile"),
         ({"a.png": 9, "b.png": 8}, "--data.tile 200", "tile must fit into every picture, got 200"),
         ({"a.png": 9, "b.png": 8}, "--data.skipbad", "--data.skip"),
         ({"a.png": 9, "b.png": 8}, "--batch 64", "batch must be 2 or less, the number of images, got 64"),

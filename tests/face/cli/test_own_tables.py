@@ -87,7 +87,7 @@ def test_columns_are_drawn_by_command(trained, capsys):
         ("comma.csv", "say --data.decimal ','"),
         ("gaps.csv", "gaps.csv must have no missing cells, got age (1, the first in row 1); fill them"),
         ("people.csv --data.drop size", "unknown column of people.csv 'size'"),
-        ("people.csv --data.impute median", "impute must be 'none' or 'mean', got 'median'"),
+        ("people.csv --data.impute median", "impute must be one of none, mean, got 'median'"),
         ("nowhere.csv", "data must be an existing file, got nowhere.csv"),
     ],
 )

@@ -225,5 +225,5 @@ def test_numbers_are_checked(wrong, message):
 
 
 def test_an_unknown_span_is_refused(subject):
-    with pytest.raises(InputError, match="span must be 'two', 'three', 'quantiles' or 'zero', got 'four'"):
+    with pytest.raises(InputError, match="span must be one of two, three, quantiles, zero, got 'four'"):
         draw("traversal", subject, {"span": "four"})
