@@ -19,6 +19,24 @@ MOVED = {
         "distributions", "divergences", "nets", "objectives", "vae",
     )},
     **{f"unweave.{name}": f"unweave.show.{name}" for name in ("reports", "explorer", "export", "codes")},
+    **{f"unweave.data.{name}": f"unweave.data.published.{name}" for name in (
+        "cars3d", "celeba", "chairs3d", "download", "dsprites", "dsprites_color", "dsprites_noisy", "dsprites_scream",
+        "dsprites_variants", "fashion_mnist", "identity", "mnist", "mpi3d", "pinwheel", "shapes3d", "small_norb",
+        "stored",
+    )},
+    **{f"unweave.data.{name}": f"unweave.data.own.{name}" for name in (
+        "array", "decode", "factors_csv", "fitting", "folder", "locate", "memory", "table",
+    )},
+    **{f"unweave.data.{name}": f"unweave.data.readers.{name}" for name in (
+        "archives", "cells", "containers", "idx", "images",
+    )},
+    **{f"unweave.metrics.{name}": f"unweave.metrics.scores.{name}" for name in (
+        "beta_vae_score", "cluster_accuracy", "code_mutual_information", "dci", "elbo_decomposition", "explicitness",
+        "factor_vae_score", "gaussian_total_correlation", "hoyer", "infomec", "irs", "iwae", "mig", "mig_sampled",
+        "model_centrality", "modularity", "overlap", "prior_match", "sap", "udr", "wasserstein_correlation",
+    )},
+    "unweave.data.cache": "unweave.base.cache",
+    "unweave.notebook": "unweave.base.html",
     "unweave.views": "unweave.show.figures",
     "unweave.show.views": "unweave.show.figures",
     "unweave.types": "unweave.base.records",
@@ -28,6 +46,7 @@ MOVED = {
     "unweave.cli": "unweave.face.cli",
     "unweave.estimator": "unweave.face.estimator",
     "unweave.engine.train": "unweave.engine.training",
+    "unweave.engine.lines": "unweave.engine.log",
     "unweave.engine.callbacks.base": "unweave.engine.callbacks",
     "unweave.engine.callbacks.early_stopping": "unweave.engine.early_stopping",
     "unweave.engine.callbacks.progress": "unweave.engine.progress",

@@ -10,6 +10,8 @@ from typing import Any
 from unweave.engine.spec import Spec
 from unweave.models.vae import VAE
 
+__path__: list[str] = []  # modules lay below this name once, and base/moved.py still finds them
+
 
 class StopTraining(Exception):
     """Raised by a callback in `on_step_end`: training ends with this step, as if it were the last one; says why."""

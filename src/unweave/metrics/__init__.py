@@ -1,5 +1,7 @@
 """Scores of codes: each metric and comparison by name as a pure function of arrays, and what goes with them."""
 
+import sys
+from types import ModuleType
 from typing import Any
 
 from unweave.base.records import Score as Score
@@ -21,3 +23,14 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *(python_name(name) for table in tables() for name in table.names())})
+
+
+class _Face(ModuleType):
+    """A function stays what its name means after a module of that name was imported, as base/moved.py lets one do."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (isinstance(value, ModuleType) and value.__name__ == f"{__name__}.scores.{name}"):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Face
