@@ -43,7 +43,7 @@ def costs_of(run: unweave.Run, n: int, rng: np.random.Generator) -> np.ndarray:
     x = run.data.images(rng.integers(len(run.data), size=n))
     z = run.vae.encode(x).posterior.rsample(Generators(int(rng.integers(2**31)))["noise"])
     nll = run.vae.nll_of_category(x, z)
-    return torch.stack([nll(k) for k in range(run.vae.told[0])], dim=1).double().numpy()
+    return torch.stack([nll(k) for k in range(run.vae.category_sizes[0])], dim=1).double().numpy()
 
 
 def main() -> None:

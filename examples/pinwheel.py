@@ -82,7 +82,7 @@ def numbers(run: Run) -> dict[str, float]:
     log_q = batch_density(q, z)
     pairs = (prior.sample(len(data), rng["prior"]), q.rsample(rng["noise"]).float())
     return {
-        "distortion": run.vae(x, rng, data_size=len(data)).distortion.mean().item(),
+        "distortion": run.vae(x, rng).distortion.mean().item(),
         "mmd": mmd_joint(*pairs).item(),
         "kl": (log_q - prior.log_prob(z.float())).mean().item(),
         "width": std.mean().item(),

@@ -88,7 +88,7 @@ class Discrete(Protocol):
     `nll(k, level)` is the weighted distortion (n,) with the same z and, for every image, category k, whose place holds
     `level` instead of 1; without gradient.
     `decide` gives the categories of images afterwards, numbers (n, L), with `nll` taken at the mean code; None where
-    there are none to tell and the decoder is to see zeros. `sizes` are those of the categories told, () for none.
+    there are none to find and the decoder is to see zeros. `sizes` are those of the categories, () for none.
     """
 
     @property
@@ -147,22 +147,44 @@ class Terms(dict[str, Term]):
 
 
 @dataclass(frozen=True)
-class Pass:
-    """All that an objective may look at after one pass of a batch through the VAE."""
+class Encoded:
+    """What a model says of n images, one row each; torch or numpy, None for what it does not say.
+
+    `mean`, `std` and `kl` are (n, d): the posterior's mean and standard deviation, and its rate, nats; there is no `kl`
+    where the prior gives none per latent. `categories` (n, L) are numbers, one column a categorical latent,
+    `probabilities` (n, sum S) those of all values side by side.
+    """
+
+    mean: Any
+    std: Any = None
+    kl: Any = None
+    categories: Any = None
+    probabilities: Any = None
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a VAE gives for a batch, with one sample of every code."""
 
     x: Tensor
     posterior: Posterior
     z: Tensor
     prior: Any
     distortion: Tensor  # (n,) nats per image, unweighted
-    data_size: int
-    rng: Generators
     distortion_weight: float = 1.0
     categories: Tensor | None = None  # (n, sum S) probabilities, where the encoder gives them
     one_hot: Tensor | None = None  # (n, sum S) what the decoder saw
+    training: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pass(Output):
+    """All that an objective may look at after one pass of a batch: the model's output, and where training stands."""
+
+    data_size: int
+    rng: Generators
     step: int = 0  # optimiser steps done before this one
     total_steps: int = 1
-    training: bool = True
     critic: nn.Module | None = None  # frozen
     memory: dict[str, Tensor] = field(default_factory=dict[str, Tensor])  # what an objective keeps between steps
 

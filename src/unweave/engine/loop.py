@@ -68,15 +68,14 @@ class Loop:
         self._set_rates(schedule * self.objective.rate_factor(state.step))
         x = self.fetch(state.batches)
         with _frozen(state.critic_net):
-            at = state.vae(
-                x,
-                state.rng,
+            at = Pass(
+                **vars(state.vae(x, state.rng, discrete=self.objective.discrete(state.step))),
                 data_size=len(self.data),
-                discrete=self.objective.discrete(state.step),
-                critic=state.critic_net,
-                memory=state.memory,
+                rng=state.rng,
                 step=state.step,
                 total_steps=training.steps,
+                critic=state.critic_net,
+                memory=state.memory,
             )
             terms = eased(self.objective(at), ease_at(training, state.step))
             loss = terms.loss

@@ -311,8 +311,8 @@ class Spec:
             net, self.dataset.image_shape, heads(latents), latents.width, likelihood.outputs, rng["init"]
         )
         prior = self.prior.settings.build(latents.continuous, self.some_images if fresh else None)
-        told = self.objective.discrete(self.training.steps)
-        vae = VAE(encoder, decoder, prior, likelihood, latents, told, self._units())
+        discrete = self.objective.discrete(self.training.steps)
+        vae = VAE(encoder, decoder, prior, likelihood, latents, discrete, self._units())
         if fresh and vae.units is not None:
             vae.units.measure(self.some_images(), self.dataset.standardised)
         if reason := self.objective.refuses(vae):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -15,23 +14,10 @@ from torch import Tensor
 
 from unweave.base import checks
 from unweave.base.errors import InputError
+from unweave.base.records import Encoded
 from unweave.base.seeds import numpy_generator
 from unweave.data.base import FactorData, ImageData
 from unweave.metrics.arrays import Reals, Whole, as_array, as_codes, as_factors, as_names, as_values
-
-
-@dataclass(frozen=True)
-class Encoded:
-    """What an encoder says about a batch: mean, std and kl (n, d), categories (n, S); torch or numpy.
-
-    `kl` is the rate of every image and latent in nats; `categories` are numbers, one column a categorical
-    latent.
-    """
-
-    mean: Any
-    std: Any = None
-    kl: Any = None
-    categories: Any = None
 
 
 class Groups:

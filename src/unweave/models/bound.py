@@ -19,7 +19,7 @@ class Bound:
 
     `distortion` is -log p(x|z) of one z ~ q(z|x), in [0, inf) for pixels that are probabilities; `rate` is
     KL(q(z|x) || p(z)), or log q(z|x) - log p(z) of that z where the prior has no formula for it; `rate_of_categories`
-    is their KL against equal shares, log S each where they are told without probabilities, 0 where there are none.
+    is their KL against equal shares, log S each where there are no probabilities, 0 where there are none.
 
     >>> one = torch.ones(1)
     >>> Bound(distortion=60 * one, rate=7 * one, rate_of_categories=0 * one).elbo
@@ -42,9 +42,10 @@ def bound(vae: VAE, x: Images, rng: Generators) -> Bound:
 
     Where the model standardises data the density is that of the standardised numbers. Call `eval()` first.
     """
-    at = vae(x, rng, data_size=len(x))
+    at = vae(x, rng)
     each = at.prior.kl_each(at.posterior)
     rate: Tensor = at.posterior.log_prob(at.z) - at.prior.log_prob(at.z) if each is None else each.sum(1)
     chosen = at.one_hot if at.categories is None else at.categories
-    categorical = torch.zeros_like(rate) if chosen is None or not vae.told else kl_to_uniform(chosen, vae.told).sum(1)
+    sizes = vae.category_sizes
+    categorical = torch.zeros_like(rate) if chosen is None or not sizes else kl_to_uniform(chosen, sizes).sum(1)
     return Bound(at.distortion, rate, categorical)

@@ -10,7 +10,6 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
@@ -18,6 +17,7 @@ from torch import Tensor, nn
 from unweave.base import checks
 from unweave.base.errors import InputError
 from unweave.base.files import FORMAT, write_atomic
+from unweave.base.records import Encoded
 from unweave.base.seeds import Generators
 from unweave.base.settings import plain
 from unweave.data.base import ImageData
@@ -38,22 +38,6 @@ class Trained(Protocol):
     def vae(self) -> Any: ...  # a VAE; Any, since pyright takes no cached property for a plain one
     @property
     def data(self) -> Any: ...  # an ImageData
-
-
-@dataclass(frozen=True)
-class Encodings:
-    """What a model says of n images, one row each.
-
-    `mean`, `std` and `kl` are (n, d): the posterior's mean and standard deviation, and its rate, nats; `kl` is None
-    where the prior gives none per latent. `categories` (n, L) are numbers, `probabilities` (n, sum S) those of all
-    values side by side; None where the model tells none.
-    """
-
-    mean: NDArray[np.float32]
-    std: NDArray[np.float32]
-    kl: NDArray[np.float32] | None = None
-    categories: NDArray[np.int64] | None = None
-    probabilities: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
@@ -95,22 +79,16 @@ class Model:
 
     @property
     def category_sizes(self) -> tuple[int, ...]:
-        """Size of each categorical latent that the model tells, () where it tells none."""
-        return self.vae.told
+        """Size of each categorical latent that the model finds, () where it finds none."""
+        return self.vae.category_sizes
 
     @torch.no_grad()
-    def posterior(self, images: Any) -> Encodings:
-        """All that the model says of images: means, deviations, rates, categories and their probabilities."""
-        parts = [self._said(x) for x in self._chunks(images)]
-        columns = zip(*parts, strict=True)
-        mean, std, kl, categories, probabilities = (
-            None if column[0] is None else torch.cat(column).cpu().numpy() for column in columns
-        )
-        assert mean is not None
-        assert std is not None
-        return Encodings(mean, std, kl, categories, probabilities)
+    def posterior(self, images: Any) -> Encoded:
+        """All that the model says of images, as arrays: means, deviations, rates, categories, their probabilities."""
+        columns = zip(*[self._encoded(x) for x in self._chunks(images)], strict=True)
+        return Encoded(*(None if column[0] is None else torch.cat(column).cpu().numpy() for column in columns))
 
-    def _said(self, x: Tensor) -> tuple[Tensor | None, ...]:
+    def _encoded(self, x: Tensor) -> tuple[Tensor | None, ...]:
         encoding = self.vae.encode(x)
         q = encoding.posterior
         categories = self.vae.categories(x, encoding)
@@ -121,7 +99,7 @@ class Model:
         return torch.as_tensor(self.posterior(images).mean)
 
     def categories(self, images: Any) -> Tensor | None:
-        """Categories of images, numbers (n, L); None where the model tells none."""
+        """Categories of images, numbers (n, L); None where the model finds none."""
         found = self.posterior(images).categories
         return None if found is None else torch.as_tensor(found)
 
@@ -129,7 +107,7 @@ class Model:
     def decode(self, codes: Any, categories: Any = None) -> Tensor:
         """Expected images of codes (n, d) and categories, numbers (n, L); pixels are cut to [0, 1].
 
-        Without `categories` a model that tells any takes the first of each.
+        Without `categories` a model that finds any takes the first of each.
         """
         z = _tensor(codes, "codes")
         if z.ndim != 2 or z.shape[1] != self.latents:
@@ -157,7 +135,7 @@ class Model:
     def sample(self, n: int = 64, seed: int = 0) -> Samples:
         """`n` images of the prior: codes z ~ p(z), decoded.
 
-        A model that tells categories goes through them in order, with n / K images for each of the K combinations,
+        A model that finds categories goes through them in order, with n / K images for each of the K combinations,
         the first ones with one more where that leaves a rest. Same seed, same images.
         """
         checks.at_least(1, n=n)

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from unweave.base.records import Codes, Discrete, Images, Latents, NllOfCategory, Pass, PerImage
+from unweave.base.records import Codes, Discrete, Images, Latents, NllOfCategory, Output, PerImage
 from unweave.base.seeds import Generators
 from unweave.models.distributions import DiagonalNormal, Likelihood
 from unweave.models.distributions.categorical import one_hot
@@ -84,7 +84,7 @@ class VAE(nn.Module):
     """x -> q(z|x) -> z (and categories) -> p(x|z).
 
     `encoder` maps images to the heads named by `heads(latents)`; `decoder` maps (n, latents.width) to the numbers the
-    likelihood reads; `prior` is a module, trained with the rest. `discrete` says how categories are told at evaluation.
+    likelihood reads; `prior` is a module, trained with the rest. `discrete` says how evaluation finds categories.
     With `units` the nets and the likelihood see numbers in the model's own units, and distortions are those of these.
     """
 
@@ -119,7 +119,7 @@ class VAE(nn.Module):
         return x if self.units is None else self.units(x)
 
     def nll(self, output: Images, x: Images) -> PerImage:
-        """-log p(x|z) of what the decoder said, in the model's units, nats per image (n,)."""
+        """-log p(x|z) of the decoder's output, in the model's units, nats per image (n,)."""
         return self.likelihood.nll(output, self.target(x))
 
     def decode(self, z: Codes, one_hot: Tensor | None = None) -> Images:
@@ -141,13 +141,13 @@ class VAE(nn.Module):
         return nll
 
     @property
-    def told(self) -> tuple[int, ...]:
-        """Sizes of the categories that the model tells of an image, () where it tells none."""
+    def category_sizes(self) -> tuple[int, ...]:
+        """Size of each category that the model finds in an image, () where it finds none."""
         return () if self.discrete is None else self.discrete.sizes
 
     @torch.no_grad()
     def categories(self, x: Images, encoding: Encoding) -> Tensor | None:
-        """The categories of encoded images, told at their mean codes, as numbers (n, L); None if there are none."""
+        """The categories of encoded images, found at their mean codes, as numbers (n, L); None if there are none."""
         return self._decided(x, encoding, self.discrete)
 
     def _decided(self, x: Images, encoding: Encoding, discrete: Discrete | None) -> Tensor | None:
@@ -163,21 +163,10 @@ class VAE(nn.Module):
         like = next(self.decoder.parameters())
         return like.new_zeros(n, sum(sizes)) if numbers is None else one_hot(numbers, sizes).to(like)
 
-    def forward(
-        self,
-        x: Images,
-        rng: Generators,
-        *,
-        data_size: int,
-        discrete: Discrete | None = None,
-        critic: nn.Module | None = None,
-        memory: dict[str, Tensor] | None = None,
-        step: int = 0,
-        total_steps: int = 1,
-    ) -> Pass:
-        """One pass of a batch with one reparameterised sample, as objectives want it.
+    def forward(self, x: Images, rng: Generators, *, discrete: Discrete | None = None) -> Output:
+        """One pass of a batch with one reparameterised sample.
 
-        In training `discrete` chooses the categories with that sample; in evaluation they are told at the mean code.
+        In training `discrete` chooses the categories with that sample; in evaluation they are found at the mean code.
         """
         encoding = self.encode(x)
         z = encoding.posterior.rsample(rng["noise"])
@@ -186,7 +175,7 @@ class VAE(nn.Module):
             seen = self.places(self._decided(x, encoding, discrete), len(x))
         else:
             seen = discrete(z, encoding.probabilities, self.nll_of_category(x, z), rng)
-        return Pass(
+        return Output(
             x=x,
             posterior=encoding.posterior,
             z=z,
@@ -195,13 +184,7 @@ class VAE(nn.Module):
             distortion_weight=self.likelihood.distortion_weight,
             categories=encoding.probabilities,
             one_hot=seen,
-            data_size=data_size,
-            step=step,
-            total_steps=total_steps,
             training=self.training,
-            rng=rng,
-            critic=critic,
-            memory={} if memory is None else memory,
         )
 
     @torch.no_grad()
@@ -213,13 +196,13 @@ class VAE(nn.Module):
     def images(self, z: Codes, categories: Tensor | None = None) -> Images:
         """Expected images of codes and their categories, numbers (n, L); in [0, 1] if the likelihood keeps them there.
 
-        Without `categories` a model that tells any takes the first of each.
+        Without `categories` a model that finds any takes the first of each.
         """
-        if categories is None and self.told:
-            categories = torch.zeros(len(z), len(self.told), dtype=torch.long, device=z.device)
+        if categories is None and self.category_sizes:
+            categories = torch.zeros(len(z), len(self.category_sizes), dtype=torch.long, device=z.device)
         made = self.likelihood.image(self.decode(z, self.places(categories, len(z))))
         return made if self.units is None else self.units.back(made)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Pass:
+    def __call__(self, *args: Any, **kwargs: Any) -> Output:
         """As `forward`; here only so that type checkers know the result."""
         return super().__call__(*args, **kwargs)

@@ -15,7 +15,7 @@ from unweave.base import checks, registry
 from unweave.base import html as notebook
 from unweave.base.errors import InputError
 from unweave.base.files import read_json, write_json
-from unweave.base.records import Codes, Images, Score
+from unweave.base.records import Codes, Encoded, Images, Score
 from unweave.base.seeds import Generators, numpy_generator
 from unweave.base.settings import build, short_hash
 from unweave.data.base import FactorData, ImageData
@@ -31,7 +31,7 @@ from unweave.metrics.calibration import calibrated, calibrates, is_calibrated
 from unweave.metrics.doctor import RULES, Finding, doctor
 from unweave.metrics.probe import Probe
 from unweave.models.bound import bound
-from unweave.models.trained import CHUNK, Encodings, Model, load_weights
+from unweave.models.trained import CHUNK, Model, load_weights
 from unweave.models.vae import VAE
 from unweave.run.recipes import load as load_recipe
 from unweave.show.figures.base import Classes, Picture, draw
@@ -110,7 +110,7 @@ class Run:
         """Eight digits of the weights' SHA-256; scores are kept under it."""
         return hashlib.sha256((self.path / folder.WEIGHTS).read_bytes()).hexdigest()[:8]
 
-    def posterior(self, images: Images) -> Encodings:
+    def posterior(self, images: Images) -> Encoded:
         """Means, standard deviations and rates (nats) of each latent for images (n, C, H, W), each (n, d).
 
         Where the model tells categories, their numbers (n, L) too.
@@ -180,7 +180,7 @@ class Run:
             totals += [each.sum().item() for each in parts]
         distortion, floor, rate, discrete = totals / n
         known = {"distortion_floor": floor, "distortion_excess": distortion - floor} if np.isfinite(floor) else {}
-        rates = {"rate": rate, "rate_of_categories": discrete} if self.vae.told else {"rate": rate}
+        rates = {"rate": rate, "rate_of_categories": discrete} if self.vae.category_sizes else {"rate": rate}
         return {"distortion": distortion, **known, **rates, "images": float(n)}
 
     def metrics(
@@ -246,7 +246,7 @@ class Run:
     @property
     def category_sizes(self) -> tuple[int, ...]:
         """Size of each categorical latent that the model tells, () where it tells none."""
-        return self.vae.told
+        return self.vae.category_sizes
 
     def classes(self, factor: str | None = None) -> Classes | None:
         """Codes of up to 10,000 images by class, held-out ones where there are any: labels, or the values of `factor`.

@@ -6,6 +6,7 @@ import torch
 from torch.nn import functional as F
 
 from unweave.base.errors import InputError
+from unweave.base.records import Output, Pass
 from unweave.base.seeds import Generators
 from unweave.data.published.dsprites import DSprites
 from unweave.engine import Spec
@@ -70,15 +71,15 @@ def test_a_category_that_would_not_be_whole_in_the_end_is_refused():
         slow = {**SMALL, "steps": steps, "stage_steps": 2, "warmup_stages": 3, "arrival_steps": 4}
         return Spec.make("cascade-vae", **slow).build_vae(Generators(0))
 
-    assert vae(steps=10).told == (3,)
-    assert vae(steps=5).told == ()  # all of it warm-up
+    assert vae(steps=10).category_sizes == (3,)
+    assert vae(steps=5).category_sizes == ()  # all of it warm-up
     with pytest.raises(InputError, match="steps must be at least warmup_stages x stage_steps \\+ arrival_steps, 10,"):
         vae(steps=9)
 
 
 def test_the_decoder_sees_and_costs_are_taken_at_the_level():
     vae = Spec.make("cascade-vae", **SMALL).build_vae(Generators(0)).train()
-    seen = vae(IMAGES, Generators(0), data_size=100, discrete=Assigned(3, 0.001, level=0.25)).one_hot
+    seen = vae(IMAGES, Generators(0), discrete=Assigned(3, 0.001, level=0.25)).one_hot
     assert sorted(set(seen.flatten().tolist())) == [0.0, 0.25]
     assert (seen.sum(1) == 0.25).all()
     nll, z = vae.nll_of_category(IMAGES, vae.codes(IMAGES)), vae.codes(IMAGES)
@@ -86,10 +87,14 @@ def test_the_decoder_sees_and_costs_are_taken_at_the_level():
     torch.testing.assert_close(nll(1, 0.25), vae.nll(vae.decode(z, place), IMAGES))
 
 
-def a_pass(method, step: int, training: bool = True):
+def as_pass(output: Output, step: int = 0) -> Pass:
+    return Pass(**vars(output), data_size=100, rng=Generators(0), step=step)
+
+
+def a_pass(method, step: int, training: bool = True) -> Pass:
     spec = Spec.make("cascade-vae", **SMALL)
     vae = spec.build_vae(Generators(0)).train(training)
-    return vae(IMAGES, Generators(0), data_size=100, discrete=method.discrete(step), step=step)
+    return as_pass(vae(IMAGES, Generators(0), discrete=method.discrete(step)), step)
 
 
 def test_light_and_heavy_weights_stand_on_their_latents():
@@ -130,7 +135,7 @@ def nll_table(vae, z: torch.Tensor) -> torch.Tensor:
 @pytest.mark.parametrize("balance", [0.001, 50.0])
 def test_categories_minimise_the_distortion_of_the_very_z_that_is_decoded(balance):
     vae, discrete = active_vae(balance=balance)
-    at = vae(IMAGES, Generators(0), data_size=100, discrete=discrete)
+    at = vae(IMAGES, Generators(0), discrete=discrete)
     costs = nll_table(vae, at.z)
     expected = by_matching(costs.double().numpy(), balance)
     assert at.one_hot.argmax(1).tolist() == expected.tolist()
@@ -143,18 +148,18 @@ def test_one_epsilon_serves_all_decodings():
     """The noise generator is used once, whatever the number of categories."""
     vae, discrete = active_vae()
     rng, plain = Generators(0), Generators(0)
-    at = vae(IMAGES, rng, data_size=100, discrete=discrete)
+    at = vae(IMAGES, rng, discrete=discrete)
     assert torch.equal(at.z, at.posterior.rsample(plain["noise"]))
     assert torch.equal(rng["noise"].get_state(), plain["noise"].get_state())
     assert set(rng) == {"noise"}
 
 
 def test_no_gradient_passes_through_the_choice():
-    """The gradient is that of a model that was simply told the categories."""
+    """The gradient is that of a model that was simply given the categories."""
     vae, discrete = active_vae()
-    at = vae(IMAGES, Generators(0), data_size=100, discrete=discrete)
+    at = vae(IMAGES, Generators(0), discrete=discrete)
     assert not at.one_hot.requires_grad
-    found = torch.autograd.grad(CascadeVAE(warmup_stages=0)(at).loss, list(vae.parameters()))
+    found = torch.autograd.grad(CascadeVAE(warmup_stages=0)(as_pass(at)).loss, list(vae.parameters()))
     q = vae.encode(IMAGES).posterior
     logits = vae.decoder(torch.cat([q.rsample(Generators(0)["noise"]), at.one_hot], dim=1))
     distortion = F.binary_cross_entropy_with_logits(logits, IMAGES, reduction="none").sum((1, 2, 3))
@@ -168,7 +173,7 @@ def test_the_extra_decodings_are_one_forward_pass_a_category_and_without_gradien
     vae, discrete = active_vae()
     seen = []
     vae.decoder.register_forward_hook(lambda net, given, out: seen.append((len(given[0]), out.requires_grad)))
-    vae(IMAGES, Generators(0), data_size=100, discrete=discrete)
+    vae(IMAGES, Generators(0), discrete=discrete)
     assert seen == [(16, False)] * 3 + [(16, True)]
 
 
@@ -177,7 +182,7 @@ def test_running_statistics_of_the_decoder_see_the_batch_once():
     vae = spec.build_vae(Generators(0))
     norm = torch.nn.BatchNorm2d(1)
     vae.decoder = torch.nn.Sequential(vae.decoder, norm)
-    vae(IMAGES, Generators(0), data_size=100, discrete=spec.objective.discrete(0))
+    vae(IMAGES, Generators(0), discrete=spec.objective.discrete(0))
     assert norm.num_batches_tracked.item() == 1
 
 
@@ -193,16 +198,16 @@ def test_codes_take_the_category_with_the_least_distortion_at_the_mean_without_b
     encoding = vae.encode(IMAGES)
     numbers = vae.categories(IMAGES, encoding)
     assert numbers[:, 0].tolist() == nll_table(vae, encoding.posterior.mean).argmin(1).tolist()
-    at = vae(IMAGES, Generators(0), data_size=100)
+    at = vae(IMAGES, Generators(0))
     assert at.one_hot.argmax(1).tolist() == numbers[:, 0].tolist()
     assert not torch.equal(at.z, encoding.posterior.mean)
 
 
 def test_a_model_still_in_its_warm_up_tells_no_categories():
     vae = Spec.make("cascade-vae", **SMALL).build_vae(Generators(0)).eval()
-    assert vae.told == ()
+    assert vae.category_sizes == ()
     assert vae.categories(IMAGES, vae.encode(IMAGES)) is None
-    assert not vae(IMAGES, Generators(0), data_size=100).one_hot.any()
+    assert not vae(IMAGES, Generators(0)).one_hot.any()
 
 
 def rates(loop: Loop, steps: int) -> list[float]:

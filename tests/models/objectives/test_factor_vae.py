@@ -33,7 +33,7 @@ def encoder_gradient_of_its_own_loss(loop: Loop) -> list[torch.Tensor]:
     state, rng = loop.state, Generators(loop.spec.training.seed)
     rng.restore({name: tensor.clone() for name, tensor in state.rng.state().items()})
     x = loop.data.images(np.array(state.batches._order[:16]))  # what the first step will see
-    at = state.vae(x, rng, data_size=len(loop.data), critic=state.critic_net)
+    at = state.vae(x, rng)
     kl = 0.5 * (at.posterior.mean**2 + at.posterior.log_variance.exp() - 1 - at.posterior.log_variance).sum(1)
     loss = (at.distortion + kl + 5 * log_ratio(state.critic_net(at.z))).mean()
     return list(torch.autograd.grad(loss, list(state.vae.parameters())))

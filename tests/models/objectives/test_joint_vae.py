@@ -85,11 +85,11 @@ def vae_of(method: str = "joint-vae", **settings):
 def test_the_decoder_sees_relaxed_samples_in_training_and_the_most_likely_category_afterwards():
     vae, spec = vae_of(categories=(3, 2))
     x = DSprites(size=32, hold="lazy").images(np.arange(0, 700_000, 100_000))
-    at = vae(x, Generators(1), data_size=10, discrete=spec.objective.discrete(0))
+    at = vae(x, Generators(1), discrete=spec.objective.discrete(0))
     assert at.one_hot.shape == (7, 5)
     assert ((at.one_hot > 0) & (at.one_hot < 1)).any()
     vae.eval()
-    at = vae(x, Generators(1), data_size=10)
+    at = vae(x, Generators(1))
     assert set(at.one_hot.flatten().tolist()) == {0.0, 1.0}
     first = vae.categories(x, vae.encode(x))
     assert first.shape == (7, 2)
@@ -102,8 +102,8 @@ def test_gumbel_noise_has_a_generator_of_its_own():
     vae, spec = vae_of()
     x = DSprites(size=32, hold="lazy").images(np.arange(5))
     rng = Generators(0)
-    first = vae(x, rng, data_size=10, discrete=spec.objective.discrete(0))
-    second = vae(x, rng, data_size=10, discrete=spec.objective.discrete(0))
+    first = vae(x, rng, discrete=spec.objective.discrete(0))
+    second = vae(x, rng, discrete=spec.objective.discrete(0))
     assert not torch.equal(first.one_hot, second.one_hot)
     plain = Generators(0)
     q = first.posterior

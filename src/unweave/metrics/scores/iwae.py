@@ -82,13 +82,13 @@ class IWAE(Metric):
         model.train(before)
         log_w = torch.stack(weights)  # (n, k)
         value, interval = mean_of(torch.logsumexp(log_w, 1) - math.log(self.k))
-        how = "enumerated" if math.prod(model.told) <= ENUMERATED else "as told"
+        how = "enumerated" if math.prod(model.category_sizes) <= ENUMERATED else "as told"
         return Score(
             value,
             parts={"elbo": log_w.mean().item()},
             interval=interval,
             unit=NATS,
-            settings={"images": len(images), "categories": how if model.told else "none"},
+            settings={"images": len(images), "categories": how if model.category_sizes else "none"},
         )
 
 
@@ -105,7 +105,7 @@ def log_weights(model: Any, x: Images, k: int, rng: torch.Generator) -> Tensor:
     rows = max(1, FLOATS // x[0].numel())
     seen = _seen(model, x, encoding)
     log_p = torch.cat([_log_likelihood(model, part, x, seen) for part in z.split(rows)])
-    return (log_p - math.log(math.prod(model.told)) + ratio).cpu()
+    return (log_p - math.log(math.prod(model.category_sizes)) + ratio).cpu()
 
 
 def _log_likelihood(model: Any, z: Tensor, x: Images, seen: list[Tensor | None]) -> Tensor:
@@ -117,7 +117,7 @@ def _log_likelihood(model: Any, z: Tensor, x: Images, seen: list[Tensor | None])
 
 def _seen(model: Any, x: Images, encoding: Any) -> list[Tensor | None]:
     """What the decoder may see beside the code, each (1, sum S) or None: all combinations, or the one that is told."""
-    sizes = model.told
+    sizes = model.category_sizes
     if sizes and math.prod(sizes) <= ENUMERATED:
         all_ = torch.tensor(list(itertools.product(*map(range, sizes))))
         return [row[None].to(x) for row in one_hot(all_, sizes)]

@@ -46,9 +46,9 @@ class Mixed(Likelihood):
         return 2 if self.learn_scale else 1
 
     def nll(self, output: Images, x: Images) -> PerImage:
-        told, raw_scale = self._told(output)
+        values, raw_scale = self._split(output)
         numbers, shares = self._apart(x)
-        means, logits = self._apart(told)
+        means, logits = self._apart(values)
         scale = torch.full_like(means, self.scale) if raw_scale is None else F.softplus(raw_scale) + 1e-6
         error = (numbers - means) / scale
         density = 0.5 * error.square() + scale.log() + 0.5 * math.log(2 * math.pi)
@@ -56,7 +56,7 @@ class Mixed(Likelihood):
 
     def image(self, output: Images) -> Images:
         """The expected numbers, and the probability of each level."""
-        means, logits = self._apart(self._told(output)[0])
+        means, logits = self._apart(self._split(output)[0])
         return torch.cat([means, self._each(logits, torch.softmax)], dim=-1)
 
     def floor(self, x: Images) -> PerImage:
@@ -66,12 +66,12 @@ class Mixed(Likelihood):
             return torch.full_like(entropy, -math.inf)
         return entropy + numbers[0].numel() * math.log(self.scale * math.sqrt(2 * math.pi))
 
-    def _told(self, output: Images) -> tuple[Tensor, Tensor | None]:
+    def _split(self, output: Images) -> tuple[Tensor, Tensor | None]:
         """Means and logits (n, C, H, W), and the raw scales of the numbers where they are learned."""
         if not self.learn_scale:
             return output, None
-        told, raw = output.chunk(2, dim=1)
-        return told, self._apart(raw)[0]
+        values, raw = output.chunk(2, dim=1)
+        return values, self._apart(raw)[0]
 
     def _apart(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Numbers, and the places of the categories."""

@@ -1,4 +1,4 @@
-"""A mixture of normals as a prior: codes in clusters, four arms of a cross unless told otherwise."""
+"""A mixture of normals as a prior: codes in clusters, four arms of a cross by default."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def config_of(run: Run) -> dict[str, Any]:
         "training": plain(spec.training),
         "recipe": spec.recipe,
         "plugins": spec.plugins,
-        "latents": {"continuous": latents.continuous, "categories": list(run.vae.told)},
+        "latents": {"continuous": latents.continuous, "categories": list(run.vae.category_sizes)},
         "data": {
             "name": spec.data.name,
             "image_shape": list(data.image_shape),
