@@ -14,6 +14,7 @@ ROOMS = {
     "data": (".", "readers", "own", "published"),
     "models": ("distributions", "divergences", "nets", ".", "objectives"),
     "metrics": (".", "scores"),
+    "subspaces": (".",),
     "engine": (".",),
     "run": ("recipes", "."),
     "show": (".", "figures", "reports", "explorer", "export"),
