@@ -13,6 +13,7 @@ from unweave.metrics.arrays import Reals, Whole
 SEARCHED = 4_000  # rows on which axes and centres are looked for; what is found is then told of all rows
 STEPS = (0.4, 0.2, 0.1, 0.05)
 TURNS = 12  # rotations tried before the refinement
+SECTORS = 24
 TINY = 1e-12
 
 
@@ -143,7 +144,7 @@ class Dependence:
     radius and angle about the best `centre`, in the coordinates `(codes - centre) @ matrix`. `dependent` is the p-value
     of no dependence along the best axes; `polar_better` and `axes_better` are those of radius and angle sharing no
     less, or no more, than the best axes; `ring` is that of a radius which a mixture of round normals could have.
-    `around` is the emptiest twelfth of the turn, as a share of a twelfth of the rows.
+    `around` says how empty the emptiest of 24 equal sectors is: its rows over a 24th of all.
     """
 
     axes: float
@@ -153,8 +154,8 @@ class Dependence:
     axes_better: float
     ring: float
     around: float
-    centre: tuple[float, float]
-    matrix: tuple[tuple[float, float], tuple[float, float]]
+    centre: tuple[float, ...]
+    matrix: tuple[tuple[float, ...], ...]
 
     @property
     def share(self) -> float:
@@ -170,7 +171,7 @@ def ring_p_value(radius: Reals, bins: int = 12) -> float:
     """
     squares, n = np.sort(radius**2), len(radius)
     at = (np.arange(1, bins) * n) // bins
-    seen = np.diff([0, *at, n]) / n
+    seen = np.diff(np.concatenate([[0], at, [n]])) / n
     rates = np.geomspace(0.02, 200, 60) / max(float(np.median(squares)), TINY)
     below = np.vstack([np.zeros(len(rates)), 1 - np.exp(-np.outer(squares[at], rates)), np.ones(len(rates))])
     mass = np.diff(below, axis=0) + TINY
@@ -203,7 +204,7 @@ def dependence(pair: Reals, rng: np.random.Generator) -> Dependence:
     straight, round_ = log_ratios(*along(points, axes), bins), log_ratios(radius, angle, bins)
     gain = straight - round_
     z = gain.mean() / max(gain.std() / np.sqrt(n), TINY)
-    sector = np.floor((angle / (2 * np.pi) + 0.5) * 12).astype(np.int64).clip(0, 11)
+    sector = np.floor((angle / (2 * np.pi) + 0.5) * SECTORS).astype(np.int64).clip(0, SECTORS - 1)
     whole = root @ matrix
     return Dependence(
         axes=float(straight.mean() - freedom / (2 * n)),
@@ -212,7 +213,7 @@ def dependence(pair: Reals, rng: np.random.Generator) -> Dependence:
         polar_better=float(stats.norm.sf(z)),
         axes_better=float(stats.norm.cdf(z)),
         ring=ring_p_value(radius),
-        around=float(np.bincount(sector, minlength=12).min() * 12 / n),
+        around=float(np.bincount(sector, minlength=SECTORS).min() * SECTORS / n),
         centre=tuple((origin + centre @ np.linalg.inv(root)).tolist()),
         matrix=tuple(map(tuple, whole.tolist())),
     )

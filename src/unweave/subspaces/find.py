@@ -18,7 +18,7 @@ from unweave.subspaces.turning import Decode, Turning, turning
 LEAST_ROWS = 200
 LEAST_VALUES = 12  # of a latent that is not a category
 LEAST_SHARE = 0.5  # of the dependence that no axes remove, radius and angle must remove this much
-LEAST_AROUND = 0.25  # the emptiest twelfth of a turn holds this share of a twelfth of the rows, or the angle has a gap
+LEAST_AROUND = 0.25  # the emptiest sector holds this share of its due, or the angle has a gap
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,7 @@ class Subspaces:
     def from_dict(cls, stored: Mapping[str, Any]) -> Self:
         """Read back what `to_dict` wrote, also after a journey through JSON."""
         try:
-            evidence = [
+            evidence: list[dict[str, Any]] = [
                 {
                     **each,
                     "latents": tuple(each["latents"]),
