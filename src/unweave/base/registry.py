@@ -171,6 +171,8 @@ priors: Registry[Any] = Registry(
         "student-t": "unweave.models.distributions.student:Student",
         "mixture": "unweave.models.distributions.mixture:Mixture",
         "sparse": "unweave.models.distributions.sparse:Sparse",
+        "subspaces": "unweave.models.distributions.subspaces:Subspaces",
+        "hierarchical": "unweave.models.distributions.hierarchical:Hierarchical",
     },
 )
 likelihoods: Registry[Any] = Registry(
