@@ -127,6 +127,8 @@ datasets: Registry[Any] = Registry(
         "dsprites-scream": "unweave.data.published.dsprites_scream:DSpritesScream",
         "identity": "unweave.data.published.identity:Identity",
         "pinwheel": "unweave.data.published.pinwheel:Pinwheel",
+        "circle": "unweave.data.published.circle:Circle",
+        "tree": "unweave.data.published.tree:Tree",
         "fashion-mnist": "unweave.data.published.fashion_mnist:FashionMNIST",
         "mnist": "unweave.data.published.mnist:MNIST",
         "shapes3d": "unweave.data.published.shapes3d:Shapes3D",

@@ -94,6 +94,19 @@ def test_what_a_root_is_does_not_change_by_learning():
     assert not torch.allclose(prior.log_prob_given(z)[:, 1], Normal(0.0, 1.0).log_prob(z[:, 1]))
 
 
+@pytest.mark.parametrize("count", [2, 3, 7])
+def test_a_clustered_root_has_variance_1_and_the_density_of_its_mixture(count):
+    prior = Hierarchical(clusters=count, parents=(-1, -1), conditional="linear").build(2)
+    drawn = prior.sample(100_000, rng()).double()
+    torch.testing.assert_close(drawn.T.cov(), torch.eye(2).double(), atol=0.02, rtol=0)
+    z = torch.linspace(-4, 4, 4_001).double()
+    density = prior.log_prob(torch.stack([z, z], dim=1)).exp().sqrt()  # both roots are the same
+    assert (density.sum() * (z[1] - z[0])).item() == pytest.approx(1, abs=1e-4)
+    peaks = (density[1:-1] > density[:-2]) & (density[1:-1] > density[2:])
+    assert peaks.sum() == count
+    assert prior.kl_each(DiagonalNormal(drawn, drawn)) is None
+
+
 @pytest.mark.parametrize(
     ("settings", "rule"),
     [
@@ -101,6 +114,7 @@ def test_what_a_root_is_does_not_change_by_learning():
         ({"parents": (-2, 0, 0)}, "parents must name a latent that comes before"),
         ({"parents": (-1, 0)}, r"parents must be as many as the latents \(3\)"),
         ({"correlation": 1.0}, "correlation must lie between"),
+        ({"clusters": 0}, "clusters must be 1 or more"),
         ({"conditional": "given"}, "conditional must be one of"),
     ],
 )

@@ -22,14 +22,16 @@ ROOT = -1
 
 @dataclass(frozen=True)
 class Hierarchical:
-    """p(z) = prod_j p(z_j | z_parent(j)): a tree of dependencies, in which a root is N(0, 1).
+    """p(z) = prod_j p(z_j | z_parent(j)): a tree of dependencies.
 
-    With rho the `correlation`, a child is
+    A root is N(0, 1), or, with `clusters` of 2 or more, a mixture of as many normals with equal shares, which start
+    evenly spaced with variance 1 in all: a category in one latent. With rho the `correlation`, a child is
 
     - linear: N(rho z_parent, 1 - rho^2), so that every latent by itself is N(0, 1) and the rate has a closed form;
     - learned: N(m(z_parent), v(z_parent)), which starts as the linear one; m and log v gain a step a tanh(2 (z - c))
       at each of six places c, whose heights a are trained with the rest. So a child can be told apart by its parent
-      in place and in width, for instance be idle unless the parent is on.
+      in place and in width, for instance be idle unless the parent is on. The clusters' places, widths and shares are
+    trained, too.
 
     `parents` holds for every latent the number of its parent, which has to come before it, or -1 for a root. Without
     it the tree is binary: latent 0 is the root and the parent of latent j is (j - 1) // 2.
@@ -45,10 +47,12 @@ class Hierarchical:
     )
     conditional: Annotated[Conditional, "how a child depends on its parent: learned, or linear and given"] = "learned"
     correlation: Annotated[float, "of parent and child, where learning starts or for good"] = 0.5
+    clusters: Annotated[int, "normals that a root is a mixture of; 1 is N(0, 1)"] = 1
 
     def __post_init__(self) -> None:
         checks.one_of(get_args(Conditional), conditional=self.conditional)
         checks.finite(correlation=self.correlation)
+        checks.at_least(1, clusters=self.clusters)
         if not -1 < self.correlation < 1:
             raise InputError(f"correlation must lie between -1 and 1, both excluded, got {self.correlation}")
         for child, parent in enumerate(self.parents or ()):
@@ -62,18 +66,18 @@ class Hierarchical:
         parents = tuple((j - 1) // 2 for j in range(latents)) if self.parents is None else self.parents
         if len(parents) != latents:
             raise InputError(f"parents must be as many as the latents ({latents}), got {len(parents)}")
-        return HierarchicalPrior(parents, self.correlation, learn=self.conditional == "learned")
+        return HierarchicalPrior(parents, self.correlation, self.clusters, learn=self.conditional == "learned")
 
 
 class HierarchicalPrior(nn.Module):
-    """Latents whose parents are `parents`, N(0, 1) each at the start and correlated by `correlation` along the tree."""
+    """Latents whose parents are `parents`, correlated by `correlation` along the tree at the start."""
 
     factorised = False
     parent: Tensor
     rooted: Tensor
     centres: Tensor
 
-    def __init__(self, parents: tuple[int, ...], correlation: float, *, learn: bool) -> None:
+    def __init__(self, parents: tuple[int, ...], correlation: float, clusters: int, *, learn: bool) -> None:
         super().__init__()
         self.parents, self.correlation, self.learn = parents, correlation, learn
         self.register_buffer("parent", torch.tensor([max(0, each) for each in parents]), persistent=False)
@@ -82,6 +86,7 @@ class HierarchicalPrior(nn.Module):
         if learn:
             self.means = nn.Parameter(torch.zeros(len(parents), len(CENTRES)))
             self.log_variances = nn.Parameter(torch.zeros(len(parents), len(CENTRES)))
+        self.clusters = Clusters(clusters, learn=learn) if clusters > 1 else None
 
     def conditional(self, given: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log variance of every latent, (n, d) both, where its parent has the value in `given` (n, d)."""
@@ -95,7 +100,8 @@ class HierarchicalPrior(nn.Module):
 
     def log_prob_given(self, z: Codes) -> PerLatent:
         """Log p(z_j | z_parent(j)) of every latent, (n, d)."""
-        return log_normal(z, *self.conditional(z[:, self.parent]))
+        given = log_normal(z, *self.conditional(z[:, self.parent]))
+        return given if self.clusters is None else torch.where(self.rooted, self.clusters.log_prob(z), given)
 
     def log_prob(self, z: Codes) -> PerImage:
         """Log density of the whole code, (n,)."""
@@ -110,17 +116,20 @@ class HierarchicalPrior(nn.Module):
         noise = torch.randn(n, len(self.parents), generator=rng).to(self.centres)
         columns: list[Tensor] = []
         for j, parent in enumerate(self.parents):
+            if parent == ROOT and self.clusters is not None:
+                columns.append(self.clusters.sample(noise[:, j], rng))
+                continue
             given = torch.zeros_like(noise) if parent == ROOT else columns[parent][:, None].expand_as(noise)
             mean, log_v = self.conditional(given)
             columns.append(mean[:, j] + (0.5 * log_v[:, j]).exp() * noise[:, j])
         return torch.stack(columns, dim=1)
 
     def kl_each(self, posterior: Posterior) -> PerLatent | None:
-        """E_q(z_parent) KL(q(z_j) || p(z_j | z_parent)) of every latent, (n, d); None where conditionals are learned.
+        """E_q(z_parent) KL(q(z_j) || p(z_j | z_parent)) of every latent, (n, d); None for what is learned or clustered.
 
         With rho and v = 1 - rho^2: (log v - log s_j^2 - 1 + (s_j^2 + (m_j - rho m_p)^2 + rho^2 s_p^2) / v) / 2.
         """
-        if self.learn:
+        if self.learn or self.clusters is not None:
             return None
         q, rho = posterior, self.correlation
         variance = q.log_variance.exp()
@@ -128,3 +137,34 @@ class HierarchicalPrior(nn.Module):
         spread = torch.where(self.rooted, torch.zeros_like(variance), rho**2 * variance[:, self.parent])
         squares = variance + (q.mean - mean).square() + spread
         return 0.5 * (log_v - q.log_variance - 1 + squares * (-log_v).exp())
+
+
+class Clusters(nn.Module):
+    """sum_k w_k N(m_k, v_k) of one latent: `count` normals a step apart, each a quarter of a step wide at the start."""
+
+    means: Tensor
+    log_variances: Tensor
+    logits: Tensor
+
+    def __init__(self, count: int, *, learn: bool) -> None:
+        super().__init__()
+        even = torch.arange(count, dtype=torch.float32) - (count - 1) / 2
+        step = ((count**2 - 1) / 12 + 1 / 16) ** -0.5  # so that the variance of the whole is 1
+        start = {
+            "means": step * even,
+            "log_variances": torch.full((count,), 2 * math.log(step / 4)),
+            "logits": torch.zeros(count),
+        }
+        for name, value in start.items():
+            self.register_parameter(name, nn.Parameter(value)) if learn else self.register_buffer(name, value)
+
+    def log_prob(self, z: Codes) -> PerLatent:
+        """Log density, elementwise."""
+        each = log_normal(z[..., None], self.means, self.log_variances)
+        return torch.logsumexp(each + self.logits.log_softmax(0), dim=-1)
+
+    def sample(self, noise: Tensor, rng: torch.Generator) -> Tensor:
+        """Draws (n,) from standard normal `noise` (n,), with no gradient through the choice of clusters."""
+        shares = self.logits.detach().softmax(0).cpu()
+        chosen = torch.multinomial(shares, len(noise), replacement=True, generator=rng).to(noise.device)
+        return self.means[chosen] + (0.5 * self.log_variances[chosen]).exp() * noise

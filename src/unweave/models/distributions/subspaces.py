@@ -38,13 +38,13 @@ class Subspaces:
     Mathieu et al. 2019, https://arxiv.org/abs/1812.02833; the ring and its constants are our own.
 
     >>> Subspaces().build(2).log_prob(torch.tensor([[1.414, 0.0], [0.0, 0.0]]))
-    tensor([ -1.7034, -16.2506])
+    tensor([ -0.8005, -98.7907])
     """
 
     sizes: Annotated[tuple[int, ...] | None, "latents of each block, in order; blocks of two if not given"] = None
     radial: Annotated[tuple[Radial, ...], "density of each block: ring, student-t or normal; one for all"] = ("ring",)
-    radius: Annotated[float, "of rings; the default gives both latents of a pair variance 1"] = 1.35
-    width: Annotated[float, "standard deviation across a ring"] = 0.25
+    radius: Annotated[float, "of rings; the default gives both latents of a pair variance 1"] = 1.4
+    width: Annotated[float, "standard deviation across a ring"] = 0.1
     df: Annotated[float, "degrees of freedom of student-t"] = 9.0
     scale: Annotated[float, "what codes are multiplied by"] = 1.0
 
