@@ -87,8 +87,8 @@ def test_a_learned_child_can_be_idle_unless_its_parent_is_on():
 def test_what_a_root_is_does_not_change_by_learning():
     prior = Hierarchical(parents=(-1, 0)).build(2)
     with torch.no_grad():
-        prior.means += 1
-        prior.log_variances += 1
+        prior.mean_steps += 1
+        prior.log_variance_steps += 1
     z = torch.randn(9, 2, generator=rng())
     torch.testing.assert_close(prior.log_prob_given(z)[:, 0], Normal(0.0, 1.0).log_prob(z[:, 0]))
     assert not torch.allclose(prior.log_prob_given(z)[:, 1], Normal(0.0, 1.0).log_prob(z[:, 1]))

@@ -84,8 +84,8 @@ class HierarchicalPrior(nn.Module):
         self.register_buffer("rooted", torch.tensor([each == ROOT for each in parents]), persistent=False)
         self.register_buffer("centres", torch.tensor(CENTRES), persistent=False)
         if learn:
-            self.means = nn.Parameter(torch.zeros(len(parents), len(CENTRES)))
-            self.log_variances = nn.Parameter(torch.zeros(len(parents), len(CENTRES)))
+            self.mean_steps = nn.Parameter(torch.zeros(len(parents), len(CENTRES)))
+            self.log_variance_steps = nn.Parameter(torch.zeros(len(parents), len(CENTRES)))
         self.clusters = Clusters(clusters, learn=learn) if clusters > 1 else None
 
     def conditional(self, given: Tensor) -> tuple[Tensor, Tensor]:
@@ -94,8 +94,8 @@ class HierarchicalPrior(nn.Module):
         mean, log_v = self.correlation * given, torch.full_like(given, math.log1p(-(self.correlation**2)))
         if self.learn:
             steps = (2 * (given[..., None] - self.centres.to(given))).tanh()
-            mean = mean + (steps * self.means).sum(-1)
-            log_v = log_v + (steps * self.log_variances).sum(-1)
+            mean = mean + (steps * self.mean_steps).sum(-1)
+            log_v = log_v + (steps * self.log_variance_steps).sum(-1)
         return child * mean, child * log_v
 
     def log_prob_given(self, z: Codes) -> PerLatent:
