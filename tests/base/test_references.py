@@ -39,7 +39,7 @@ def test_entries_are_whole(entry):
     names = entry.fields["author"].split(" and ")
     assert all(name.count(", ") == 1 for name in names)
     surname = entry.cited.split()[0]
-    assert names[0].startswith(surname)
+    assert re.sub(r"""[{}\\"']""", "", names[0]).startswith(surname)  # without accents, as docstrings write it
     assert (" et al." in entry.cited) == (len(names) > 2)
 
 
