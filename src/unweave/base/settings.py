@@ -12,8 +12,13 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 from unweave.base import checks
 from unweave.base.errors import InputError
+from unweave.base.registry import Registry
 
 T = TypeVar("T")
+
+
+class Renamed(FutureWarning):
+    """A setting was given by the name it had before."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +30,7 @@ class Formerly:
 
 @dataclass(frozen=True)
 class Setting:
-    """One field of a settings class: its name, type, default, the sentence that explains it, and its rule."""
+    """One field of a settings class: its name, type, default, the sentence that explains it, and what it may be."""
 
     name: str
     type: Any
@@ -33,6 +38,7 @@ class Setting:
     help: str = ""
     range: checks.Range | None = None
     formerly: str | None = None
+    registry: Registry[Any] | None = None
 
     @property
     def flag(self) -> str:
@@ -46,7 +52,9 @@ class Setting:
 
     @property
     def choices(self) -> tuple[Any, ...]:
-        """The values that a Literal type allows, () for other types."""
+        """The values that a Literal type or a registry allows, () where there is neither."""
+        if self.registry is not None:
+            return tuple(self.registry.names())
         options = [self.type, *get_args(self.type)] if is_union(self.type) else [self.type]
         return tuple(each for option in options if get_origin(option) is Literal for each in get_args(option))
 
@@ -54,7 +62,9 @@ class Setting:
         """Refuse a value, called `name` in the message, that the choices or the range rule out."""
         if value is None:
             return
-        if self.choices and value not in self.choices:
+        if self.registry is not None:
+            checks.known(self.registry.kind, value, self.registry.names())
+        elif self.choices:
             checks.one_of(self.choices, **{name: value})
         for each in value if isinstance(value, (tuple, list)) else [value]:
             if self.range is not None:
@@ -79,11 +89,11 @@ class Settings:
 
 
 def setting(name: str, hint: Any, default: Any) -> Setting:
-    """What `Annotated[type, "help", Range(...), Formerly("...")]` says of a field or an argument."""
+    """What `Annotated[type, "help", Range(...), Formerly("..."), registry]` says of a field or an argument."""
     kind, *notes = get_args(hint) if get_origin(hint) is Annotated else [hint]
     said: dict[type, Any] = {type(note): note for note in notes}
-    former = said.get(Formerly)
-    return Setting(name, kind, default, said.get(str, ""), said.get(checks.Range), former and former.name)
+    former = said.get(Formerly, Formerly("")).name or None
+    return Setting(name, kind, default, said.get(str, ""), said.get(checks.Range), former, said.get(Registry))
 
 
 @cache
@@ -161,7 +171,7 @@ def build(
     """An instance of the settings class `cls` from named values, each converted and checked.
 
     `of` names the thing in messages ("factor-vae"), `prefix` its group ("net."). Unknown names, values of the wrong
-    type and values that the class refuses raise InputError. A former name gives a FutureWarning, unless the values
+    type and values that the class refuses raise InputError. A former name gives a `Renamed` warning, unless the values
     are `stored` ones from a file of before.
 
     >>> from unweave.models.objectives.beta_vae import BetaVAE
@@ -182,7 +192,7 @@ def build(
         if now[name] in values:
             raise InputError(f"{prefix}{now[name]} must be given once, got it as {prefix}{name}, too")
         if now[name] != name and not stored:
-            warnings.warn(f"{prefix}{name} is now called {prefix}{now[name]}", FutureWarning, stacklevel=3)
+            warnings.warn(f"{prefix}{name} is now called {prefix}{now[name]}", Renamed, stacklevel=3)
         values[now[name]] = convert(value, known[now[name]], prefix + now[name])
     try:
         return cls(**values)

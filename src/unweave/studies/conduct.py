@@ -9,10 +9,11 @@ from collections import Counter
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
-from unweave.base import checks
+from unweave.base.checks import POSITIVE, Range
 from unweave.base.errors import InputError, Interrupted
+from unweave.base.settings import Settings
 from unweave.engine.signals import stop_requested
 from unweave.studies import claim, local
 from unweave.studies.board import Board
@@ -24,23 +25,19 @@ POLL = 0.5  # seconds between two looks at runs that another process has
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(Settings):
     """How a study is run: which engine, how many workers with how many threads each, and what may be spent."""
 
-    engine: Literal["local", "ray"] = "local"
-    workers: int | None = None
-    threads: int = 1
-    address: str | None = None
-    retry_failed: bool = False
-    minutes: float | None = None
-    plugin: str | None = None
+    engine: Annotated[Literal["local", "ray"], "processes of this machine, or Ray"] = "local"
+    workers: Annotated[int | None, "runs at a time; one a core if not given", Range(1)] = None
+    threads: Annotated[int, "threads of each", Range(1)] = 1
+    address: Annotated[str | None, "of a Ray cluster: auto, or host:port; without one Ray runs here"] = None
+    retry_failed: Annotated[bool, "try failed runs again"] = False
+    minutes: Annotated[float | None, "stop after so many, with all runs saved", POSITIVE] = None
+    plugin: Annotated[str | None, "a Python file that registers more methods, nets or data sets"] = None
 
     def __post_init__(self) -> None:
-        checks.at_least(1, threads=self.threads)
-        if self.workers is not None:
-            checks.at_least(1, workers=self.workers)
-        if self.minutes is not None:
-            checks.positive(minutes=self.minutes)
+        super().__post_init__()
         if self.address is not None and self.engine != "ray":
             raise InputError(f"address must be left out unless the engine is ray, got {self.address}")
 

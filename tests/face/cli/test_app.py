@@ -185,7 +185,7 @@ def test_interrupting_exits_with_130_and_says_how_to_go_on(tmp_path, capsys, mon
     def stop(self, step, loss):
         raise Interrupted("stopped after step 1; --resume goes on")
 
-    monkeypatch.setattr(ProgressBar, "stepped", stop)
+    monkeypatch.setattr(ProgressBar, "on_step_end", stop)
     assert main(["train", "vae", *TINY, "--out", str(tmp_path / "r")]) == 130
     assert "--resume goes on" in capsys.readouterr().err
 

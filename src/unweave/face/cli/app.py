@@ -5,37 +5,42 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import warnings
 from collections.abc import Callable
+from functools import partial
 from importlib.metadata import version
+from typing import Any
 
 from cyclopts import App, CycloptsError
 
 from unweave.base.errors import Diverged, InputError, Interrupted
 from unweave.base.registry import first_line
+from unweave.base.settings import Renamed
+from unweave.face.cli.options import command
 
-# Imported when called; the help of each is the first line of its module. What is named `signed...` makes the command
-# from its words, since the options depend on the method, metric or figure among them.
+# Imported when called; the help of each is the first line of its module. A module with a function `options` says by it
+# which options the words of a command bring besides, since these depend on the method, metric or figure among them.
 COMMANDS = {
     "demo": "unweave.face.cli.demo:demo",
-    "train": "unweave.face.cli.train:signed",
-    "evaluate": "unweave.face.cli.evaluate:signed",
-    "score": "unweave.face.cli.score:signed",
+    "train": "unweave.face.cli.train:train",
+    "evaluate": "unweave.face.cli.evaluate:evaluate",
+    "score": "unweave.face.cli.score:score",
     "doctor": "unweave.face.cli.doctor:doctor",
-    "draw": "unweave.face.cli.draw:signed",
-    "traverse": "unweave.face.cli.draw:signed_traverse",
-    "reconstruct": "unweave.face.cli.draw:signed_reconstruct",
-    "encode": "unweave.face.cli.encode:signed",
-    "sample": "unweave.face.cli.sample:signed",
+    "draw": "unweave.face.cli.draw:draw",
+    "traverse": "unweave.face.cli.draw:traverse",
+    "reconstruct": "unweave.face.cli.draw:reconstruct",
+    "encode": "unweave.face.cli.encode:encode",
+    "sample": "unweave.face.cli.sample:sample",
     "report": "unweave.face.cli.report:report",
     "table": "unweave.face.cli.table:table",
-    "study": "unweave.face.cli.study:signed",
-    "select": "unweave.face.cli.select:signed",
-    "repro": "unweave.face.cli.repro:signed",
+    "study": "unweave.face.cli.study:study",
+    "select": "unweave.face.cli.select:select",
+    "repro": "unweave.face.cli.repro:repro",
     "explore": "unweave.face.cli.explore:explore",
     "export": "unweave.face.cli.export:export",
-    "import": "unweave.face.cli.import_:signed",
+    "import": "unweave.face.cli.import_:import_",
     "list": "unweave.face.cli.listing:listing",
-    "data": "unweave.face.cli.data:signed",
+    "data": "unweave.face.cli.data:data",
     "cache": "unweave.face.cli.cache:cache",
     "cite": "unweave.face.cli.cite:cite",
 }
@@ -56,12 +61,12 @@ def build(tokens: list[str]) -> App:
     )
     for name, target in COMMANDS.items():
         module, _, attribute = target.partition(":")
-        command: Callable[..., object] = _listed
+        function: Callable[..., object] = _listed
         if tokens and tokens[0] == name:
-            command = getattr(importlib.import_module(module), attribute)
-            if attribute.startswith("signed"):
-                command = command(tokens[1:])  # type: ignore[assignment]
-        app.command(command, name=name, help=HELP.get(name) or first_line(module))
+            loaded = importlib.import_module(module)
+            more = loaded.options(tokens) if hasattr(loaded, "options") else {}
+            function = command(getattr(loaded, attribute), more)
+        app.command(function, name=name, help=HELP.get(name) or first_line(module))
     return app
 
 
@@ -73,9 +78,13 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit status: 0 done, 2 wrong input, 1 our fault, 130 interrupted."""
     tokens = list(sys.argv[1:] if argv is None else argv)
     try:
-        build(tokens)(tokens, exit_on_error=False, print_error=False)
+        with warnings.catch_warnings():
+            warnings.simplefilter("default", Renamed)
+            warnings.showwarning = partial(_warn, warnings.showwarning)
+            build(tokens)(tokens, exit_on_error=False, print_error=False)
     except (CycloptsError, InputError) as wrong:
-        return _fail(" ".join(str(wrong).split()), 2)
+        ours = wrong.__cause__ if isinstance(wrong.__cause__, InputError) else wrong
+        return _fail(" ".join(str(ours).split()), 2)
     except Interrupted as stop:
         return _fail(str(stop), 130)
     except KeyboardInterrupt:
@@ -88,6 +97,14 @@ def main(argv: list[str] | None = None) -> int:
     except SystemExit as left:
         return int(left.code or 0)
     return 0
+
+
+def _warn(others: Callable[..., None], message: Warning | str, category: type[Warning], *where: Any) -> None:
+    """One line for a setting that is called otherwise now; what other packages warn of is theirs to show."""
+    if issubclass(category, Renamed):
+        print(f"unweave: {message}", file=sys.stderr)
+    else:
+        others(message, category, *where)
 
 
 def _fail(sentence: str, status: int) -> int:

@@ -2,10 +2,8 @@
 
 from typing import Annotated, Literal
 
-from cyclopts import Parameter
 
-
-def cache(do: Annotated[Literal["list", "clear"], Parameter(help="list or clear")] = "list", /) -> None:
+def cache(do: Annotated[Literal["list", "clear"], "what to do"] = "list", /) -> None:
     """Show or clear the files that unweave keeps between runs, such as the rendered dSprites."""
     from unweave.base.cache import cache_folder, clear, entries
 

@@ -5,17 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import Parameter
-
 from unweave.base import checks
 from unweave.base.errors import InputError
 from unweave.base.references import bibliography, named, own
 from unweave.base.registry import ALL
 
 
-def cite(
-    what: Annotated[str | None, Parameter(help="a name that `unweave list` shows, or the folder of a run")] = None, /
-) -> None:
+def cite(what: Annotated[str | None, "a name that `unweave list` shows, or the folder of a run"] = None, /) -> None:
     """Print what to cite as BibTeX: unweave, and the texts behind a method, metric or data set, or a whole run."""
     docs: dict[str, str] = {}
     if what is not None:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from unweave.base import checks
+from unweave.base.checks import Range
 from unweave.base.errors import InputError
 from unweave.base.registry import datasets
-from unweave.face.cli.options import argument, option, options_of
-from unweave.face.cli.options import signed as with_options
+from unweave.data.own.locate import located
+from unweave.face.cli.options import Options, options_of, word
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,46 +18,42 @@ if TYPE_CHECKING:
     from unweave.data.base import FactorData, ImageData
     from unweave.data.published.download import Source
 
-DO = ("download", "check", "show")
 COLUMNS = 10  # values of a factor that are shown, and pictures of a class
+LICENCE = "say that you keep to a licence that does not allow every use"
 
 
-def signed(tokens: list[str]) -> Callable[..., Any]:
-    """`unweave data DO NAME` with the settings of the data set that `tokens` name."""
-    do, name = ([each for each in tokens[:2] if not each.startswith("-")] + [None, None])[:2]
-    options = [
-        argument("do", "download, check or show"),
-        argument("name", "the data set; without one, check lists all that are published", optional=True),
-        option("accept_licence", "say that you keep to a licence that does not allow every use", "Download", kind=bool),
-        option("max_bytes", "refuse a file of unknown size beyond so many bytes [16000000000]", "Download"),
-        option("out", "picture to write; its ending chooses the form [NAME.png]", "Show"),
-    ]
-    if do in ("check", "show") and name is not None and (known := _known(name)):
-        options += options_of(datasets.get(known), f"Settings of {known}", "data.")
-    return with_options(_run, options)
+def options(tokens: list[str]) -> Options:
+    """The settings of the data set that `tokens` name."""
+    if (name := word(tokens, 2)) is None or tokens[1] not in ("check", "show"):
+        return {}
+    known = located(name)["name"]
+    return options_of(datasets.get(known), f"Settings of {known}", "data.")
 
 
-def _known(name: str) -> str:
-    """The registered name that `name` or a path stands for."""
-    from unweave.data.own.locate import located
-
-    return located(name)["name"]
-
-
-def _run(words: tuple[str | None, ...], given: dict[str, Any]) -> None:
-    do, name = (*words, None)[:2]
-    checks.one_of(DO, do=do)
-    settings = {key.removeprefix("data."): value for key, value in given.items() if key.startswith("data.")}
+def data(
+    do: Annotated[Literal["download", "check", "show"], "what to do"],
+    name: Annotated[str | None, "the data set; without one, check lists all that are published"] = None,
+    /,
+    *,
+    accept_licence: Annotated[bool, LICENCE] = False,
+    max_bytes: Annotated[
+        int | None, "refuse a file of unknown size beyond so many bytes [16000000000]", Range(1)
+    ] = None,
+    out: Annotated[str | None, "picture to write; its ending chooses the form [NAME.png]"] = None,
+    **settings: Any,
+) -> None:
+    """`unweave data DO NAME`."""
+    own = {key.removeprefix("data."): value for key, value in settings.items()}
     if do == "check" and name is None:
         _list()
     elif name is None:
         raise InputError(f"data {do} needs the name of a data set, got none; known: {', '.join(datasets.names())}")
     elif do == "show":
-        _show(name, settings, Path(given.get("out") or f"{Path(name).stem.replace(':', '-')}.png"))
+        _show(name, own, Path(out or f"{Path(name).stem.replace(':', '-')}.png"))
     elif do == "check":
-        _check(name, settings)
+        _check(name, own)
     else:
-        _download(name, accepted=bool(given.get("accept_licence")), most=given.get("max_bytes"))
+        _download(name, accepted=accept_licence, most=max_bytes)
 
 
 def _source(name: str) -> Source | None:
@@ -75,14 +71,13 @@ def _about(name: str, source: Source) -> None:
         print(f"  note      {source.note}")
 
 
-def _download(name: str, *, accepted: bool, most: str | None) -> None:
+def _download(name: str, *, accepted: bool, most: int | None) -> None:
     from unweave.data.published.download import MOST, fetch, inspected
 
     source = _source(name)
     if source is None:
         print(f"{name} needs no download: {datasets.summary(name)}")
         return
-    limit = _whole(most) if most is not None else MOST
     _about(name, source)
     if not source.free and not accepted:
         raise InputError(f"--accept-licence must be given for {name}, whose licence is: {source.licence}")
@@ -100,17 +95,11 @@ def _download(name: str, *, accepted: bool, most: str | None) -> None:
             print(f"by hand   get {file.name} from {source.page} and save it as {source.place(file)}")
         else:
             path = source.place(file)
-            sha256 = fetch(file, path, most=limit)
+            sha256 = fetch(file, path, most=MOST if most is None else most)
             whose = "as published" if file.sha256 else f"first seen; kept in {path.name}.sha256, compared next time"
             print(f"fetched   {path} ({path.stat().st_size} bytes, SHA-256 {sha256}, {whose})")
     if lacking:
         raise InputError(f"{name} needs files that have to be fetched by hand: {', '.join(lacking)}")
-
-
-def _whole(text: str) -> int:
-    if not text.isdigit() or not int(text):
-        raise InputError(f"max-bytes must be a whole number of 1 or more, got {text}")
-    return int(text)
 
 
 def _check(name: str, settings: dict[str, Any]) -> None:

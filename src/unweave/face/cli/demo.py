@@ -6,9 +6,7 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import Parameter
-
-from unweave.base import checks
+from unweave.base.checks import POSITIVE, Range
 
 RECIPE = "factor-vae-dsprites-laptop"
 SCORES = ("beta-vae-score", "factor-vae-score", "mig", "dci")  # the quick ones; `unweave evaluate` makes all
@@ -16,13 +14,12 @@ SCORES = ("beta-vae-score", "factor-vae-score", "mig", "dci")  # the quick ones;
 
 def demo(
     *,
-    out: Annotated[str, Parameter(help="folder for the run and its page")] = "demo",
-    minutes: Annotated[float, Parameter(help="how long to train; scoring and drawing come on top")] = 2.0,
-    seed: Annotated[int, Parameter(help="feeds every random generator")] = 0,
-    overwrite: Annotated[bool, Parameter(help="train again where a demo was made before", negative=())] = False,
+    out: Annotated[str, "folder for the run and its page"] = "demo",
+    minutes: Annotated[float, "how long to train; scoring and drawing come on top", POSITIVE] = 2.0,
+    seed: Annotated[int, "feeds every random generator", Range(0)] = 0,
+    overwrite: Annotated[bool, "train again where a demo was made before"] = False,
 ) -> None:
     """Train on dSprites for a few minutes, score, draw, and write one page about it."""
-    checks.positive(minutes=minutes)
     from unweave.engine import folder, train
     from unweave.engine.loop import steps_in
     from unweave.engine.progress import ProgressBar

@@ -7,8 +7,6 @@ import textwrap
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated
 
-from cyclopts import Parameter
-
 if TYPE_CHECKING:
     from unweave.metrics.doctor import Finding
 
@@ -16,17 +14,17 @@ MARKS = {True: "good", False: "look", None: "    "}
 
 
 def doctor(
-    run: Annotated[str, Parameter(help="folder of the run")],
+    run: Annotated[str, "folder of the run"],
     /,
     *,
-    as_json: Annotated[bool, Parameter(name="--json", help="print strict JSON with all numbers", negative=())] = False,
+    json_: Annotated[bool, "print strict JSON with all numbers"] = False,
 ) -> None:
     """Say in plain words which latents live, what each carries, and what is shared, missing or rotated."""
     from unweave.run.run import Run
     from unweave.show.figures.columns import column_sentences
 
     opened = Run(run)
-    if as_json:
+    if json_:
         print(json.dumps([finding.as_json() for finding in opened.findings], indent=1, allow_nan=False))
         return
     print(f"{opened.title}\n")

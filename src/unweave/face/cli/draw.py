@@ -2,54 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 from unweave.base import registry
 from unweave.base.errors import InputError
-from unweave.face.cli.options import Options, argument, first_word, option, options_of
-from unweave.face.cli.options import signed as with_options
+from unweave.face.cli.options import Options, options_of, word
+
+SHORT = {"traverse": "traversal", "reconstruct": "reconstructions"}  # commands that are named after what they do
+OUT = "file to write; its ending chooses the form [figures/NAME.png in the (first) run's folder]"
+THEME = "colours, light if not given"
+Theme = Literal["light", "dark"]
 
 
-def _options(figure: str | None, *, many: bool = False) -> Options:
-    options = [
-        argument("run", "folder of the run, or folders where the figure compares runs", many=True)
-        if many
-        else argument("run", "folder of the run"),
-        option(
-            "out",
-            "file to write; its ending chooses the form [figures/NAME.png in the (first) run's folder]",
-            "Picture",
-        ),
-        option("theme", "light or dark [light]", "Picture"),
-    ]
-    return options + (options_of(registry.figures.get(figure), f"Settings of {figure}") if figure else [])
+def options(tokens: list[str]) -> Options:
+    """The settings of the figure that `tokens` name."""
+    figure = SHORT.get(tokens[0]) or word(tokens, 1)
+    return options_of(registry.figures.get(figure), f"Settings of {figure}") if figure else {}
 
 
-def signed(tokens: list[str]) -> Callable[..., Any]:
-    """`unweave draw FIGURE RUN...` with the settings of the figure that `tokens` name."""
-    names = argument("figure", "what to draw: " + ", ".join(registry.figures.names()))
-    options = [names, *_options(first_word(tokens), many=True)]
-    return with_options(lambda words, given: _draw(words[0], words[1:], given), options)
-
-
-def signed_traverse(_tokens: list[str]) -> Callable[..., Any]:
-    """`unweave traverse RUN`."""
-    return with_options(lambda words, given: _draw("traversal", words, given), _options("traversal"))
-
-
-def signed_reconstruct(_tokens: list[str]) -> Callable[..., Any]:
-    """`unweave reconstruct RUN`."""
-    return with_options(lambda words, given: _draw("reconstructions", words, given), _options("reconstructions"))
-
-
-def _draw(figure: str, folders: Sequence[str], given: dict[str, Any]) -> None:
+def draw(
+    figure: Annotated[str, "what to draw", registry.figures],
+    /,
+    *runs: Annotated[str, "folder of the run, or folders where the figure compares runs"],
+    out: Annotated[str | None, OUT] = None,
+    theme: Annotated[Theme | None, THEME] = None,
+    **settings: Any,
+) -> None:
+    """`unweave draw FIGURE RUN...`."""
     from unweave.run.run import Run, Runs
 
-    if not folders:
+    if not runs:
         raise InputError("draw needs the folder of a run, got none")
-    opened = Runs(map(Run, folders))
-    out = given.pop("out", None)
+    opened = Runs(map(Run, runs))
+    if theme is not None:
+        settings["theme"] = theme
     place = opened[0].path / "figures" / f"{figure}.png" if out is None else Path(out)
-    print(opened.draw(figure, **given).save(place))
+    print(opened.draw(figure, **settings).save(place))
+
+
+def traverse(
+    run: Annotated[str, "folder of the run"],
+    /,
+    *,
+    out: Annotated[str | None, OUT] = None,
+    theme: Annotated[Theme | None, THEME] = None,
+    **settings: Any,
+) -> None:
+    """`unweave traverse RUN`."""
+    draw("traversal", run, out=out, theme=theme, **settings)
+
+
+def reconstruct(
+    run: Annotated[str, "folder of the run"],
+    /,
+    *,
+    out: Annotated[str | None, OUT] = None,
+    theme: Annotated[Theme | None, THEME] = None,
+    **settings: Any,
+) -> None:
+    """`unweave reconstruct RUN`."""
+    draw("reconstructions", run, out=out, theme=theme, **settings)

@@ -7,13 +7,13 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from unweave.base import registry
+from unweave.base.checks import Range
 from unweave.base.errors import InputError
 from unweave.data.own.locate import located
-from unweave.face.cli.options import Options, argument, option, options_of, value_of
-from unweave.face.cli.options import signed as with_options
+from unweave.face.cli.options import Options, options_of, value_of
 
 if TYPE_CHECKING:
     from unweave.models.trained import Model
@@ -22,19 +22,12 @@ if TYPE_CHECKING:
 EVERY = 10.0  # seconds between lines of progress where there is no terminal
 
 
-def signed(tokens: list[str]) -> Callable[..., Any]:
-    """The command with the settings of the data set that `tokens` name."""
-    options: Options = [
-        argument("run", "folder of the run, or of an exported model"),
-        option("data", "what to encode, as for train [the data of the run]", "Codes"),
-        option("out", "file to write, ending in .npz, .csv or .parquet", "Codes"),
-        option("limit", "encode only the first images, so many", "Codes"),
-        option("overwrite", "replace the file", "Codes", kind=bool),
-    ]
-    if data := value_of("--data", tokens):
-        name = located(data)["name"]
-        options += options_of(registry.datasets.get(name), f"Settings of {name}", "data.")
-    return with_options(_encode, options)
+def options(tokens: list[str]) -> Options:
+    """The settings of the data set that `tokens` name."""
+    if (data := value_of("--data", tokens)) is None:
+        return {}
+    name = located(data)["name"]
+    return options_of(registry.datasets.get(name), f"Settings of {name}", "data.")
 
 
 def opened(path: str) -> Run | Model:
@@ -45,30 +38,29 @@ def opened(path: str) -> Run | Model:
     return load_model(path) if is_exported(path) else Run(path)
 
 
-def whole(value: str | None, name: str, default: int) -> int:
-    """A whole number that was given as text."""
-    try:
-        return default if value is None else int(value)
-    except ValueError:
-        raise InputError(f"{name} must be a whole number, got {value!r}") from None
-
-
-def _encode(words: tuple[str, ...], given: dict[str, Any]) -> None:
+def encode(
+    run: Annotated[str, "folder of the run, or of an exported model"],
+    /,
+    *,
+    data: Annotated[str | None, "what to encode, as for train [the data of the run]"] = None,
+    out: Annotated[str | None, "file to write, ending in .npz, .csv or .parquet"] = None,
+    limit: Annotated[int | None, "encode only the first images, so many", Range(1)] = None,
+    overwrite: Annotated[bool, "replace the file"] = False,
+    **settings: Any,
+) -> None:
+    """Write what a run says of every image of a data set."""
     from unweave.show import codes
 
-    out, data = given.pop("out", None), given.pop("data", None)
-    limit, overwrite = given.pop("limit", None), given.pop("overwrite", False)
     if out is None:
         raise InputError("encode needs --out, a file that ends in .npz, .csv or .parquet, got none")
-    most = None if limit is None else whole(limit, "limit", 0)
-    own = {name.removeprefix("data."): value for name, value in given.items()}
-    source = opened(words[0])
+    own = {name.removeprefix("data."): value for name, value in settings.items()}
+    source = opened(run)
     codes.checked_out(Path(out), codes.FORMS, overwrite=overwrite)
     images = None if data is None else codes.opened(data, own, like=source)
     for line in () if images is None else images.account:
         print(line, file=sys.stderr)
     with counting("encoding") as counted:
-        path = codes.encode_to(source, out, images, limit=most, overwrite=overwrite, counted=counted)
+        path = codes.encode_to(source, out, images, limit=limit, overwrite=overwrite, counted=counted)
     print(path)
 
 

@@ -4,30 +4,23 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 from unweave.base import checks, registry
 from unweave.base.records import Score
-from unweave.face.cli.options import Options, argument, option, options_of, value_of
-from unweave.face.cli.options import signed as with_options
+from unweave.face.cli.options import Options, options_of, value_of
+
+METRICS = f"all, or names with commas between: {', '.join(registry.metrics.names())}"
+CALIBRATE = "also say what noise and the true factors would get"
 
 
-def signed(tokens: list[str]) -> Callable[..., Any]:
-    """The command with the settings of the metrics that `tokens` name."""
-    return with_options(_evaluate, [argument("run", "folder of the run"), *score_options(tokens)])
-
-
-def score_options(tokens: list[str]) -> Options:
-    """Which metrics, how to print them, and the settings of those that `tokens` name."""
-    options = [
-        option("metrics", f"all, or names with commas between: {', '.join(registry.metrics.names())}", "Scores"),
-        option("calibrate", "also say what noise and the true factors would get [yes]", "Scores", kind=bool),
-        option("json", "print strict JSON", "Scores", kind=bool),
-    ]
+def options(tokens: list[str]) -> Options:
+    """The settings of the metrics that `tokens` name."""
+    found: Options = {}
     for name in names_of(value_of("--metrics", tokens)):
-        options += options_of(registry.metrics.get(name), f"Settings of {name}", f"{name}.")
-    return options
+        found |= options_of(registry.metrics.get(name), f"Settings of {name}", f"{name}.")
+    return found
 
 
 def names_of(given: str | None) -> list[str]:
@@ -40,32 +33,38 @@ def names_of(given: str | None) -> list[str]:
     return wanted
 
 
-def settings_in(given: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def by_metric(given: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Settings by metric from options such as mig.bins."""
     settings: dict[str, dict[str, Any]] = {}
     for key, value in given.items():
         metric, _, setting = key.partition(".")
-        settings.setdefault(metric.replace("_", "-"), {})[setting] = value
+        settings.setdefault(metric, {})[setting] = value
     return settings
 
 
-def _evaluate(words: tuple[str, ...], given: dict[str, Any]) -> None:
+def evaluate(
+    run: Annotated[str, "folder of the run"],
+    /,
+    *,
+    metrics: Annotated[str, METRICS] = "all",
+    calibrate: Annotated[bool, CALIBRATE] = True,
+    json_: Annotated[bool, "print strict JSON"] = False,
+    **settings: Any,
+) -> None:
+    """Score a run, each metric with its own settings."""
     from unweave.run.run import Run
 
-    as_json, calibrate = given.pop("json", False), given.pop("calibrate", True)
-    names = names_of(given.pop("metrics", None))
-    settings = settings_in(given)
-    run = Run(words[0])
-    wanted, refused = run.metrics(names, settings)
+    opened, given = Run(run), by_metric(settings)
+    wanted, refused = opened.metrics(names_of(metrics), given)
     scores: dict[str, Score] = {}
     for name in wanted:
-        if not as_json:
+        if not json_:
             print(f"{name} ...", file=sys.stderr)
-        scores |= run.evaluate([name], settings, calibrate=calibrate)
-    if as_json:
+        scores |= opened.evaluate([name], given, calibrate=calibrate)
+    if json_:
         print_json(scores)
         return
-    show(run.title, scores, refused, run.fit())
+    show(opened.title, scores, refused, opened.fit())
 
 
 def print_json(scores: Mapping[str, Score]) -> None:

@@ -11,26 +11,21 @@ import threading
 import webbrowser
 from typing import Annotated
 
-from cyclopts import Parameter
-
+from unweave.base.checks import Range
 from unweave.base.errors import InputError
 
 PORT, TRIED = 8000, 20  # where it starts to look for a free port, and how many it tries
 
 
 def explore(
-    run: Annotated[str, Parameter(help="folder of the run")],
+    run: Annotated[str, "folder of the run"],
     /,
     *,
-    port: Annotated[int | None, Parameter(help="port to listen at [8000, or the next free one]")] = None,
-    host: Annotated[str, Parameter(help="address to listen at; any but this machine's own lets others in")] = (
-        "127.0.0.1"
-    ),
-    no_open: Annotated[bool, Parameter(help="print the address without opening a browser", negative=())] = False,
+    port: Annotated[int | None, "port to listen at [8000, or the next free one]", Range(0, 65_535)] = None,
+    host: Annotated[str, "address to listen at; any but this machine's own lets others in"] = "127.0.0.1",
+    no_open: Annotated[bool, "print the address without opening a browser"] = False,
 ) -> None:
     """Move a run's latents by sliders in the browser, and watch the image follow."""
-    if port is not None and not 0 <= port <= 65_535:
-        raise InputError(f"port must lie between 0 and 65535, got {port}")
     try:
         import uvicorn
     except ModuleNotFoundError:

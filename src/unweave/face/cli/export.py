@@ -4,26 +4,20 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from cyclopts import Parameter
+WHAT = (
+    "safetensors: weights and settings for unweave.load_model; onnx: encoder and decoder as graphs; web: one HTML file "
+    "whose sliders move the latents, without a server"
+)
+OUT = "folder to write [RUN/safetensors or RUN/onnx]; for web a file [RUN/explorer.html]"
 
 
 def export(
-    run: Annotated[str, Parameter(help="folder of the run")],
+    run: Annotated[str, "folder of the run"],
     /,
     *,
-    to: Annotated[
-        Literal["safetensors", "onnx", "web"],
-        Parameter(
-            help="safetensors: weights and settings for unweave.load_model; onnx: encoder and decoder as graphs; "
-            "web: one HTML file whose sliders move the latents, without a server"
-        ),
-    ],
-    out: Annotated[
-        str | None, Parameter(help="folder to write [RUN/safetensors or RUN/onnx]; for web a file [RUN/explorer.html]")
-    ] = None,
-    overwrite: Annotated[
-        bool, Parameter(help="write into a folder that is not empty, or over the file of web", negative=())
-    ] = False,
+    to: Annotated[Literal["safetensors", "onnx", "web"], WHAT],
+    out: Annotated[str | None, OUT] = None,
+    overwrite: Annotated[bool, "write into a folder that is not empty, or over the file of web"] = False,
 ) -> None:
     """Write a run's model as files that travel: safetensors with its settings, ONNX, or a page that decodes."""
     from unweave.run.run import Run

@@ -2,8 +2,6 @@
 
 from typing import Annotated
 
-from cyclopts import Parameter
-
 from unweave.base import checks
 from unweave.base.registry import ALL
 from unweave.run import recipes
@@ -12,7 +10,7 @@ from unweave.studies import reading as studies
 KINDS = [*ALL, "recipes", "studies"]
 
 
-def listing(kind: Annotated[str, Parameter(help=", ".join(KINDS))], /) -> None:
+def listing(kind: Annotated[str, ", ".join(KINDS)], /) -> None:
     """List what there is of one kind, each with a line about it."""
     checks.known("list", kind, KINDS)
     if kind == "recipes":

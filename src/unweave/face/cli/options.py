@@ -1,18 +1,17 @@
-"""Command-line options made from the settings classes that the registries name."""
+"""Commands as cyclopts takes them: options with the types, ranges and defaults of functions and settings classes."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Sequence
-from typing import Annotated, Any, get_args
+from collections.abc import Callable, Mapping, Sequence
+from types import NoneType
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
-from cyclopts import Group, Parameter
+from cyclopts import Group, Parameter, Token
 
-from unweave.base.settings import Setting, settings_of
+from unweave.base.settings import Setting, convert, is_union, setting, settings_of
 
-Options = list[inspect.Parameter]
-
-PLAIN_SWITCHES = ("resume", "overwrite", "json")  # switches without a --no- form
+Options = dict[str, inspect.Parameter]  # by the name under which a value is passed on
 
 
 def value_of(flag: str, tokens: Sequence[str]) -> str | None:
@@ -29,62 +28,115 @@ def value_of(flag: str, tokens: Sequence[str]) -> str | None:
     return None
 
 
-def first_word(tokens: Sequence[str]) -> str | None:
-    """The first word if it is not an option."""
-    return tokens[0] if tokens and not tokens[0].startswith("-") else None
+def word(tokens: Sequence[str], at: int = 0) -> str | None:
+    """The word in this place, if it and those before it are no options."""
+    found = tokens[: at + 1]
+    return found[at] if len(found) > at and not any(each.startswith("-") for each in found) else None
 
 
-def option(name: str, help_text: str, group: str, *, kind: Any = str, short: str | None = None) -> inspect.Parameter:
-    """One option; what it was given is passed on under `name` as text (or yes/no), None if it was not given.
+def options_of(cls: type, title: str, prefix: str = "") -> Options:
+    """An option for every setting of a registered class that a user can know, under the heading `title`.
 
-    `short` is another name that it goes by.
+    A setting that had another name is still taken by that one, which help does not show.
     """
-    flag = [f"--{each.replace('_', '-')}" for each in (name, short) if each is not None]
-    negative = () if name in PLAIN_SWITCHES else None
-    about = Parameter(name=flag, help=help_text, group=Group(group), show_default=False, negative=negative)
-    variable = name.replace(".", "__").replace("-", "_")
-    return inspect.Parameter(
-        variable, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, about]
-    )
-
-
-def argument(name: str, help_text: str, *, many: bool = False, optional: bool = False) -> inspect.Parameter:
-    """One positional word; or `many`, as a tuple; or `optional`, None if it is not there."""
-    kind = inspect.Parameter.VAR_POSITIONAL if many else inspect.Parameter.POSITIONAL_ONLY
-    default = None if optional else inspect.Parameter.empty
-    hint = str | None if optional else str
-    return inspect.Parameter(name, kind, default=default, annotation=Annotated[hint, Parameter(help=help_text)])
-
-
-def options_of(cls: type, group: str, prefix: str = "") -> Options:
-    """An option for every setting of a registered class that a user can know."""
     found = getattr(cls, "found", ())  # what only the data themselves can tell
     bare = getattr(cls, "bare", ())  # what also goes by its name without the prefix
-    return [
-        _option(setting, group, prefix, setting.name if setting.name in bare else None)
-        for setting in settings_of(cls)
-        if setting.name not in found
-    ]
+    group = Group.create_ordered(title)
+    options: Options = {}
+    for each in settings_of(cls):
+        if each.name in found:
+            continue
+        names = [prefix + each.name, *([each.name] if each.name in bare else [])]
+        options[names[0]] = _option(each, names, group=group)
+        if each.formerly is not None:
+            old = prefix + each.formerly
+            options[old] = _option(each, [old], group=group, show=False)
+    return options
 
 
-def _option(setting: Setting, group: str, prefix: str, short: str | None) -> inspect.Parameter:
-    shown = ",".join(map(str, setting.default)) if isinstance(setting.default, tuple) else setting.default
-    choices = [str(each) for each in get_args(setting.type) if isinstance(each, str)]
-    text = setting.help + (f" ({', '.join(choices)})" if choices else "")
-    if shown is not None and not setting.is_switch:
-        text += f" [{shown}]"
-    return option(prefix + setting.name, text, group, kind=bool if setting.is_switch else str, short=short)
+def _option(of: Setting, names: Sequence[str], **more: Any) -> inspect.Parameter:
+    """An option that is converted and checked as the setting is; None stands for what was not given."""
+    variable = names[0].replace(".", "__").replace("-", "_")
+    about = _about(of, name=[f"--{name.replace('_', '-')}" for name in names], **more)
+    kind = inspect.Parameter.KEYWORD_ONLY
+    return inspect.Parameter(variable, kind, default=None, annotation=Annotated[_hint(of) | None, about])
 
 
-def signed(
-    call: Callable[[tuple[str, ...], dict[str, Any]], Any], options: Iterable[inspect.Parameter]
-) -> Callable[..., Any]:
-    """A function with these options in its signature, which calls `call(words, given)` with those that were given."""
-    unique = {each.name: each for each in options}
+def _hint(of: Setting) -> Any:
+    """The type that help and completion show: names of a registry are a choice."""
+    if of.registry is None:
+        return of.type
+    choice: Any = Literal.__getitem__(of.choices)  # pyright: ignore[reportAttributeAccessIssue]
+    return choice | None if NoneType in get_args(of.type) else choice
 
-    def command(*words: str, **given: Any) -> Any:
-        return call(words, {name.replace("__", "."): v for name, v in given.items() if v is not None})
 
-    command.__signature__ = inspect.Signature(list(unique.values()))  # type: ignore[attr-defined]
-    command.__annotations__ = {name: each.annotation for name, each in unique.items()}
-    return command
+def _about(of: Setting, **more: Any) -> Parameter:
+    """Help, and how one word becomes a value; a switch takes none."""
+
+    def converted(_: Any, tokens: Sequence[Token]) -> Any:
+        word = tokens[0]
+        return convert(word.value, of, of.flag if word.keyword is None else word.keyword.lstrip("-"))
+
+    one_word = {"converter": converted, "n_tokens": 1, "metavar": shown(_hint(of)), "accepts_keys": False}
+    if not of.is_switch:
+        more = {**one_word, "negative": (), **more}
+    return Parameter(help=_help(of), show_default=False, **more)
+
+
+def _help(of: Setting) -> str:
+    """The sentence, with the range in round brackets and the default in square ones."""
+    default: Any = {True: "yes", False: "no"}[of.default] if isinstance(of.default, bool) else of.default
+    if isinstance(default, tuple):
+        default = ",".join(map(str, default))
+    known = default not in (None, "", inspect.Parameter.empty)
+    return of.help + (f" ({of.range.words})" if of.range else "") + (f" [{default}]" if known else "")
+
+
+def shown(hint: Any) -> str:
+    """A type as help shows it.
+
+    >>> shown(int), shown(tuple[int, ...] | None), shown(tuple[float, float]), shown(Literal["a", "b"])
+    ('INT', 'INT,...', 'FLOAT,FLOAT', 'CHOICE')
+    """
+    args = get_args(hint)
+    if is_union(hint):
+        return "|".join(shown(each) for each in args if each is not NoneType)
+    if get_origin(hint) is Literal:
+        return "CHOICE"
+    if get_origin(hint) is tuple:
+        return ",".join("..." if each is Ellipsis else shown(each) for each in args)
+    return {str: "TEXT"}.get(hint, getattr(hint, "__name__", str(hint)).upper())
+
+
+def options_in(function: Callable[..., Any], besides: Sequence[str] = ()) -> Options:
+    """The arguments of a command's function, `besides` left out; `Annotated` says their help, type and range.
+
+    An underscore at the end of a name is left out, as in `from_`.
+    """
+    hints = get_type_hints(function, include_extras=True)
+    options: Options = {}
+    for name, own in inspect.signature(function).parameters.items():
+        if own.kind is own.VAR_KEYWORD or name in besides:
+            continue
+        switch = own.default is False  # one that is off needs no word for it
+        of = setting(name.rstrip("_"), hints[name], None if switch else own.default)
+        more: dict[str, Any] = {"name": f"--{of.flag}"} if own.kind is own.KEYWORD_ONLY else {}
+        if switch:
+            more["negative"] = ()
+        if own.kind is own.VAR_POSITIONAL:
+            more |= {"converter": None, "n_tokens": None}
+        options[name] = own.replace(annotation=Annotated[_hint(of), _about(of, **more)])
+    return options
+
+
+def command(function: Callable[..., Any], more: Mapping[str, inspect.Parameter]) -> Callable[..., Any]:
+    """`function` with `more` options in its signature, which it gets by name, if given, as its **settings."""
+    options = {**options_in(function), **more}
+    names = {each.name: name for name, each in options.items()}
+
+    def called(*words: Any, **given: Any) -> Any:
+        return function(*words, **{names[variable]: value for variable, value in given.items()})
+
+    called.__signature__ = inspect.Signature(list(options.values()))  # type: ignore[attr-defined]
+    called.__annotations__ = {each.name: each.annotation for each in options.values()}
+    return called

@@ -3,14 +3,12 @@
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import Parameter
-
 from unweave.base.errors import InputError
 
 
 def report(
-    *run: Annotated[str, Parameter(help="folders of the runs")],
-    out: Annotated[str | None, Parameter(help="file to write [report.html in the run's folder]")] = None,
+    *run: Annotated[str, "folders of the runs"],
+    out: Annotated[str | None, "file to write [report.html in the run's folder]"] = None,
 ) -> None:
     """Write one self-contained page about a run or several."""
     from unweave.run.run import Run

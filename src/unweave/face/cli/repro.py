@@ -2,46 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 from unweave.base import checks
 from unweave.base.errors import InputError
-from unweave.face.cli.options import argument, option
-from unweave.face.cli.options import signed as with_options
-from unweave.face.cli.study import conduct_options, engine_options, run, words_of
+from unweave.face.cli.options import Options, word
+from unweave.face.cli.study import engine_options, run, words_of
+from unweave.studies.reading import find, names
 
 if TYPE_CHECKING:
     from unweave.studies.spec import Study
     from unweave.studies.table import Row
 
-
-def signed(tokens: list[str]) -> Callable[..., Any]:
-    """`unweave repro NAME` with the engine's options."""
-    options = [
-        argument("name", "what to make again; without a name all are listed", optional=True),
-        option(
-            "scale", "smoke (minutes), laptop (hours on 2 cores) or paper (the published protocol) [smoke]", "Study"
-        ),
-        option("out", "folder of the study [studies/NAME-SCALE]", "Study"),
-        option("dry_run", "only say what would be run, and how long it takes", "Study", kind=bool),
-        option("retry_failed", "try failed runs again", "Study", kind=bool),
-        *engine_options(),
-    ]
-    return with_options(_repro, options)
+SCALE = "smoke (minutes), laptop (hours on 2 cores) or paper (the published protocol) [smoke]"
 
 
-def _repro(words: tuple[str | None, ...], given: dict[str, Any]) -> None:
-    from unweave.studies.reading import find, names
+def options(tokens: list[str]) -> Options:
+    """The engine's options."""
+    name = word(tokens, 1)
+    if name is None and "--help" not in tokens:
+        return {}
+    if name is not None:
+        checks.known("study", name, names())
+    return engine_options()
 
-    if not words or words[0] is None:
-        for name in names():
-            print(f"{name:<24}{find(name).about}")
+
+def repro(
+    name: Annotated[str | None, "what to make again; without a name all are listed"] = None,
+    /,
+    *,
+    scale: Annotated[str | None, SCALE] = None,
+    out: Annotated[str | None, "folder of the study [studies/NAME-SCALE]"] = None,
+    dry_run: Annotated[bool, "only say what would be run, and how long it takes"] = False,
+    **engine: Any,
+) -> None:
+    """`unweave repro NAME`."""
+    if name is None:
+        for each in names():
+            print(f"{each:<24}{find(each).about}")
         return
-    checks.known("study", words[0], names())
-    study = find(words[0], scale=given.pop("scale", None), out=given.pop("out", None))
+    study = find(name, scale=scale, out=out)
     if study.computes is not None:
-        conduct_options(given)
         from unweave.studies import table as tables
         from unweave.studies.computed import compute
 
@@ -51,8 +53,8 @@ def _repro(words: tuple[str | None, ...], given: dict[str, Any]) -> None:
         print(f"{study.name}: computed without runs; every number lies in {study.path(tables.RESULTS)}")
         show(study, results)
         return
-    run(study, given)
-    if given.get("dry_run"):
+    run(study, dry_run=dry_run, **engine)
+    if dry_run:
         return
     from unweave.studies.expansion import expand
     from unweave.studies.report import write

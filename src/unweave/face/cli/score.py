@@ -2,198 +2,65 @@
 
 from __future__ import annotations
 
-import csv
 import sys
-import zipfile
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
+from typing import Annotated, Any
 
 from unweave.base import registry
-from unweave.base.errors import InputError
+from unweave.base.checks import Range
 from unweave.base.records import Score
 from unweave.base.settings import build
+from unweave.data.readers.columns import KINDS, read, whole
 from unweave.face.cli.doctor import print_findings
-from unweave.face.cli.evaluate import names_of, print_json, score_options, settings_in, show
-from unweave.face.cli.options import argument, option
-from unweave.face.cli.options import signed as with_options
+from unweave.face.cli.evaluate import CALIBRATE, METRICS, by_metric, names_of, print_json, show
+from unweave.face.cli.evaluate import options as options
 
-KINDS = ".npy, .npz, .csv or .parquet"
-
-
-def signed(tokens: list[str]) -> Callable[..., Any]:
-    """The command with the settings of the metrics that `tokens` name."""
-    words = [
-        argument("codes", f"one row a sample, one column a latent: {KINDS}; FILE.npz:NAME for one array of several"),
-        argument("factors", "true factors of the same rows, one column a factor, if they are known", optional=True),
-    ]
-    seed = option("seed", "fixes what the metrics draw [0]", "Scores", kind=int)
-    return with_options(_score, [*words, *score_options(tokens), seed])
+CODES = f"one row a sample, one column a latent: {KINDS}; FILE.npz:NAME for one array of several"
 
 
-def _score(words: tuple[str, ...], given: dict[str, Any]) -> None:
+def score(
+    codes: Annotated[str, CODES],
+    factors: Annotated[str | None, "true factors of the same rows, one column a factor, if they are known"] = None,
+    /,
+    *,
+    metrics: Annotated[str, METRICS] = "all",
+    calibrate: Annotated[bool, CALIBRATE] = True,
+    json_: Annotated[bool, "print strict JSON"] = False,
+    seed: Annotated[int, "fixes what the metrics draw", Range(0)] = 0,
+    **settings: Any,
+) -> None:
+    """`unweave score CODES [FACTORS]`, each metric with its own settings."""
     from unweave.metrics.calibration import calibrated
     from unweave.metrics.doctor import doctor
 
-    as_json, calibrate = given.pop("json", False), given.pop("calibrate", True)
-    asked = given.pop("metrics", None)
-    names, seed = names_of(asked), given.pop("seed", 0)
-    settings = settings_in(given)
-    probe, title = _probe([word for word in words if word], seed)
+    given, wanted = by_metric(settings), names_of(metrics)
+    probe, title = _probe(codes, factors, seed)
     scores: dict[str, Score] = {}
     refused: dict[str, str] = {}
-    for name in names:
-        metric = build(registry.metrics.get(name), settings.get(name), of=name)
+    for name in wanted:
+        metric = build(registry.metrics.get(name), given.get(name), of=name)
         if (reason := metric.refuses(probe)) is not None:
             refused[name] = reason
             continue
-        if not as_json:
+        if not json_:
             print(f"{name} ...", file=sys.stderr)
         scores[name] = calibrated(metric(probe), metric, probe) if calibrate else metric(probe)
-    if as_json:
+    if json_:
         print_json(scores)
         return
     if probe.factors is not None:
         show(title, scores, refused)
         return
-    show(title, scores, {} if asked in (None, "all") else refused)
+    show(title, scores, {} if metrics == "all" else refused)
     print("\nScores against true factors need a second file, FACTORS. What the codes alone tell:")
     print_findings(doctor(probe))
 
 
-def _probe(words: list[str], seed: int) -> tuple[Any, str]:
+def _probe(codes: str, factors: str | None, seed: int) -> tuple[Any, str]:
     """The rows that the files hold, and what they are called."""
     from unweave.metrics.probe import Probe
 
-    codes = read(words[0], "codes")
-    if len(words) == 1:
-        return Probe(codes.values, seed=seed), words[0]
-    factors = read(words[1], "factors")
-    probe = Probe(codes.values, whole(factors.values), factor_names=factors.columns, seed=seed)
-    return probe, f"{words[0]} against {words[1]}"
-
-
-@dataclass(frozen=True)
-class Table:
-    """Numbers of a file, (n, columns), and the names of the columns where the file has them."""
-
-    values: npt.NDArray[Any]
-    columns: tuple[str, ...] | None = None
-
-
-def read(word: str, what: str) -> Table:
-    """The array in a .npy, .npz, .csv or .parquet file; `FILE.npz:NAME` names one of several.
-
-    Nothing is ever unpickled. One-dimensional arrays become one column. A file that does not hold one array of
-    numbers raises InputError; `what` is its name in the message.
-    """
-    path, key = _split(word)
-    if not path.is_file():
-        raise InputError(f"{what} must be a file, got {path}, which is none")
-    readers: dict[str, Callable[[Path, str], Table]] = {".csv": _csv, ".parquet": _parquet}
-    kind = path.suffix.lower()
-    if kind in (".npy", ".npz"):
-        table = Table(_numpy(path, key, what, archive=kind == ".npz"))
-    elif kind in readers:
-        table = readers[kind](path, what)
-    else:
-        raise InputError(f"{what} must be {KINDS}, got {path}")
-    if table.values.dtype.kind not in "biuf":
-        raise InputError(f"{what} must hold numbers, got {table.values.dtype} in {path}")
-    return Table(table.values[:, None] if table.values.ndim == 1 else table.values, table.columns)
-
-
-def _split(word: str) -> tuple[Path, str | None]:
-    """A path and the name of the array in it, if one is told after the last colon of FILE.npz:NAME."""
-    path, colon, key = word.rpartition(":")
-    if colon and path.lower().endswith(".npz"):
-        return Path(path), key
-    return Path(word), None
-
-
-def _numpy(path: Path, key: str | None, what: str, *, archive: bool) -> npt.NDArray[Any]:
-    try:
-        with path.open("rb") as file:
-            return _array(np.load(file, allow_pickle=False), path, key, what, archive=archive)
-    except InputError:
-        raise
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as wrong:
-        if "pickle" in str(wrong):
-            reason = "is pickled, and pickles can run code, so they are never loaded"
-        else:
-            reason = "is not in numpy's format"
-        raise InputError(f"{what} must be a plain array of numbers, got {path}, which {reason}") from None
-
-
-def _array(loaded: Any, path: Path, key: str | None, what: str, *, archive: bool) -> npt.NDArray[Any]:
-    """The array that was meant, of what numpy read."""
-    if isinstance(loaded, np.ndarray) == archive:
-        held, suffix = ("a single array", ".npy") if archive else ("an archive", ".npz")
-        raise InputError(f"{what} must be what its name says, got {held} in {path}; name it {suffix}")
-    return loaded[_key(list(loaded.files), key, path, what)] if archive else loaded
-
-
-def _key(names: list[str], key: str | None, path: Path, what: str) -> str:
-    """Which array of an archive is meant."""
-    if key is None and len(names) == 1:
-        return names[0]
-    held = ", ".join(names) or "none"
-    if key is None:
-        raise InputError(f"{what} must name one array, as {path}:NAME, got an archive with {held}")
-    if key not in names:
-        raise InputError(f"{what} must name an array of {path}, got {key}; it holds {held}")
-    return key
-
-
-def _csv(path: Path, what: str) -> Table:
-    """Read numbers with commas between; a first row that is not all numbers names the columns."""
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = [row for row in csv.reader(file) if row]
-    except (OSError, UnicodeDecodeError, csv.Error) as wrong:
-        raise InputError(f"{what} must be a readable csv file, got {path}: {wrong}") from None
-    if not rows:
-        raise InputError(f"{what} must hold at least one row, got {path}, which is empty")
-    named = not all(map(_is_number, rows[0]))
-    head, body = (tuple(map(str.strip, rows[0])), rows[1:]) if named else (None, rows)
-    for number, row in enumerate(body, 1 + named):
-        if len(row) != len(rows[0]):
-            raise InputError(f"{what} must have {len(rows[0])} cells in every row, got {len(row)} in row {number}")
-        if wrong := [cell for cell in row if not _is_number(cell)]:
-            raise InputError(f"{what} must hold numbers, got {wrong[0]!r} in row {number} of {path}")
-    return Table(np.array(body, np.float64).reshape(len(body), len(rows[0])), head)
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
-
-
-def _parquet(path: Path, what: str) -> Table:
-    try:
-        import pandas as pd  # pyright: ignore[reportMissingImports]
-
-        frame: Any = pd.read_parquet(path)
-    except ImportError:
-        raise InputError(f"{what} in parquet needs pandas and pyarrow: pip install 'unweave[tables]'") from None
-    except (ValueError, OSError) as wrong:
-        raise InputError(f"{what} must be a readable parquet file, got {path}: {wrong}") from None
-    return Table(frame.to_numpy(), tuple(map(str, frame.columns)))
-
-
-def whole(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Integers where all values are whole, as a csv file cannot say; else the values as they are.
-
-    >>> whole(np.array([[1.0, 2.0]])).dtype.kind, whole(np.array([[1.5, 2.0]])).dtype.kind
-    ('i', 'f')
-    """
-    if values.dtype.kind != "f" or not (np.abs(values) < 2**53).all() or (values != np.round(values)).any():
-        return values
-    return values.astype(np.int64)
+    rows = read(codes, "codes").values
+    if factors is None:
+        return Probe(rows, seed=seed), codes
+    known = read(factors, "factors")
+    return Probe(rows, whole(known.values), factor_names=known.names, seed=seed), f"{codes} against {factors}"

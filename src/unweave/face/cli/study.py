@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Annotated, Any
 
 from unweave.base import checks
 from unweave.base.errors import InputError
-from unweave.face.cli.options import Options, argument, first_word, option
-from unweave.face.cli.options import signed as with_options
-
-if TYPE_CHECKING:
-    from unweave.studies.conduct import Options as Conduct
-    from unweave.studies.spec import Study, Trial
+from unweave.face.cli.options import Options, options_in, options_of, value_of, word
+from unweave.studies.reading import find
+from unweave.studies.spec import Study, Trial
 
 ACTIONS = {
     "run": "do what is missing",
@@ -23,92 +20,63 @@ ACTIONS = {
     "report": "write one page with all tables and figures",
 }
 FORMS = {"md": "md", "markdown": "md", "csv": "csv", "json": "json", "latex": "latex", "parquet": "parquet"}
+SCALE = "which of the study's scales: smoke, laptop, paper [smoke, where there are any]"
+
+
+def options(tokens: list[str]) -> Options:
+    """The options of the action."""
+    action, which = word(tokens, 1), word(tokens, 2)
+    if action is None:
+        return {}
+    checks.known("action of study", action, ACTIONS)
+    if action != "run":
+        return options_in(table, besides=("study",)) if action == "table" else {}
+    if which is not None:
+        find(which, scale=value_of("--scale", tokens), out=value_of("--out", tokens))  # before anything heavy
+    return {**options_in(run, besides=("study",)), **engine_options()}
 
 
 def engine_options() -> Options:
     """How runs are done: which engine, how many at a time."""
-    return [
-        option("engine", "local (processes of this machine) or ray [local]", "Engine"),
-        option("workers", "runs at a time [one a core]", "Engine"),
-        option("threads", "threads of each [1]", "Engine"),
-        option("address", "of a Ray cluster: auto, or host:port; without one Ray runs here", "Engine"),
-        option("minutes", "stop after so many, with all runs saved", "Engine"),
-        option("plugin", "a Python file that registers more methods, nets or data sets", "Engine"),
-    ]
+    from unweave.studies.conduct import Options as Conduct
+
+    return options_of(Conduct, "Engine")
 
 
-def signed(tokens: list[str]) -> Callable[..., Any]:
-    """`unweave study ACTION STUDY` with the options of the action."""
-    action = first_word(tokens)
-    if action is not None:
-        checks.known("action of study", action, ACTIONS)
-    said = "; ".join(f"{name}: {text}" for name, text in ACTIONS.items())
-    options = [
-        argument("action", said),
-        argument("study", "a YAML file, the folder of a study, or a name that `unweave repro` lists"),
-        option("out", "folder of the study [studies/NAME]", "Study"),
-        option("scale", "which of the study's scales: smoke, laptop, paper [smoke, where there are any]", "Study"),
-    ]
-    if action == "run":
-        options += [
-            *engine_options(),
-            option("dry_run", "only list the runs to do, with time and disk", "Engine", kind=bool),
-            option("retry_failed", "try failed runs again", "Engine", kind=bool),
-        ]  # fmt: skip
-    if action == "table":
-        options += [
-            option("format", "md, csv, json, latex, or parquet (with --out-file) [md]", "Table"),
-            option("out_file", "write it there instead of printing it", "Table"),
-            option("metrics", "names with commas between, parts such as dci.completeness too [the study's]", "Table"),
-            option("against", "the cell that others are compared with [the best]", "Table"),
-            option("tidy", "every number of every run instead of means (csv, json)", "Table", kind=bool),
-        ]
-    return with_options(_study, options)
-
-
-def _study(words: tuple[str, ...], given: dict[str, Any]) -> None:
-    action, which = words[0], words[1]
+def study(
+    action: Annotated[str, "; ".join(f"{name}: {text}" for name, text in ACTIONS.items())],
+    study: Annotated[str, "a YAML file, the folder of a study, or a name that `unweave repro` lists"],
+    /,
+    *,
+    out: Annotated[str | None, "folder of the study [studies/NAME]"] = None,
+    scale: Annotated[str | None, SCALE] = None,
+    **given: Any,
+) -> None:
+    """`unweave study ACTION STUDY`."""
     if plugin := given.get("plugin"):
         from unweave.base.registry import load_file
 
         load_file(plugin)
-    from unweave.studies.reading import find
-
-    study = find(which, scale=given.pop("scale", None), out=given.pop("out", None))
-    if study.computes is not None:
-        raise InputError(f"{study.name} is computed without runs; see it by `unweave repro {which}`")
-    if action == "run":
-        run(study, given)
-    elif action == "status":
-        status(study)
-    elif action == "table":
-        table(study, given)
-    else:
-        from unweave.studies.expansion import expand
-        from unweave.studies.report import write
-
-        print(write(study, expand(study)))
+    found = find(study, scale=scale, out=out)
+    if found.computes is not None:
+        raise InputError(f"{found.name} is computed without runs; see it by `unweave repro {study}`")
+    {"run": run, "status": status, "table": table, "report": report}[action](found, **given)
 
 
-def conduct_options(given: Mapping[str, Any]) -> Conduct:
-    """The engine's options from text."""
-    from unweave.base.settings import build
-    from unweave.studies.conduct import Options as Conduct
-
-    chosen = {name: value for name, value in given.items() if name not in ("dry_run",)}
-    return build(Conduct, chosen, of="study run")
-
-
-def run(study: Study, given: dict[str, Any]) -> None:
+def run(
+    study: Study, /, *, dry_run: Annotated[bool, "only list the runs to do, with time and disk"] = False, **engine: Any
+) -> None:
     """Do what is missing of a study and say what came of it."""
+    from unweave.base.settings import build
     from unweave.studies import table as tables
+    from unweave.studies.conduct import Options as Conduct
     from unweave.studies.conduct import conduct, summary
     from unweave.studies.expansion import expand
     from unweave.studies.trial import states
 
-    options = conduct_options(given)
+    how = build(Conduct, engine, of="study run")
     trials = expand(study)
-    if given.get("dry_run"):
+    if dry_run:
         from unweave.studies.plan import plan
 
         stand = states(study, trials)
@@ -116,13 +84,21 @@ def run(study: Study, given: dict[str, Any]) -> None:
             if stand[trial.name] != "done":
                 print(f"{stand[trial.name]:<8}{trial.name}  {trial.cell}, seed {trial.seed}")
         print(summary(dict(stand)))
-        print(plan(study, trials, stand).words(options.places))
+        print(plan(study, trials, stand).words(how.places))
         return
     try:
-        stand = conduct(study, trials, options)
+        stand = conduct(study, trials, how)
     finally:
         tables.keep(study, tables.rows(study, trials))
     show_summary(study, trials, stand)
+
+
+def report(study: Study, /) -> None:
+    """Write the study's page."""
+    from unweave.studies.expansion import expand
+    from unweave.studies.report import write
+
+    print(write(study, expand(study)))
 
 
 def show_summary(study: Study, trials: Sequence[Trial], stand: Mapping[str, Any]) -> None:
@@ -163,43 +139,52 @@ def status(study: Study) -> None:
         print(f"{strangers} other runs lie in {runs}; the study as it is now does not ask for them")
 
 
-def table(study: Study, given: Mapping[str, Any]) -> None:
+def table(
+    study: Study,
+    /,
+    *,
+    format_: Annotated[str, "md, csv, json, latex, or parquet (with --out-file)"] = "md",
+    out_file: Annotated[str | None, "write it there instead of printing it"] = None,
+    metrics: Annotated[
+        str | None, "names with commas between, parts such as dci.completeness too [the study's]"
+    ] = None,
+    against: Annotated[str | None, "the cell that others are compared with [the best]"] = None,
+    tidy: Annotated[bool, "every number of every run instead of means (csv, json)"] = False,
+) -> None:
     """Print the study's results."""
     from unweave.studies import table as tables
     from unweave.studies.expansion import expand
 
-    form = given.get("format") or "md"
-    checks.known("format", form, FORMS)
-    form = FORMS[form]
+    checks.known("format", format_, FORMS)
+    form = FORMS[format_]
     results = list(tables.rows(study, expand(study)))
     if not results:
         raise InputError(
             f"{study.folder} must hold finished runs for a table, got none; `unweave study run` makes them"
         )
     tables.keep(study, results)
-    file = given.get("out_file")
     if form == "parquet":
-        if file is None:
+        if out_file is None:
             raise InputError("--format parquet needs --out-file, got none")
-        print(tables.write_parquet(results, Path(file)))
+        print(tables.write_parquet(results, Path(out_file)))
         return
-    names = [each.strip() for each in given["metrics"].split(",")] if "metrics" in given else tables.main_metrics(study)
+    names = tables.main_metrics(study) if metrics is None else [each.strip() for each in metrics.split(",")]
     known = dict.fromkeys([*tables.main_metrics(study), *(row.metric for row in results if row.factor == "")])
     for name in names:
         checks.known("metric of the study", name, known)
-    if given.get("tidy"):
+    if tidy:
         if form not in ("csv", "json"):
             raise InputError(f"--tidy needs --format csv or json, got {form}")
         text = tables.tidy(results, form)
     else:
-        text = words_of(study, results, names, form, given.get("against"))
-    if file is None:
+        text = words_of(study, results, names, form, against)
+    if out_file is None:
         sys.stdout.write(text if text.endswith("\n") else text + "\n")
         return
     from unweave.base.files import write_atomic
 
-    write_atomic(Path(file), lambda sink: sink.write(text.encode()))
-    print(file)
+    write_atomic(Path(out_file), lambda sink: sink.write(text.encode()))
+    print(out_file)
 
 
 def words_of(study: Study, results: Sequence[Any], names: Sequence[str], form: str, against: str | None) -> str:

@@ -8,26 +8,24 @@ import sys
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from cyclopts import Parameter
-
 
 def table(
-    folder: Annotated[str, Parameter(help="a run, or a folder of runs")] = "runs",
+    folder: Annotated[str, "a run, or a folder of runs"] = "runs",
     /,
     *,
-    form: Annotated[Literal["csv", "md", "json", "latex"], Parameter(name="--format", help="how to print it")] = "md",
+    format_: Annotated[Literal["csv", "md", "json", "latex"], "how to print it"] = "md",
 ) -> None:
     """Print the scores of runs as one tidy table: a row for each run, metric, part and factor."""
     from unweave.run.run import COLUMNS, runs
 
     rows = runs(folder).table()
-    if form == "csv":
+    if format_ == "csv":
         writer = csv.DictWriter(sys.stdout, COLUMNS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-    elif form == "json":
+    elif format_ == "json":
         print(json.dumps(rows, indent=1, allow_nan=False))
-    elif form == "md":
+    elif format_ == "md":
         _print_rows(COLUMNS, rows, "| ", " | ", " |", rule="|" + "---|" * len(COLUMNS))
     else:
         print(r"\begin{tabular}{" + "l" * len(COLUMNS) + "}")
