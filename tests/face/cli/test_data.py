@@ -46,7 +46,7 @@ def flat(text):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        ("fetch mnist", "do must be one of download, check, show, got fetch"),
+        ("fetch mnist", "do must be one of download, check, show, got 'fetch'"),
         ("download", "data download needs the name of a data set, got none; known: dsprites"),
         ("show", "data show needs the name"),
         ("check mnst", "did you mean 'mnist'?"),
@@ -58,7 +58,7 @@ def flat(text):
         ),
         ("download cars3d", "--accept-licence must be given for cars3d, whose licence is: not stated"),
         ("download cars3d --accept-licence", "cars3d needs files that have to be fetched by hand: nips2015-analogy"),
-        ("download mpi3d-toy --max-bytes many", "max-bytes must be a whole number of 1 or more, got many"),
+        ("download mpi3d-toy --max-bytes many", "max-bytes must be a whole number, got 'many'"),
         ("check mnist", "mnist is not complete: 4 of its 4 files are missing or wrong"),
         ("show mnist", "mnist needs the file"),
         ("show pinwheel", "show needs a data set of images, got pinwheel, which has vectors of 2"),

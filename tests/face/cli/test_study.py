@@ -75,7 +75,7 @@ def inside(home, monkeypatch):
         ("study table tiny.yaml --against best", "unknown cell 'best'"),
         ("study report tiny.yaml --out empty", "must hold finished runs for a report, got none"),
         ("select tiny.yaml --by luck", "unknown way to choose 'luck'"),
-        ("select tiny.yaml --over all", "over must be one of cell, study, got all"),
+        ("select tiny.yaml --over all", "over must be one of cell, study, got 'all'"),
         ("select tiny.yaml --out empty", "udr needs two finished runs or more, got 0"),
         ("repro lecture", "unknown study 'lecture'"),
         ("repro lecture-dsprites --scale huge", "unknown scale 'huge'"),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from types import NoneType
-from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from cyclopts import Group, Parameter, Token
 
@@ -66,8 +67,7 @@ def _hint(of: Setting) -> Any:
     """The type that help and completion show: names of a registry are a choice."""
     if of.registry is None:
         return of.type
-    choice: Any = Literal.__getitem__(of.choices)  # pyright: ignore[reportAttributeAccessIssue]
-    return choice | None if NoneType in get_args(of.type) else choice
+    return Literal.__getitem__(of.choices)  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def _about(of: Setting, **more: Any) -> Parameter:
@@ -120,12 +120,15 @@ def options_in(function: Callable[..., Any], besides: Sequence[str] = ()) -> Opt
             continue
         switch = own.default is False  # one that is off needs no word for it
         of = setting(name.rstrip("_"), hints[name], None if switch else own.default)
+        if NoneType in get_args(of.type):  # stands for what was not given, and is no word
+            of = replace(of, type=Union[tuple(each for each in get_args(of.type) if each is not NoneType)])  # noqa: UP007
         more: dict[str, Any] = {"name": f"--{of.flag}"} if own.kind is own.KEYWORD_ONLY else {}
         if switch:
             more["negative"] = ()
         if own.kind is own.VAR_POSITIONAL:
             more |= {"converter": None, "n_tokens": None}
-        options[name] = own.replace(annotation=Annotated[_hint(of), _about(of, **more)])
+        hint = _hint(of) if own.default is not None else _hint(of) | None
+        options[name] = own.replace(annotation=Annotated[hint, _about(of, **more)])
     return options
 
 
