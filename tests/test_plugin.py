@@ -1,4 +1,7 @@
-"""The example plug-in, installed as a user would: trained, resumed and scored by name, and held to the contracts."""
+"""The example plug-in, installed as a user would: trained, stopped, resumed and scored by name.
+
+The contracts of what it brings are in test_one_file_one_line.py.
+"""
 
 import json
 import os
@@ -13,9 +16,8 @@ ROOT = Path(__file__).parent.parent
 SESSION = """
 import sys
 from pathlib import Path
-import pytest
 import unweave
-from unweave import registry
+from unweave.base import registry
 from unweave.engine.callbacks import Callback
 
 class Stop(Callback):
@@ -23,7 +25,7 @@ class Stop(Callback):
         if step == 5:
             raise RuntimeError("power cut")
 
-settings = {"data": "dsprites", "data.size": 32, "data.hold": "lazy", "net": "tiny-mlp", "net.hidden": 16, "bits": 0.1,
+settings = {"data": "bars", "data.size": 8, "net": "tiny-mlp", "net.hidden": 16, "prior": "laplace", "bits": 0.1,
             "batch": 8, "latents": 3, "steps": 8, "checkpoint_every": 3, "threads": 1, "callbacks": []}
 out = Path(sys.argv[1])
 assert registry.methods.origin("free-bits-vae") == "unweave-example 0.1.0"
@@ -34,11 +36,7 @@ except RuntimeError:
     pass
 cut = unweave.train("free-bits-vae", out=out / "cut", resume=True, **settings)
 assert (cut.path / "weights.safetensors").read_bytes() == (whole.path / "weights.safetensors").read_bytes()
-import unweave.run.run
-unweave.run.run.POOL = 2000
-print("mig", unweave.Run(out / "cut").evaluate(["mig"])["mig"].value)
-ours = ["-k", "free-bits-vae or tiny-mlp"]
-raise SystemExit(pytest.main(["--pyargs", sys.argv[2], "-q", "-p", "no:cacheprovider", *ours]))
+print(cut.evaluate(["matched-correlation"])["matched-correlation"].value)
 """
 
 
@@ -65,10 +63,10 @@ def installed(tmp_path_factory):
     return target
 
 
-def test_trains_resumes_is_scored_by_name_and_keeps_the_contracts(installed, tmp_path):
+def test_trains_resumes_and_is_scored_by_name(installed, tmp_path):
     paths = os.pathsep.join([str(installed), os.environ.get("PYTHONPATH", "")])
     done = subprocess.run(
-        [sys.executable, "-c", SESSION, str(tmp_path), "unweave.contracts"],
+        [sys.executable, "-c", SESSION, str(tmp_path)],
         capture_output=True,
         text=True,
         check=False,
@@ -76,14 +74,11 @@ def test_trains_resumes_is_scored_by_name_and_keeps_the_contracts(installed, tmp
         cwd=ROOT,
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    assert "mig" in done.stdout
-    closing = done.stdout.strip().splitlines()[-1]
-    assert "passed" in closing
-    assert int(closing.split(" passed")[0].split()[-1]) > 10
+    assert 0 <= float(done.stdout.splitlines()[-1]) <= 1
     settings = json.loads((tmp_path / "cut" / "settings.json").read_text())
     assert settings["plugins"] == {
-        "methods:free-bits-vae": "unweave-example 0.1.0",
-        "net:tiny-mlp": "unweave-example 0.1.0",
+        f"{kind}:{name}": "unweave-example 0.1.0"
+        for kind, name in {"methods": "free-bits-vae", "data": "bars", "net": "tiny-mlp", "prior": "laplace"}.items()
     }
 
 

@@ -19,7 +19,7 @@ def run(tmp_path_factory):
     """A run of four steps on small images with known factors; figures that need more say so."""
     data = {"data": "dsprites", "data.size": 32, "data.hold": "lazy"}
     net = {"net": "conv", "net.channels": (4, 4), "net.hidden": 8}
-    about = {**data, **net, "latents": 3, "batch": 4, "steps": 4, "threads": 1, "watchers": []}
+    about = {**data, **net, "latents": 3, "batch": 4, "steps": 4, "threads": 1, "callbacks": []}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("unweave.run.run.POOL", 500)
         yield train("vae", out=tmp_path_factory.mktemp("runs") / "run", **about)
