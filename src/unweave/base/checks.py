@@ -92,8 +92,8 @@ def one_of(choices: Iterable[object], **values: object) -> None:
             raise InputError(f"{name} must be one of {', '.join(map(str, allowed))}, got {value}")
 
 
-def known(kind: str, name: str, names: Iterable[str]) -> None:
-    """Refuse a name that is not among `names`, and say which one was probably meant.
+def known(kind: str, name: str, names: Iterable[str], at: str = "") -> None:
+    """Refuse a name that is not among `names`, and say which one was probably meant, and `at` which place in a file.
 
     >>> known("method", "faktor-vae", ["vae", "factor-vae"])
     Traceback (most recent call last):
@@ -105,7 +105,14 @@ def known(kind: str, name: str, names: Iterable[str]) -> None:
         return
     near = difflib.get_close_matches(name, allowed, n=1, cutoff=0.5)
     hint = f"; did you mean '{near[0]}'?" if near else "."
-    raise InputError(f"unknown {kind} '{name}'{hint} Known: {', '.join(allowed)}")
+    place = at and f"{at}: "
+    raise InputError(f"{place}unknown {kind} '{name}'{hint} Known: {', '.join(allowed)}")
+
+
+def shown(value: object) -> str:
+    """A value as a complaint shows it, cut short."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def differing(given: Mapping[str, object], stored: Mapping[str, object]) -> list[str]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from unweave.base import checks, registry
 from unweave.base.errors import InputError
@@ -21,6 +21,16 @@ KEYS = (
     "name", "about", "axes", "seeds", "settings", "methods", "metrics", "figures", "budget", "pool", "folder",
     "computes", "published", "differs", "extends", "scales",
 )  # fmt: skip
+PLAIN = str | int | float | bool | list[str | int | float | bool] | None  # what a setting may be
+TABLES = dict[str, dict[str, PLAIN] | None]
+RULES = {  # what pydantic wanted, in the words of the other complaints
+    "dict": "a table of names and values",
+    "list": "a list",
+    "string": "text",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "yes or no",
+}
 NAMED = {
     "method": registry.methods,
     "net": registry.nets,
@@ -78,36 +88,36 @@ def read(text: str, name: str, *, scale: str | None = None, out: Path | None = N
         ...
     unweave.base.errors.InputError: axes.method[1]: unknown method 'factr-vae'; did you mean 'factor-vae'? Known: ...
     """
-    values = _mapping(load(text), "study")
+    values = _typed(dict[str, Any], load(text), "study")
     for key in values:
-        _known("key", key, KEYS, key)
+        checks.known("key", key, KEYS, key)
     values = _scaled(_extended(values), scale)
-    named = values.get("name", name)
-    if not isinstance(named, str) or not re.fullmatch(r"[\w.-]+", named):
-        raise InputError(f"name: must be letters, digits, dots and dashes, got {named!r}")
     chosen = values.pop("scale", None)
-    called = named if chosen is None else f"{named}-{chosen}"
-    shared = values.get("folder")
-    if shared is not None and (not isinstance(shared, str) or not re.fullmatch(r"[\w.-]+", shared)):
-        raise InputError(f"folder: must be the name of a folder beside the study's own, got {shared!r}")
-    beside = called if shared is None else shared if chosen is None else f"{shared}-{chosen}"
+
+    def of(key: str, hint: Any, otherwise: Any = None) -> Any:
+        return otherwise if values.get(key) is None else _typed(hint, values[key], key)
+
+    called = _scaled_name("name", of("name", str, name), chosen)
+    beside = _scaled_name("folder", of("folder", str, of("name", str, name)), chosen)
     made = Study(
         name=called,
-        about=_word(values.get("about", ""), "about"),
-        axes=_axes(values.get("axes")),
-        seeds=_seeds(values.get("seeds", [0])),
-        settings=_settings(values.get("settings"), "settings"),
-        methods=_methods(values.get("methods")),
-        metrics=_metrics(values.get("metrics")),
-        figures=_figures(values.get("figures")),
-        budget=_budget(values.get("budget")),
-        pool=_count(values.get("pool"), "pool", 2),
+        about=of("about", str, "").strip(),
+        axes=_axes(of("axes", dict[str, list[dict[str, PLAIN] | PLAIN]], {})),
+        seeds=_seeds(of("seeds", str | list[int], [0])),
+        settings=_settings(of("settings", dict[str, PLAIN], {}), "settings"),
+        methods=_tables(of("methods", TABLES, {}), "methods", registry.methods),
+        metrics=_tables(of("metrics", list[str] | TABLES, {}), "metrics", registry.metrics, extra=("seed",)),
+        figures=tuple(_tables(of("figures", list[str], []), "figures", registry.figures)),
+        budget=of("budget", Budget, Budget()),
+        pool=of("pool", int),
         folder=out if out is not None else HOME / beside,
-        computes=values.get("computes"),
-        published=tuple(_published(values.get("published"))),
-        differs=tuple(_word(each, f"differs[{k}]") for k, each in enumerate(_list(values.get("differs"), "differs"))),
+        computes=of("computes", str),
+        published=tuple(of("published", list[Published], [])),
+        differs=tuple(each.strip() for each in of("differs", list[str], [])),
         source=values,
     )
+    if made.pool is not None:
+        checks.at_least(2, pool=made.pool)
     if made.computes is None and "method" not in _set_by(made):
         raise InputError("axes.method: must name the methods to train (or settings.method one), got none")
     return made
@@ -158,7 +168,7 @@ def _extended(values: Mapping[str, Any]) -> dict[str, Any]:
     rest = {key: value for key, value in values.items() if key != "extends"}
     if "extends" not in values:
         return rest
-    _known("study", values["extends"], names(), "extends")
+    checks.known("study", str(values["extends"]), names(), "extends")
     text = _catalogue().joinpath(f"{values['extends']}.yaml").read_text("utf-8")
     below = {key: value for key, value in load(text).items() if key != "name"}
     return _over(below, rest)
@@ -171,11 +181,11 @@ def _scaled(values: Mapping[str, Any], scale: str | None) -> dict[str, Any]:
         if scale is not None:
             raise InputError(f"scale must be left out, since the study has none, got {scale}")
         return rest
-    scales = _mapping(values["scales"], "scales")
+    scales: dict[str, Any] = _typed(dict[str, dict[str, Any]], values["scales"], "scales")
     for name, layer in scales.items():
-        _known("scale", name, SCALES, f"scales.{name}")
-        for key in _mapping(layer, f"scales.{name}"):
-            _known("key", key, KEYS[1:-2], f"scales.{name}.{key}")
+        checks.known("scale", name, SCALES, f"scales.{name}")
+        for key in layer:
+            checks.known("key", key, KEYS[1:-2], f"scales.{name}.{key}")
     wanted = scale or SCALES[0]
     checks.known("scale", wanted, scales)
     return {**_over(rest, scales[wanted]), "scale": wanted}
@@ -194,79 +204,86 @@ def _over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _known(kind: str, name: object, allowed: Sequence[str], path: str) -> None:
-    """`checks.known` with the path of the field in front."""
+def _scaled_name(key: str, name: str, scale: str | None) -> str:
+    if not re.fullmatch(r"[\w.-]+", name):
+        raise InputError(f"{key}: must be letters, digits, dots and dashes, got {name!r}")
+    return name if scale is None else f"{name}-{scale}"
+
+
+def _typed(hint: Any, value: Any, path: str) -> Any:
+    """`value` if it is of the type `hint`, made into records where these are wanted.
+
+    Otherwise InputError names the place inside, such as axes.method[2].
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    records = [each for each in (hint, *get_args(hint)) if dataclasses.is_dataclass(each)]
     try:
-        checks.known(kind, str(name), allowed)
-    except InputError as wrong:
-        raise InputError(f"{path}: {wrong}") from None
+        return TypeAdapter(hint).validate_python(value, strict=not records)
+    except ValidationError as wrong:
+        at: dict[str, list[Any]] = {}
+        for each in wrong.errors():
+            at.setdefault(path + _inside(value, each["loc"]), []).append(each)
+    place, found = max(
+        at.items(), key=lambda item: len(item[0])
+    )  # of a type with alternatives, where one came furthest
+    kind, given, context = found[0]["type"], found[0]["input"], found[0].get("ctx", {})
+    if kind == "unexpected_keyword_argument":
+        name = place.rpartition(".")[2]
+        checks.known("key", name, [each.name for each in dataclasses.fields(records[0])], place)
+    if kind == "missing":
+        raise InputError(f"{place}.{found[0]['loc'][-1]}: must be given, got none")
+    if "error" in context:
+        raise InputError(f"{place}: {context['error']}")
+    rules = dict.fromkeys(RULES.get(each["type"].partition("_")[0], "of another type") for each in found)
+    raise InputError(f"{place}: must be {' or '.join(rules)}, got {checks.shown(given)}")
 
 
-def _mapping(value: Any, path: str) -> dict[str, Any]:
-    if not isinstance(value, Mapping):
-        raise InputError(f"{path}: must be a table of names and values, got {_shown(value)}")
-    for key in value:
-        if not isinstance(key, str):
-            raise InputError(f"{path}: names must be words, got {key!r}")
-    return dict(value)  # pyright: ignore[reportUnknownArgumentType]
+def _inside(value: Any, loc: Sequence[int | str]) -> str:
+    """Where in a nest of tables and lists pydantic's `loc` leads, which also names types, as text."""
+    path = ""
+    for each in loc:
+        if (isinstance(value, dict) and each in value) or (isinstance(value, list) and isinstance(each, int)):
+            path += f"[{each}]" if isinstance(value, list) else f".{each}"
+            value = value[each]  # pyright: ignore
+    return path
 
 
-def _list(value: Any, path: str) -> list[Any]:
-    if value is None:
-        return []
-    if not isinstance(value, list):
-        raise InputError(f"{path}: must be a list, got {_shown(value)}")
-    return list(value)  # pyright: ignore[reportUnknownArgumentType]
+def _tables(
+    given: Any, path: str, table: registry.Registry[Any], extra: Sequence[str] = ()
+) -> dict[str, Mapping[str, Value]]:
+    """Settings of registered things by name; a list names them alone."""
+    rows: dict[str, Any] = given if isinstance(given, dict) else dict.fromkeys(given)
+    for k, name in enumerate(rows):
+        checks.known(table.kind, name, table.names(), f"{path}[{k}]" if rows is not given else f"{path}.{name}")
+    return {name: _settings(each or {}, f"{path}.{name}", extra) for name, each in rows.items()}
 
 
-def _word(value: Any, path: str) -> str:
-    if not isinstance(value, str):
-        raise InputError(f"{path}: must be text, got {_shown(value)}")
-    return value.strip()
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-def _plain(value: Any, path: str) -> Value:
-    """A setting's value: a word, a number, yes or no, nothing, or a list of these."""
-    if value is None or isinstance(value, (str, int, float, bool)):
-        return value
-    if isinstance(value, list) and all(isinstance(each, (str, int, float, bool)) for each in value):
-        return value
-    raise InputError(f"{path}: must be a word, a number or a list of them, got {_shown(value)}")
-
-
-def _settings(value: Any, path: str, extra: Sequence[str] = ()) -> dict[str, Value]:
-    given = {} if value is None else _mapping(value, path)
-    found: dict[str, Value] = {}
-    for name, each in given.items():
+def _settings(given: Mapping[str, Value], path: str, extra: Sequence[str] = ()) -> dict[str, Value]:
+    for name, value in given.items():
         if name not in extra:
-            _own(name, each, path)
-        found[name.replace("-", "_")] = _plain(each, f"{path}.{name}")
-        _named(name, each, f"{path}.{name}")
-    return found
+            _own(name, value, path)
+        _named(name, value, f"{path}.{name}")
+    return {name.replace("-", "_"): value for name, value in given.items()}
 
 
 def _own(setting: str, value: Any, path: str) -> None:
     """Refuse what a study decides itself."""
     if setting in ("seed", "out", "resume", "overwrite"):
         says = "seeds lists them" if setting == "seed" else "the study sees to it"
-        raise InputError(f"{path}.{setting}: must be left out ({says}), got {_shown(value)}")
+        raise InputError(f"{path}.{setting}: must be left out ({says}), got {checks.shown(value)}")
 
 
 def _named(setting: str, value: Any, path: str) -> None:
     """Refuse unknown names before anything heavy is imported."""
     if setting in NAMED:
-        _known(NAMED[setting].kind, value, NAMED[setting].names(), path)
+        checks.known(NAMED[setting].kind, str(value), NAMED[setting].names(), path)
     elif setting == "recipe":
-        _known("recipe", value, recipes.names(), path)
+        checks.known("recipe", str(value), recipes.names(), path)
 
 
-def _axes(value: Any) -> tuple[Axis, ...]:
-    axes = tuple(_axis(name, each) for name, each in _mapping({} if value is None else value, "axes").items())
+def _axes(given: Mapping[str, list[Any]]) -> tuple[Axis, ...]:
+    axes = tuple(Axis(name, tuple(_choices(name, items))) for name, items in given.items())
     by: dict[str, str] = {}
     for axis in axes:
         for name in {name for choice in axis.choices for name in choice.settings}:
@@ -276,30 +293,28 @@ def _axes(value: Any) -> tuple[Axis, ...]:
     return axes
 
 
-def _axis(name: str, value: Any) -> Axis:
-    path = f"axes.{name}"
-    items = _list(value, path)
+def _choices(name: str, items: Sequence[Any]) -> Iterator[Choice]:
     if not items:
-        raise InputError(f"{path}: must list at least one value, got {_shown(value)}")
-    choices: list[Choice] = []
+        raise InputError(f"axes.{name}: must list at least one value, got none")
+    labels: set[str] = set()
     for k, item in enumerate(items):
-        at = f"{path}[{k}]"
-        if isinstance(item, Mapping):
-            together = _mapping(item, at)
+        at = f"axes.{name}[{k}]"
+        if isinstance(item, dict):
+            together: dict[str, Value] = dict(item)  # pyright: ignore[reportUnknownArgumentType]
             label = together.pop("label", None)
             settings = _settings(together, at)
             if not settings:
                 raise InputError(f"{at}: must name at least one setting, got none")
-            choices.append(Choice(_label(settings) if label is None else _word(label, f"{at}.label"), settings))
+            label = _label(settings) if label is None else str(label).strip()
         else:
             _own(name, item, "axes")
             _named(name, item, at)
-            plain = _plain(item, at)
-            label = short(plain) if name == "method" else f"{name} {short(plain)}"
-            choices.append(Choice(label, {name.replace("-", "_"): plain}))
-        if choices[-1].label in [choice.label for choice in choices[:-1]]:
-            raise InputError(f"{at}: must differ from the others, got {choices[-1].label} again")
-    return Axis(name, tuple(choices))
+            settings = {name.replace("-", "_"): item}
+            label = short(item) if name == "method" else f"{name} {short(item)}"
+        if label in labels:
+            raise InputError(f"{at}: must differ from the others, got {label} again")
+        labels.add(label)
+        yield Choice(label, settings)
 
 
 def short(value: object) -> str:
@@ -319,84 +334,15 @@ def _label(settings: Mapping[str, Value]) -> str:
     return ", ".join([*named, *(f"{k} {short(v)}" for k, v in settings.items() if k not in ("method", "recipe"))])
 
 
-def _seeds(value: Any) -> tuple[int, ...]:
-    if isinstance(value, str) and (ends := re.fullmatch(r"\s*(\d+)\s*\.\.\s*(\d+)\s*", value)):
-        first, last = map(int, ends.groups())
-        if last < first or last - first >= MOST_RUNS:
-            raise InputError(f"seeds: must be a range such as 0..9, both ends included, got {value}")
-        return tuple(range(first, last + 1))
-    if not isinstance(value, list) or not value:
-        raise InputError(f"seeds: must be a list of numbers or a range such as 0..9, got {_shown(value)}")
-    found: list[int] = []
-    for k, seed in enumerate(value):  # pyright: ignore[reportUnknownVariableType]
-        if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-            raise InputError(f"seeds[{k}]: must be a whole number of 0 or more, got {_shown(seed)}")
-        if seed in found:
-            raise InputError(f"seeds[{k}]: must differ from the others, got {seed} again")
-        found.append(seed)
-    return tuple(found)
-
-
-def _methods(value: Any) -> dict[str, Mapping[str, Value]]:
-    given = {} if value is None else _mapping(value, "methods")
-    for name in given:
-        _known("method", name, registry.methods.names(), f"methods.{name}")
-    return {name: _settings(each, f"methods.{name}") for name, each in given.items()}
-
-
-def _metrics(value: Any) -> dict[str, Mapping[str, Value]]:
-    if isinstance(value, list):
-        value = dict.fromkeys(_word(each, f"metrics[{k}]") for k, each in enumerate(value))  # pyright: ignore
-    given = {} if value is None else _mapping(value, "metrics")
-    for k, name in enumerate(given):
-        path = f"metrics.{name}" if given[name] is not None else f"metrics[{k}]"
-        _known("metric", name, registry.metrics.names(), path)
-    return {name: _settings(each, f"metrics.{name}", extra=("seed",)) for name, each in given.items()}
-
-
-def _figures(value: Any) -> tuple[str, ...]:
-    found = _list(value, "figures")
-    for k, name in enumerate(found):
-        _known("figure", name, registry.figures.names(), f"figures[{k}]")
-    return tuple(found)
-
-
-def _count(value: Any, path: str, least: int) -> int | None:
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise InputError(f"{path}: must be a whole number of {least} or more, got {_shown(value)}")
-    return value
-
-
-def _number(value: Any, path: str) -> float | None:
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value:
-        raise InputError(f"{path}: must be a number, got {_shown(value)}")
-    return float(value)
-
-
-def _budget(value: Any) -> Budget:
-    given = {} if value is None else _mapping(value, "budget")
-    for key in given:
-        _known("key", key, ("minutes", "runs"), f"budget.{key}")
-    minutes = _number(given.get("minutes"), "budget.minutes")
-    if minutes is not None and minutes <= 0:
-        raise InputError(f"budget.minutes: must be more than 0, got {minutes:g}")
-    return Budget(minutes, _count(given.get("runs"), "budget.runs", 1))
-
-
-def _published(value: Any) -> Iterator[Published]:
-    fields = [each.name for each in dataclasses.fields(Published)]
-    for k, each in enumerate(_list(value, "published")):
-        path = f"published[{k}]"
-        given = _mapping(each, path)
-        for key in given:
-            _known("key", key, fields, f"{path}.{key}")
-        cell, metric, source = (_word(given.get(key), f"{path}.{key}") for key in ("cell", "metric", "source"))
-        numbers = {key: _number(given.get(key), f"{path}.{key}") for key in ("mean", "sd", "best", "low", "high")}
-        yield Published(cell, metric, source, n=_count(given.get("n"), f"{path}.n", 1), **numbers)
+def _seeds(given: str | list[int]) -> tuple[int, ...]:
+    ends = re.fullmatch(r"\s*(\d+)\s*\.\.\s*(\d+)\s*", given) if isinstance(given, str) else None
+    first, last = map(int, ends.groups()) if ends else (0, -1)
+    seeds = range(first, min(last + 1, first + MOST_RUNS)) if isinstance(given, str) else given
+    if not seeds:
+        raise InputError(f"seeds: must be a list of numbers or a range such as 0..9, both ends included, got {given}")
+    if min(seeds) < 0 or len(set(seeds)) < len(seeds):
+        raise InputError(f"seeds: must be different whole numbers of 0 or more, got {checks.shown(given)}")
+    return tuple(seeds)
 
 
 def _set_by(study: Study) -> set[str]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
+from unweave.base import checks
 from unweave.base.files import write_atomic
 
 if TYPE_CHECKING:
@@ -38,13 +39,23 @@ class Axis:
 class Budget:
     """How much one call of `study run` may spend: minutes on the clock, and runs."""
 
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+
     minutes: float | None = None
     runs: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.minutes is not None:
+            checks.positive(minutes=self.minutes)
+        if self.runs is not None:
+            checks.at_least(1, runs=self.runs)
 
 
 @dataclass(frozen=True)
 class Published:
     """A number to stand beside ours: mean, standard deviation, count and best, or the bounds that a text states."""
+
+    __pydantic_config__: ClassVar = {"extra": "forbid", "str_strip_whitespace": True}
 
     cell: str
     metric: str
@@ -55,6 +66,10 @@ class Published:
     best: float | None = None
     low: float | None = None
     high: float | None = None
+
+    def __post_init__(self) -> None:
+        numbers = {each: getattr(self, each) for each in ("mean", "sd", "n", "best", "low", "high")}
+        checks.finite(**{name: value for name, value in numbers.items() if value is not None})
 
 
 @dataclass(frozen=True)
