@@ -16,7 +16,7 @@ import torch
 
 import unweave
 from unweave.base.seeds import Generators
-from unweave.models.divergences.assignment import by_flow, by_matching, total_cost
+from unweave.models.divergences.assignment import by_flow, by_matching
 
 BALANCES = (0.001, 1.0, 100.0)
 
@@ -43,7 +43,13 @@ def costs_of(run: unweave.Run, n: int, rng: np.random.Generator) -> np.ndarray:
     x = run.data.images(rng.integers(len(run.data), size=n))
     z = run.vae.encode(x).posterior.rsample(Generators(int(rng.integers(2**31)))["noise"])
     nll = run.vae.nll_of_category(x, z)
-    return torch.stack([nll(k) for k in range(run.vae.category_sizes[0])], dim=1).double().numpy()
+    return torch.stack([nll(k, 1.0) for k in range(run.vae.category_sizes[0])], dim=1).double().numpy()
+
+
+def total_cost(costs: np.ndarray, labels: np.ndarray, balance: float) -> float:
+    """Distortions of the chosen categories, and `balance` for every pair of images with the same one."""
+    counts = np.bincount(labels)
+    return costs[np.arange(len(costs)), labels].sum() + balance * (counts * (counts - 1) / 2).sum()
 
 
 def main() -> None:

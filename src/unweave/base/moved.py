@@ -46,7 +46,7 @@ MOVED = {
     "unweave.cli": "unweave.face.cli",
     "unweave.estimator": "unweave.face.estimator",
     "unweave.engine.train": "unweave.engine.training",
-    "unweave.engine.lines": "unweave.engine.log",
+    "unweave.engine.lines": "unweave.base.files",
     "unweave.engine.callbacks.base": "unweave.engine.callbacks",
     "unweave.engine.callbacks.early_stopping": "unweave.engine.early_stopping",
     "unweave.engine.callbacks.progress": "unweave.engine.progress",

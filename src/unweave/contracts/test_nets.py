@@ -10,8 +10,7 @@ from unweave.base.settings import plain, settings_of
 from unweave.models.nets.base import Net, build
 
 HEADS = {"mean": 5, "log_variance": 5, "categories": 3}
-INITS = ["torch", "xavier", "he", "normal002", "dcgan"]
-TAKEN = [(name, shape) for name in nets.names() for shape in nets.get(name).takes]
+OTHER_SIZES = [(1, 28, 28), (1, 64, 32), (3, 128, 128), (1, 1, 12), (4, 33, 47)]
 
 each_net = pytest.mark.parametrize("name", nets.names())
 
@@ -25,17 +24,15 @@ def images(n, image_shape):
     return torch.rand(n, *image_shape, generator=torch.Generator().manual_seed(1))
 
 
-@pytest.mark.parametrize(("name", "image_shape"), TAKEN, ids=str)
-@pytest.mark.parametrize("outputs", [1, 2])
-def test_encoder_gives_heads_in_order_and_decoder_gives_maps(name, image_shape, outputs):
-    encoder, decoder = made(nets.get(name)(), image_shape, outputs)
-    codes = encoder(images(2, image_shape))
-    assert list(codes) == list(HEADS)
-    assert {head: tuple(values.shape) for head, values in codes.items()} == {
-        head: (2, size) for head, size in HEADS.items()
-    }
-    channels, height, width = image_shape
-    assert decoder(torch.zeros(2, 8)).shape == (2, outputs * channels, height, width)
+@each_net
+def test_encoder_gives_heads_in_order_and_decoder_gives_maps(name):
+    for outputs, image_shape in enumerate(nets.get(name).takes, 1):
+        encoder, decoder = made(nets.get(name)(), image_shape, outputs)
+        codes = encoder(images(2, image_shape))
+        found = [(head, tuple(values.shape)) for head, values in codes.items()]
+        assert found == [(head, (2, size)) for head, size in HEADS.items()], image_shape
+        channels, height, width = image_shape
+        assert decoder(torch.zeros(2, 8)).shape == (2, outputs * channels, height, width)
 
 
 @each_net
@@ -48,9 +45,8 @@ def test_decoder_ends_in_logits(name):
 
 
 @each_net
-@pytest.mark.parametrize("init", INITS)
-def test_gradients_reach_every_parameter(name, init):
-    encoder, decoder = made(nets.get(name)(init=init))
+def test_gradients_reach_every_parameter(name):
+    encoder, decoder = made(nets.get(name)())
     heads = encoder(images(8, nets.get(name).takes[0]))
     picture = decoder(torch.cat([heads["mean"], heads["categories"]], dim=1))
     ((picture - 0.3) ** 2).sum().add((heads["log_variance"] ** 2).sum()).backward()
@@ -64,7 +60,7 @@ def test_gradients_reach_every_parameter(name, init):
 
 
 @each_net
-@pytest.mark.parametrize("init", INITS)
+@pytest.mark.parametrize("init", ["torch", "xavier"])  # the layers' own start, and one of ours
 def test_same_generator_same_weights_and_the_global_state_stays(name, init):
     net = nets.get(name)(init=init)
     torch.manual_seed(3)
@@ -80,18 +76,18 @@ def test_same_generator_same_weights_and_the_global_state_stays(name, init):
 
 
 @each_net
-@pytest.mark.parametrize("image_shape", [(1, 28, 28), (1, 64, 32), (3, 128, 128), (1, 1, 12), (4, 33, 47)], ids=str)
-def test_other_sizes_are_refused_or_work(name, image_shape):
+def test_other_sizes_are_refused_or_work(name):
     net = nets.get(name)()
-    try:
-        encoder, decoder = net.encoder(image_shape, HEADS), net.decoder(8, image_shape, 1)
-    except InputError:
-        for build_half in (lambda: net.encoder(image_shape, HEADS), lambda: net.decoder(8, image_shape, 1)):
-            with pytest.raises(InputError, match="image_shape must be"):
-                build_half()
-        return
-    assert encoder(torch.zeros(2, *image_shape))["mean"].shape == (2, HEADS["mean"])
-    assert decoder(torch.zeros(2, 8)).shape == (2, *image_shape)
+    for image_shape in OTHER_SIZES:
+        try:
+            encoder, decoder = net.encoder(image_shape, HEADS), net.decoder(8, image_shape, 1)
+        except InputError:
+            for half in (lambda shape: net.encoder(shape, HEADS), lambda shape: net.decoder(8, shape, 1)):
+                with pytest.raises(InputError, match="image_shape must be"):
+                    half(image_shape)
+        else:
+            assert encoder(torch.zeros(2, *image_shape))["mean"].shape == (2, HEADS["mean"]), image_shape
+            assert decoder(torch.zeros(2, 8)).shape == (2, *image_shape)
 
 
 @each_net
@@ -100,5 +96,5 @@ def test_settings_have_help_and_survive_a_round_trip(name):
     assert all(setting.help for setting in settings_of(cls))
     assert from_settings(cls, plain(cls()), of=name) == cls()
     assert nets.name_of(cls) == name
-    with pytest.raises(InputError, match="init must be one of torch, xavier, he, normal002, dcgan, got zeros"):
+    with pytest.raises(InputError, match="init must be one of torch, xavier"):
         cls(init="zeros")

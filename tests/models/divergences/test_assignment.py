@@ -9,19 +9,21 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from unweave.base.errors import InputError
-from unweave.models.divergences.assignment import assign, by_flow, by_matching, total_cost
+from unweave.models.divergences.assignment import assign, by_flow, by_matching
 
 BALANCES = (0.0, 0.001, 0.3, 1.0, 7.0, 100.0)
 
 
+def total_cost(costs: np.ndarray, labels: np.ndarray, balance: float) -> float:
+    """What labels cost, with pairs of images counted one by one."""
+    pairs = np.triu(labels[:, None] == labels, 1).sum()
+    return costs[np.arange(len(costs)), labels].sum() + balance * pairs
+
+
 def brute_force(costs: np.ndarray, balance: float) -> float:
-    """Least cost over all S^n labels, with pairs counted one by one."""
+    """Least cost over all S^n labels."""
     n, size = costs.shape
-    least = np.inf
-    for labels in product(range(size), repeat=n):
-        pairs = sum(labels[i] == labels[j] for i in range(n) for j in range(i))
-        least = min(least, sum(costs[i, k] for i, k in enumerate(labels)) + balance * pairs)
-    return least
+    return min(total_cost(costs, np.array(labels), balance) for labels in product(range(size), repeat=n))
 
 
 @pytest.mark.parametrize("solve", [by_flow, by_matching, assign])
@@ -32,10 +34,6 @@ def test_both_solvers_find_what_brute_force_finds(solve, n):
         costs = rng.normal(size=(n, 3)) * 5
         found = total_cost(costs, solve(costs, balance), balance)
         assert found == pytest.approx(brute_force(costs, balance), abs=1e-9)
-
-
-def test_total_cost_counts_unordered_pairs():
-    assert total_cost(np.zeros((4, 2)), np.array([0, 0, 0, 1]), 2.0) == 6.0
 
 
 @given(

@@ -10,9 +10,10 @@ from typing import Annotated, Literal
 import torch
 from torch import Tensor, nn
 
-from unweave.base import checks
+from unweave.base.checks import POSITIVE
 from unweave.base.errors import InputError
 from unweave.base.records import Codes, Images, PerImage, PerLatent, Posterior
+from unweave.base.settings import Settings
 from unweave.models.distributions.normal import log_normal
 
 Start = Literal["iso", "pca"]
@@ -20,23 +21,21 @@ LEGACY_RANKS = 20  # how many singular values the released code computes, whatev
 
 
 @dataclass(frozen=True)
-class Spread:
+class Spread(Settings):
     """Settings of the variances that a prior gives its latents: v_j = total softmax(l)_j.
 
     `total` is fixed: `scale` x d, or `scale` x the sum of `variances` where those are given. So learning l moves
     variance between latents and can neither collapse nor blow up the prior.
     """
 
-    variances: Annotated[tuple[float, ...] | None, "variance of each latent; equal ones if not given"] = None
+    variances: Annotated[tuple[float, ...] | None, "variance of each latent; equal ones if not given", POSITIVE] = None
     start: Annotated[Start, "iso: equal variances; pca: in proportion to the data's leading ones"] = "iso"
     learn: Annotated[bool, "train the variances with the rest; their sum stays"] = False
-    scale: Annotated[float, "mean of the variances, or what given ones are multiplied by"] = 1.0
+    scale: Annotated[float, "mean of the variances, or what given ones are multiplied by", POSITIVE] = 1.0
     legacy_pca: Annotated[bool, "start as the released code of Mathieu et al. does: see `pca_variances`"] = False
 
     def __post_init__(self) -> None:
-        checks.positive(scale=self.scale)
-        for each in self.variances or ():
-            checks.positive(variances=each)
+        super().__post_init__()
         if self.variances is not None and self.start == "pca":
             raise InputError("start must be iso where variances are given, got pca")
         if self.legacy_pca and self.start != "pca":

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from unweave.base import checks
+from unweave.base.checks import POSITIVE
 from unweave.base.records import Images, PerImage
+from unweave.base.settings import Settings
 
 _WEIGHT = "what every objective multiplies the distortion by; scores never do"
 
@@ -21,15 +22,12 @@ def _total(values: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Likelihood(ABC):
+class Likelihood(Settings, ABC):
     """A decoder's output read as a distribution of pixels, all independent given z."""
 
-    distortion_weight: Annotated[float, _WEIGHT] = 1.0
+    distortion_weight: Annotated[float, _WEIGHT, POSITIVE] = 1.0
 
     unit_interval: ClassVar[bool] = False  # whether it reads targets as numbers in [0, 1] and nothing else
-
-    def __post_init__(self) -> None:
-        checks.positive(distortion_weight=self.distortion_weight)
 
     @property
     def outputs(self) -> int:
@@ -106,12 +104,8 @@ class ContinuousBernoulli(Likelihood):
 
 @dataclass(frozen=True)
 class _LocationScale(Likelihood):
-    scale: Annotated[float, "width of the density, in pixel units"] = 0.1
+    scale: Annotated[float, "width of the density, in pixel units", POSITIVE] = 0.1
     squash: Annotated[bool, "pass the decoder's output through a sigmoid to keep means in [0, 1]"] = True
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        checks.positive(scale=self.scale)
 
     def mean(self, output: Tensor) -> Tensor:
         return output.sigmoid() if self.squash else output

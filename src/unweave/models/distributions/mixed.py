@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from unweave.base import checks
+from unweave.base.checks import POSITIVE, Range
 from unweave.base.errors import InputError
 from unweave.base.records import Images, PerImage
 from unweave.models.distributions.likelihoods import Likelihood
@@ -31,15 +31,9 @@ class Mixed(Likelihood):
     tensor([2.0176])
     """
 
-    scale: Annotated[float, "width of the numbers' density, in the model's units"] = 0.1
+    scale: Annotated[float, "width of the numbers' density, in the model's units", POSITIVE] = 0.1
     learn_scale: Annotated[bool, "the decoder gives every number a scale of its own; `scale` is unused"] = False
-    categories: Annotated[tuple[int, ...], "levels of each category, whose places are a row's last"] = ()
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        checks.positive(scale=self.scale)
-        for each in self.categories:
-            checks.at_least(1, categories=each)
+    categories: Annotated[tuple[int, ...], "levels of each category, whose places are a row's last", Range(1)] = ()
 
     @property
     def outputs(self) -> int:

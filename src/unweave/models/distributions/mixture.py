@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 import torch
 from torch import Tensor, nn
 
-from unweave.base import checks
+from unweave.base.checks import FINITE, POSITIVE, Range
 from unweave.base.errors import InputError
 from unweave.base.records import Codes, Images, PerImage, Posterior
 from unweave.models.distributions.anisotropic import Spread, Variances
@@ -29,19 +29,16 @@ class Mixture(Spread):
     tensor([  0.2824, -14.9980])
     """
 
-    scale: Annotated[float, "mean of the variances, or what given ones are multiplied by"] = 0.03
-    components: Annotated[int, "number of clusters"] = 4
-    radius: Annotated[float, "distance of the clusters from the origin"] = 1.0
-    means: Annotated[tuple[float, ...] | None, "centres, one after the other; a circle if not given"] = None
-    weights: Annotated[tuple[float, ...] | None, "shares of the clusters, up to a factor; equal if not given"] = None
+    scale: Annotated[float, "mean of the variances, or what given ones are multiplied by", POSITIVE] = 0.03
+    components: Annotated[int, "number of clusters", Range(1)] = 4
+    radius: Annotated[float, "distance of the clusters from the origin", Range(0)] = 1.0
+    means: Annotated[tuple[float, ...] | None, "centres, one after the other; a circle if not given", FINITE] = None
+    weights: Annotated[tuple[float, ...] | None, "shares of the clusters, up to a factor; equal without", POSITIVE] = (
+        None
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        checks.at_least(1, components=self.components)
-        checks.nonnegative(radius=self.radius)
-        checks.finite(**{f"means {k}": each for k, each in enumerate(self.means or ())})
-        for each in self.weights or ():
-            checks.positive(weights=each)
         if self.weights is not None and len(self.weights) != self.components:
             raise InputError(f"weights must be as many as the components ({self.components}), got {len(self.weights)}")
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import torch
 from torch import nn
 
-from unweave.base import checks
+from unweave.base.checks import FRACTION, POSITIVE
 from unweave.base.records import Codes, Images, PerImage, PerLatent, Posterior
 from unweave.models.distributions.anisotropic import Spread, Variances
 from unweave.models.distributions.normal import log_normal
@@ -27,13 +27,8 @@ class Sparse(Spread):
     tensor([ 1.8661, -3.0284])
     """
 
-    gamma: Annotated[float, "share of the spike: how often a latent is near zero"] = 0.8
-    sigma0: Annotated[float, "standard deviation of the spike"] = 0.05
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        checks.fraction(gamma=self.gamma)
-        checks.positive(sigma0=self.sigma0)
+    gamma: Annotated[float, "share of the spike: how often a latent is near zero", FRACTION] = 0.8
+    sigma0: Annotated[float, "standard deviation of the spike", POSITIVE] = 0.05
 
     def build(self, latents: int, images: Callable[[], Images] | None = None) -> SparsePrior:
         """The prior as a module; `images` gives the data that a start by PCA looks at."""

@@ -10,11 +10,9 @@ from typing import Annotated
 import torch
 from torch import nn
 
-from unweave.base import checks
+from unweave.base.checks import POSITIVE
 from unweave.base.records import Codes, Images, PerImage, PerLatent, Posterior
 from unweave.models.distributions.anisotropic import Spread, Variances
-
-TAIL = 1e-6  # probabilities are kept this far from 0 and 1, whose normal quantiles are infinite
 
 
 @dataclass(frozen=True)
@@ -28,11 +26,7 @@ class Student(Spread):
     tensor([-0.9467])
     """
 
-    df: Annotated[float, "degrees of freedom: the fewer, the heavier the tails"] = 9.0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        checks.positive(df=self.df)
+    df: Annotated[float, "degrees of freedom: the fewer, the heavier the tails", POSITIVE] = 9.0
 
     def build(self, latents: int, images: Callable[[], Images] | None = None) -> StudentPrior:
         """The prior as a module; `images` gives the data that a start by PCA looks at."""
@@ -69,15 +63,3 @@ class StudentPrior(nn.Module):
     def kl_each(self, posterior: Posterior) -> None:
         """None: there is no closed form, so the rate is estimated from the sample."""
         return
-
-    @torch.no_grad()
-    def to_normal(self, z: Codes) -> Codes:
-        """Codes as standard normal ones of the same probability, Phi^-1(F(z_j)), float64 (n, d).
-
-        What scores that assume normal codes should see. Probabilities stay 1e-6 away from 0 and 1, so results lie
-        within +-4.75.
-        """
-        from scipy.special import ndtri, stdtr
-
-        share = stdtr(self.df, (z.double() / self.spread.std().double()).cpu().numpy())
-        return torch.from_numpy(ndtri(share.clip(TAIL, 1 - TAIL)))

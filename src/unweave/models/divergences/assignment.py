@@ -22,16 +22,6 @@ FLOW_FROM = 48  # images; matching is faster below
 COARSER, COARSE_FROM = 4, 64  # prices come from every fourth image where there are 64 or more
 
 
-def total_cost(costs: Costs, labels: Labels, balance: float) -> float:
-    """What `labels` (n,) cost: sum_i u[i, d_i] + balance x pairs with the same label, nats.
-
-    >>> total_cost(np.array([[1.0, 5.0], [2.0, 7.0], [9.0, 3.0]]), np.array([0, 0, 1]), balance=0.5)
-    6.5
-    """
-    counts = np.bincount(labels, minlength=costs.shape[1])
-    return float(costs[np.arange(len(costs)), labels].sum() + balance * (counts * (counts - 1) / 2).sum())
-
-
 def assign(costs: Costs, balance: float) -> Labels:
     """Labels (n,) of least total cost for costs (n, S), by the faster of the two exact solvers.
 

@@ -6,18 +6,19 @@ from abc import ABC, abstractmethod
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal, get_args
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from torch import nn
 
 from unweave.base import checks
+from unweave.base.settings import Settings
 
 Init = Literal["torch", "xavier", "he", "normal002", "dcgan"]
 
 
 @dataclass(frozen=True)
-class Net(ABC):
+class Net(Settings, ABC):
     """Settings of an encoder and its decoder; it holds no weights.
 
     `encoder` makes a module (n, C, H, W) -> {head: (n, size)}, its heads in the order they were asked for;
@@ -30,9 +31,6 @@ class Net(ABC):
 
     takes: ClassVar[tuple[tuple[int, int, int], ...]] = ((1, 32, 32), (3, 32, 32), (1, 64, 64), (3, 64, 64))
     """Shapes of images it is known to take; the contract tests try each, the first most of all."""
-
-    def __post_init__(self) -> None:
-        checks.one_of(get_args(Init), init=self.init)
 
     @abstractmethod
     def encoder(self, image_shape: tuple[int, int, int], heads: Mapping[str, int]) -> nn.Module:

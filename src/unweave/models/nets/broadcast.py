@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 import torch
 from torch import Tensor, nn
 
-from unweave.base import checks
+from unweave.base.checks import Range
 from unweave.base.errors import InputError
 from unweave.base.records import Codes, Images
 from unweave.models.nets.conv import Conv
@@ -54,16 +54,11 @@ class Broadcast(Conv):
     torch.Size([5, 1, 32, 32])
     """
 
-    width: Annotated[int, "channels of the decoder's maps"] = 64
-    layers: Annotated[int, "1 x 1 convolutions on the grid"] = 3
-    doublings: Annotated[int, "transposed convolutions that then double height and width"] = 1
+    width: Annotated[int, "channels of the decoder's maps", Range(1)] = 64
+    layers: Annotated[int, "1 x 1 convolutions on the grid", Range(1)] = 3
+    doublings: Annotated[int, "transposed convolutions that then double height and width", Range(0)] = 1
 
     takes: ClassVar = (*Conv.takes[:2], (1, 28, 28), (2, 17, 33))
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        checks.at_least(1, width=self.width, layers=self.layers)
-        checks.nonnegative(doublings=self.doublings)
 
     def decoder(self, width: int, image_shape: tuple[int, int, int], outputs: int) -> nn.Module:
         """The perceptron on the grid, then the doublings; without any, a last 1 x 1 convolution."""

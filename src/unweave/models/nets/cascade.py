@@ -1,13 +1,12 @@
 """The net of CascadeVAE: JointVAE's layers, while the category has no head of its own."""
 
 from dataclasses import dataclass
-from typing import Annotated
 
-from unweave.models.nets.kim2018 import Kim2018
+from unweave.models.nets.jointvae import JointVAENet
 
 
 @dataclass(frozen=True)
-class CascadeNet(Kim2018):
+class CascadeNet(JointVAENet):
     """The layers of `Kim2018` with a dense layer of 256; the decoder receives m codes and S one-hot places.
 
     Categories are found by assignment, so the encoder has heads for means and log-variances alone.
@@ -16,5 +15,3 @@ class CascadeNet(Kim2018):
     >>> sum(p.numel() for p in CascadeNet().decoder(6 + 3, (1, 64, 64), 1).parameters())
     381057
     """
-
-    hidden: Annotated[int, "width of the dense layer next to the convolutions"] = 256

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from torch import nn
 
-from unweave.base import checks
+from unweave.base.checks import Range
 from unweave.models.nets.base import Net
 from unweave.models.nets.convolution import Conv2d, ConvTranspose2d
 from unweave.models.nets.layers import Encoder, fitted, side
@@ -26,11 +26,7 @@ class ChenConv(Net):
     ConvTranspose2d(32, 1, kernel_size=(4, 4), stride=(2, 2), padding=(1, 1))
     """
 
-    hidden: Annotated[int, "channels of the 1 x 1 map between convolutions and codes"] = 512
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        checks.at_least(1, hidden=self.hidden)
+    hidden: Annotated[int, "channels of the 1 x 1 map between convolutions and codes", Range(1)] = 512
 
     def encoder(self, image_shape: tuple[int, int, int], heads: Mapping[str, int]) -> nn.Module:
         """Five convolutions down to a 1 x 1 map, heads."""

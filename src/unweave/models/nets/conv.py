@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar
 from torch import nn
 
 from unweave.base import checks
+from unweave.base.checks import Range
 from unweave.base.errors import InputError
 from unweave.models.nets.base import Net
 from unweave.models.nets.layers import LARGEST, SMALLEST, Encoder, conv_decoder, dense, halved, halving, instead
@@ -29,9 +30,11 @@ class Conv(Net):
     """
 
     channels: Annotated[
-        tuple[int, ...] | None, "channels of the convolutions, each of which halves the image; by its size if not given"
+        tuple[int, ...] | None,
+        "channels of the convolutions, each of which halves the image; by its size if not given",
+        Range(1),
     ] = None
-    hidden: Annotated[int, "width of the dense layer"] = 256
+    hidden: Annotated[int, "width of the dense layer", Range(1)] = 256
 
     takes: ClassVar = (
         *Net.takes, (1, 28, 28), (1, 16, 16), (2, 17, 33), (3, 48, 60), (4, 31, 100), (1, 16, 256), (3, 131, 75),
@@ -39,11 +42,8 @@ class Conv(Net):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        checks.at_least(1, hidden=self.hidden)
         if self.channels is not None:
             checks.at_least(1, **{"number of channels": len(self.channels)})
-            for each in self.channels:
-                checks.at_least(1, channels=each)
 
     def channels_for(self, size: tuple[int, int]) -> tuple[int, ...]:
         """Channels of the convolutions for images of this height and width."""

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 
 from torch import nn
 
-from unweave.base import checks
+from unweave.base.checks import Range
 from unweave.base.errors import InputError
 from unweave.base.records import Codes, Images
 from unweave.models.nets.base import Init, Net
@@ -31,13 +31,9 @@ class FashionConv(Net):
     init: Annotated[
         Init, "how weights start: torch's default, or xavier, he, normal002 or dcgan (standard deviation 0.02)"
     ] = "dcgan"
-    channels: Annotated[int, "channels of the first convolution"] = 32
+    channels: Annotated[int, "channels of the first convolution", Range(1)] = 32
 
     takes: ClassVar = ((1, 32, 32), (3, 32, 32))
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        checks.at_least(1, channels=self.channels)
 
     def encoder(self, image_shape: tuple[int, int, int], heads: Mapping[str, int]) -> nn.Module:
         """Three convolutions down to a 4 x 4 map, heads."""

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from torch import nn
 
-from unweave.base import checks
+from unweave.base.checks import Range
 from unweave.models.nets.base import Net
 from unweave.models.nets.layers import Encoder, dense, side
 
@@ -22,11 +22,7 @@ class HigginsMLP(Net):
     7814896
     """
 
-    hidden: Annotated[int, "width of every dense layer"] = 1200
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        checks.at_least(1, hidden=self.hidden)
+    hidden: Annotated[int, "width of every dense layer", Range(1)] = 1200
 
     def encoder(self, image_shape: tuple[int, int, int], heads: Mapping[str, int]) -> nn.Module:
         """Two dense layers with ReLU, heads."""

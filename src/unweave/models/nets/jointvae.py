@@ -1,13 +1,12 @@
 """The net of JointVAE: four convolutions, a dense layer, and one head for each kind of code."""
 
 from dataclasses import dataclass
-from typing import Annotated
 
-from unweave.models.nets.kim2018 import Kim2018
+from unweave.models.nets.four_conv import FourConv
 
 
 @dataclass(frozen=True)
-class JointVAENet(Kim2018):
+class JointVAENet(FourConv):
     """The layers of `Kim2018` with a dense layer of 256; heads for means, log-variances and each categorical.
 
     The decoder gives logits; apply a sigmoid for display.
@@ -17,5 +16,3 @@ class JointVAENet(Kim2018):
     >>> sum(p.numel() for p in JointVAENet().encoder((1, 64, 64), heads).parameters())
     381647
     """
-
-    hidden: Annotated[int, "width of the dense layer next to the convolutions"] = 256

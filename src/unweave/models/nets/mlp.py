@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal, get_args
+from typing import Annotated, ClassVar, Literal
 
 from torch import nn
 
 from unweave.base import checks
+from unweave.base.checks import Range
 from unweave.base.errors import InputError
 from unweave.models.nets.base import Net
 from unweave.models.nets.layers import Encoder, dense
@@ -39,7 +40,9 @@ class MLP(Net):
     """
 
     hidden: Annotated[
-        tuple[int, ...] | None, "widths of the dense layers from data to codes; by the length of the data if not given"
+        tuple[int, ...] | None,
+        "widths of the dense layers from data to codes; by the length of the data if not given",
+        Range(1),
     ] = None
     activation: Annotated[Activation, "what follows every dense layer: relu, tanh, elu, gelu or silu"] = "relu"
 
@@ -47,11 +50,8 @@ class MLP(Net):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        checks.one_of(get_args(Activation), activation=self.activation)
         if self.hidden is not None:
             checks.at_least(1, **{"number of hidden layers": len(self.hidden)})
-            for each in self.hidden:
-                checks.at_least(1, hidden=each)
 
     def widths_for(self, numbers: int) -> tuple[int, ...]:
         """Widths of the dense layers for vectors of this length, from data to codes."""

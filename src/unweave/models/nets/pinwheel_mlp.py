@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 
 from torch import nn
 
-from unweave.base import checks
+from unweave.base.checks import Range
 from unweave.base.errors import InputError
 from unweave.models.nets.base import Net
 from unweave.models.nets.layers import Encoder, SoftplusStd, dense
@@ -25,14 +25,10 @@ class PinwheelMLP(Net):
     704
     """
 
-    hidden: Annotated[int, "width of the dense layers"] = 100
-    layers: Annotated[int, "dense layers before the heads, and before the decoder's last one"] = 1
+    hidden: Annotated[int, "width of the dense layers", Range(1)] = 100
+    layers: Annotated[int, "dense layers before the heads, and before the decoder's last one", Range(1)] = 1
 
     takes: ClassVar = ((1, 1, 2), (1, 1, 7))
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        checks.at_least(1, hidden=self.hidden, layers=self.layers)
 
     def encoder(self, image_shape: tuple[int, int, int], heads: Mapping[str, int]) -> nn.Module:
         """Dense layers, heads."""
