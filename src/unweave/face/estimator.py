@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 from math import prod
@@ -21,22 +20,23 @@ from torch import Tensor
 
 from unweave.base import checks, registry
 from unweave.base.errors import Diverged, InputError, Interrupted
-from unweave.base.files import read_json, write_atomic, write_json
+from unweave.base.registry import PARTS
 from unweave.base.seeds import numpy_generator
-from unweave.base.settings import build, plain, settings_of
+from unweave.base.settings import build, names_of, settings_of
 from unweave.data.own.array import Array
 from unweave.engine import Spec, folder
 from unweave.engine import train as train_spec
 from unweave.engine.early_stopping import EarlyStopping, elbo
 from unweave.engine.log import read_log
 from unweave.engine.progress import ProgressBar
-from unweave.engine.spec import PARTS, TRAINING_FIELDS
-from unweave.models.trained import Model, write_weights
+from unweave.engine.spec import TRAINING_FIELDS
+from unweave.face.estimator_file import Fitted, read, write
+from unweave.models.trained import Model
 from unweave.run.run import Run
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-ESTIMATOR, NAME = "estimator.json", "X.npy"
+NAME = "X.npy"  # what the rows of fit are called in settings and sentences
 BLOCK = 5_000  # rows read and encoded at a time
 NEVER = 1_000_000_000  # steps between checkpoints: fit leaves nothing to go on with
 LOOKED_AT = 2_000  # held-out rows, at most, that early stopping looks at
@@ -141,13 +141,16 @@ class Unweaver(TransformerMixin, BaseEstimator):
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """All parameters by name; with `deep` also the settings of the method that are at their defaults."""
         own = super().get_params(deep=False)
-        return {**own, **(_defaults(self.method) if deep else {}), **self._settings}
+        method = _method(self.method) if deep else None
+        defaults = {} if method is None else {each.name: each.default for each in settings_of(method)}
+        return {**own, **defaults, **self._settings}
 
     def set_params(self, **params: Any) -> Unweaver:
         """Set parameters and settings by name; a name that neither the estimator nor its method has is refused."""
         own = self._get_param_names()
         others = {name: value for name, value in params.items() if name not in own}
-        possible = _defaults(params.get("method", self.method))
+        method = _method(params.get("method", self.method))
+        possible = names_of(method) if method is not None else {}
         for name in others:
             if _part_of(name) is None and name not in self._settings:
                 checks.known(f"parameter of {type(self).__name__}", name, {*own, *possible, *TRAINING_FIELDS})
@@ -260,23 +263,10 @@ class Unweaver(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         names = self.feature_names_in_.tolist() if hasattr(self, "feature_names_in_") else None
-        about = {
-            "hash": self._stored["hash"],
-            "params": {name: _as_json(name, value) for name, value in self.get_params(deep=False).items()},
-            "seed": self.seed_,
-            "shape": list(self._shape),
-            "flat": self._flat,
-            "feature_names": names,
-            "validation": [list(look) for look in self.validation_history_],
-        }
-        out = Path(path)
-        folder.prepare(out, resume=False, overwrite=overwrite)
-        write_json(out / ESTIMATOR, about)
-        write_atomic(out / folder.LOG, lambda file: file.write(self._log))
-        write_weights(out / folder.WEIGHTS, self._model.vae)
-        write_json(out / folder.SETTINGS, self._stored)
-        write_json(out / folder.DONE, self._done)
-        return out
+        params = self.get_params(deep=False)
+        fitted = Fitted(params, self.seed_, self._shape, self._flat, names, self.validation_history_)
+        vae = self._model.vae
+        return write(Path(path), fitted, vae, self._stored, self._done, self._log, overwrite=overwrite)
 
     @classmethod
     def load(cls, path: str | Path) -> Unweaver:
@@ -285,27 +275,13 @@ class Unweaver(TransformerMixin, BaseEstimator):
         Names resolve through the registry and weights are compared with the settings before anything is allocated;
         a folder that is no such one raises InputError.
         """
-        place = Path(path)
-        run = Run(place)
-        about = read_json(place / ESTIMATOR) if (place / ESTIMATOR).exists() else {}
-        if about.get("hash") != run.stored.get("hash") or not isinstance(run.data, Array):
-            raise InputError(f"{place} must be a folder that Unweaver.save wrote, got another run; see unweave.Run")
-        try:
-            params = {name: _from_json(name, value) for name, value in about["params"].items()}
-            made = cls(**params)
-            made.seed_, made._flat = int(about["seed"]), bool(about["flat"])
-            made._shape = tuple(int(each) for each in about["shape"])
-            made.validation_history_ = [(int(step), float(value)) for step, value in about["validation"]]
-            names = about["feature_names"]
-        except (KeyError, TypeError, AttributeError) as wrong:
-            raise InputError(f"{place / ESTIMATOR} cannot be read: {wrong!r}") from None
-        made.n_features_in_ = int(np.prod(made._shape))
-        if made.n_features_in_ != np.prod(run.data.image_shape):
-            raise InputError(
-                f"{place / ESTIMATOR} must tell the shape of the data that the run took, got {made._shape}"
-            )
-        if names is not None:
-            made.feature_names_in_ = np.asarray(names, dtype=object)
+        run, fitted = read(Path(path))
+        made = cls(**fitted.params)
+        made.seed_, made._flat, made._shape = fitted.seed, fitted.flat, fitted.shape
+        made.validation_history_ = fitted.validation
+        made.n_features_in_ = prod(made._shape)
+        if fitted.feature_names is not None:
+            made.feature_names_in_ = np.asarray(fitted.feature_names, dtype=object)
         made._take(run)
         return made
 
@@ -445,11 +421,9 @@ def _places(categories: NDArray[np.int64], sizes: tuple[int, ...]) -> NDArray[np
     return np.concatenate([np.eye(size, dtype=np.float32)[c] for c, size in zip(categories.T, sizes, strict=True)], 1)
 
 
-def _defaults(method: object) -> dict[str, Any]:
-    """Settings of a method and their defaults; none where there is no such method."""
-    if not isinstance(method, str) or method not in registry.methods.names():
-        return {}
-    return {setting.name: setting.default for setting in settings_of(registry.methods.get(method))}
+def _method(name: object) -> type | None:
+    """The class of a method; None where there is no such method."""
+    return registry.methods.get(name) if isinstance(name, str) and name in registry.methods.names() else None
 
 
 def _part_of(name: str) -> str | None:
@@ -460,23 +434,3 @@ def _part_of(name: str) -> str | None:
 def _rest(name: str, part: str) -> str | None:
     """The setting's own name behind `part` and two underscores or a dot; None where it belongs elsewhere."""
     return next((name.removeprefix(part + mark) for mark in ("__", ".") if name.startswith(part + mark)), None)
-
-
-def _as_json(name: str, value: Any) -> Any:
-    """A parameter as JSON holds it; settings of a part as a table with its name."""
-    if name in PARTS and value is not None and not isinstance(value, str):
-        return {"name": PARTS[name].name_of(type(value)), **plain(value)}
-    if isinstance(value, np.random.RandomState):
-        return None  # what was drawn from it is kept as the seed
-    try:
-        return json.loads(json.dumps(value.item() if isinstance(value, np.generic) else value, allow_nan=False))
-    except (TypeError, ValueError):
-        raise InputError(f"{name} must be plain numbers, text or settings to be saved, got {value!r}") from None
-
-
-def _from_json(name: str, value: Any) -> Any:
-    if name in PARTS and isinstance(value, Mapping):
-        settings = dict(value)  # pyright: ignore[reportUnknownVariableType]
-        part = str(settings.pop("name"))
-        return build(PARTS[name].get(part), settings, of=part, prefix=f"{name}.")
-    return tuple(value) if isinstance(value, list) else value
