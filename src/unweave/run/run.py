@@ -17,7 +17,7 @@ from unweave.base.errors import InputError
 from unweave.base.files import read_json, write_json
 from unweave.base.records import Codes, Encoded, Images, Score
 from unweave.base.seeds import Generators, numpy_generator
-from unweave.base.settings import build, short_hash
+from unweave.base.settings import build, names_of, short_hash
 from unweave.data.base import FactorData, ImageData
 from unweave.data.own.locate import located
 from unweave.engine import Spec, folder
@@ -465,7 +465,8 @@ def check_resumed(stored: Spec, given: Mapping[str, Any], path: Path) -> None:
     flat = stored.flat()
     if method == flat["method"]:
         asked = resolve(method, recipe=recipe, **{**_kept_data(flat, explicit), **explicit}).flat()
-        names = ["method", *explicit] if recipe is None else list(asked)
+        now = names_of(registry.methods.get(method))
+        names = ["method", *(now.get(name, name) for name in explicit)] if recipe is None else list(asked)
         wrong = checks.differing({k: asked.get(k) for k in names}, {k: flat.get(k) for k in names})
     else:
         wrong = checks.differing({"method": method}, {"method": flat["method"]})
