@@ -11,15 +11,13 @@ from tests.conftest import missing
 from tests.data.test_idx import idx
 
 from unweave.base.errors import InputError
-from unweave.data.published import fashion_mnist
-from unweave.data.published.fashion_mnist import FILES, SOURCE, FashionMNIST
+from unweave.data.published.fashion_mnist import SOURCE, FashionMNIST
 
 
 def write(folder, images, labels, part="train"):
     folder.mkdir(exist_ok=True)
-    for kind, content in (("images", images), ("labels", labels)):
-        content = content if isinstance(content, bytes) else idx(content)
-        (folder / FILES[part, kind].name).write_bytes(gzip.compress(content))
+    for file, content in zip(FashionMNIST(part=part)._files, (images, labels), strict=True):
+        (folder / file.name).write_bytes(gzip.compress(idx(content)))
     return str(folder)
 
 
@@ -62,7 +60,7 @@ def test_files_that_do_not_fit_together_are_refused(tmp_path, pixels):
     with pytest.raises(InputError, match="labels of train must lie between 0 and 9, got 10"):
         len(FashionMNIST(folder=write(tmp_path / "b", pixels, np.full(12, 10))))
     torn = write(tmp_path / "c", pixels, np.zeros(12))
-    path = tmp_path / "c" / FILES["train", "labels"].name
+    path = tmp_path / "c" / FashionMNIST()._files[1].name
     path.write_bytes(path.read_bytes()[:-9])
     with pytest.raises(InputError, match="must be a file that can be read whole"):
         len(FashionMNIST(folder=torn))
@@ -85,7 +83,7 @@ def test_bad_settings_are_refused(settings, sentence):
 
 def test_the_cache_comes_first_then_the_system_and_never_the_network(own_cache, tmp_path, monkeypatch, pixels):
     """What each place gives is told apart by its content; all of it is checked against the published SHA-256."""
-    monkeypatch.setattr(fashion_mnist, "SOURCE", replace(SOURCE, system=tmp_path / "system"))
+    monkeypatch.setattr(FashionMNIST, "source", replace(SOURCE, system=tmp_path / "system"))
     data = FashionMNIST(part="test")
     assert not data.at_hand
     with pytest.raises(InputError, match=r"t10k-labels.* is not there; run: unweave data download fashion-mnist$"):
@@ -114,12 +112,12 @@ def test_real_files_have_the_published_content(real):
 
 
 def test_real_files_may_lie_in_the_cache(real, own_cache, monkeypatch, tmp_path):
-    monkeypatch.setattr(fashion_mnist, "SOURCE", replace(SOURCE, system=tmp_path))
+    monkeypatch.setattr(FashionMNIST, "source", replace(SOURCE, system=tmp_path))
     assert not FashionMNIST(part="test").at_hand
     place = own_cache / "datasets" / "fashion-mnist"
     place.mkdir(parents=True)
-    for kind in ("images", "labels"):
-        shutil.copy(SOURCE.system / FILES["test", kind].name, place)
     again = FashionMNIST(part="test")
+    for file in again._files:
+        shutil.copy(SOURCE.system / file.name, place)
     assert again.at_hand
     np.testing.assert_array_equal(again.labels, real.labels)

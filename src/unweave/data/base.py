@@ -71,6 +71,7 @@ class ImageData(ABC):
     """
 
     image_shape: tuple[int, int, int]
+    source: ClassVar[Any] = None  # where published files come from, a `download.Source`
     bounded: ClassVar[bool] = True  # False where numbers may leave [0, 1] and so are no pixels
     likelihood: ClassVar[str] = "bernoulli"  # what suits these pixels; --likelihood overrides
     likelihood_settings: ClassVar[Mapping[str, Any]] = {}  # and how that one is set; --likelihood.X overrides
@@ -120,7 +121,7 @@ class ImageData(ABC):
     @property
     def at_hand(self) -> bool:
         """Whether all it needs is on this machine, so that nothing would be downloaded."""
-        return True
+        return self.source is None or self.source.at_hand(getattr(self, "folder", None))
 
     def checked_indices(self, indices: np.ndarray) -> np.ndarray:
         """`indices` as int64 (n,), or InputError where they are no integers or out of range."""

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from unweave.base.errors import InputError
-from unweave.data.published.fashion_mnist import FILES
+from unweave.data.published.fashion_mnist import SOURCE
 from unweave.face.cli.app import main
 from unweave.run import run as runs
 from unweave.run.run import Run, Runs
@@ -31,8 +31,8 @@ def place(tmp_path_factory):
 def clothes(place) -> Run:
     """A run on a folder of noise in which the classes 0, 1 and 9 occur."""
     rng = np.random.default_rng(0)
-    for (_, kind), file in FILES.items():
-        content = rng.integers(0, 256, (30, 28, 28)) if kind == "images" else np.arange(30) % 3 * np.array(9) // 2
+    for file in SOURCE.files:
+        content = rng.integers(0, 256, (30, 28, 28)) if "images" in file.name else np.arange(30) % 3 * np.array(9) // 2
         (place / file.name).write_bytes(idx(content))
     data = {"data": "fashion-mnist", "data.folder": str(place)}
     return runs.train("decomposition-vae", out=place / "clothes", callbacks=(), **data, **TINY)

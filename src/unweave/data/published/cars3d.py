@@ -64,11 +64,6 @@ class Cars3D(StoredFactors):
         """(3, size, size)."""
         return (3, self.size, self.size)
 
-    @property
-    def at_hand(self) -> bool:
-        """Whether the archive is there."""
-        return SOURCE.at_hand(self.folder)
-
     @cached_property
     def stored(self) -> np.ndarray:
         """All pictures, uint8 (17568, size, size, 3)."""

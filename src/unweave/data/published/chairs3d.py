@@ -63,11 +63,6 @@ class Chairs3D(StoredImages):
     def __len__(self) -> int:
         return self.count
 
-    @property
-    def at_hand(self) -> bool:
-        """Whether the pictures are there."""
-        return SOURCE.at_hand(self.folder)
-
     @cached_property
     def stored(self) -> np.ndarray:
         """All pictures, uint8 (86366, size, size, 1)."""

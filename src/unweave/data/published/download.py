@@ -27,7 +27,8 @@ MOST = 16_000_000_000  # bytes of a file whose size is not known beforehand
 class Remote:
     """One published file: its name, where it is (None: to be fetched by hand), its bytes and SHA-256 where published.
 
-    Only https is allowed. A `folder` of this name, as the archive unpacks to, may stand in its place.
+    Only https is allowed. A `folder` of this name, as the archive unpacks to, may stand in its place. `content` is the
+    SHA-256 of what the file unpacks to, which it has however it was packed.
 
     >>> Remote("a.gz", "http://example.org/a.gz")
     Traceback (most recent call last):
@@ -40,6 +41,7 @@ class Remote:
     bytes: int | None = None
     sha256: str | None = None
     folder: str | None = None
+    content: str | None = None
 
     def __post_init__(self) -> None:
         if self.url is not None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
@@ -13,60 +11,38 @@ from torch import Tensor
 
 from unweave.base import checks
 from unweave.base.errors import InputError
-from unweave.data.base import ImageData
 from unweave.data.published.download import Remote, Source
-from unweave.data.readers.idx import content_of, enlarged, parse_idx
+from unweave.data.published.idx_images import NAMES, IdxImages
 
 _HOME = "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/"
-
-
-@dataclass(frozen=True)
-class _File:
-    """A published file, and the SHA-256 of its content, which any recompressed copy must have too."""
-
-    remote: Remote
-    content: str
-
-    @classmethod
-    def at(cls, name: str, size: int, sha256: str, content: str) -> _File:
-        return cls(Remote(name, _HOME + name, size, sha256), content)
-
-    @property
-    def name(self) -> str:
-        return self.remote.name
-
-
-FILES = {
-    ("train", "images"): _File.at(
-        "train-images-idx3-ubyte.gz",
+_PUBLISHED = (  # bytes, SHA-256, and that of the content
+    (
         26_421_880,
         "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
         "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
     ),
-    ("train", "labels"): _File.at(
-        "train-labels-idx1-ubyte.gz",
+    (
         29_515,
         "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
         "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
     ),
-    ("test", "images"): _File.at(
-        "t10k-images-idx3-ubyte.gz",
+    (
         4_422_102,
         "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
         "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
     ),
-    ("test", "labels"): _File.at(
-        "t10k-labels-idx1-ubyte.gz",
+    (
         5_148,
         "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
         "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
     ),
-}
-
-
+)
 SOURCE = Source(
     name="fashion-mnist",
-    files=tuple(file.remote for file in FILES.values()),
+    files=tuple(
+        Remote(name, _HOME + name, size, sha256, content=content)
+        for name, (size, sha256, content) in zip(NAMES, _PUBLISHED, strict=True)
+    ),
     licence="MIT",
     free=True,
     citation="Xiao, Rasul, Vollgraf: Fashion-MNIST: a Novel Image Dataset for Benchmarking Machine Learning "
@@ -78,7 +54,7 @@ SOURCE = Source(
 
 
 @dataclass(frozen=True)
-class FashionMNIST(ImageData):
+class FashionMNIST(IdxImages):
     """Grey pictures (1, size, size) in [0, 1], enlarged from 28 x 28 by bilinear interpolation, and their classes.
 
     `part` is train (60,000) or test (10,000). The files are looked for where `unweave data download fashion-mnist` puts
@@ -101,60 +77,11 @@ class FashionMNIST(ImageData):
     source: ClassVar = SOURCE
 
     def __post_init__(self) -> None:
-        checks.one_of(("train", "test"), part=self.part)
-        checks.at_least(28, size=self.size)
+        super().__post_init__()
         checks.nonnegative(clamp=self.clamp)
         if self.clamp >= 0.5:
             raise InputError(f"clamp must be below 0.5, got {self.clamp}")
 
-    @property
-    def image_shape(self) -> tuple[int, int, int]:  # pyright: ignore
-        """(1, size, size)."""
-        return (1, self.size, self.size)
-
-    def __len__(self) -> int:
-        return len(self._labels)
-
-    @property
-    def held_out(self) -> FashionMNIST | None:
-        """The test part, for the train part."""
-        return replace(self, part="test") if self.part == "train" else None
-
-    @property
-    def labels(self) -> np.ndarray:
-        """The class of every picture, int64 (len,); `classes` has their names."""
-        return self._labels
-
-    @cached_property
-    def _labels(self) -> np.ndarray:
-        labels = parse_idx(self._content("labels"), 1, f"the labels of {self.part}")
-        if labels.max() >= len(self.classes):
-            raise InputError(f"the labels of {self.part} must lie between 0 and 9, got {labels.max()}")
-        return labels.astype(np.int64)
-
-    @cached_property
-    def raw(self) -> np.ndarray:
-        """All pictures as published, uint8 (len, 28, 28)."""
-        pixels = parse_idx(self._content("images"), 3, f"the pictures of {self.part}")
-        if pixels.shape != (len(self), 28, 28):
-            raise InputError(f"the pictures of {self.part} must have shape {(len(self), 28, 28)}, got {pixels.shape}")
-        return pixels
-
-    @property
-    def at_hand(self) -> bool:
-        """Whether both files of this part are in their folder, in Debian's place or in a folder of your own."""
-        kinds = ("images", "labels")
-        return all(SOURCE.found(FILES[self.part, kind].remote, self.folder) for kind in kinds)
-
     def images(self, indices: np.ndarray) -> Tensor:
         """The pictures with these numbers, float32 (n, 1, size, size)."""
-        return enlarged(self.raw[self.checked_indices(indices)], self.size).clamp(self.clamp, 1 - self.clamp)
-
-    def _content(self, kind: str) -> bytes:
-        """What the file of this part and kind unpacks to."""
-        file = FILES[self.part, kind]
-        path = SOURCE.path(file.remote, self.folder)
-        content = content_of(path)
-        if self.folder is None and hashlib.sha256(content).hexdigest() != file.content:
-            raise InputError(f"{path} must unpack to the published {file.name}, got something else; remove the file")
-        return content
+        return super().images(indices).clamp(self.clamp, 1 - self.clamp)

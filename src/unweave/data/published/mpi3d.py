@@ -47,11 +47,6 @@ class MPI3D(StoredFactors):
     kinds: ClassVar = (6, 4)  # how many colours there may be, and as many shapes
     axis: ClassVar = 40  # steps of the two axes
 
-    @property
-    def at_hand(self) -> bool:
-        """Whether the file is there."""
-        return self.source.at_hand(self.folder)
-
     @cached_property
     def _path(self) -> Path:
         return self.source.path(self.source.files[0], self.folder)

@@ -55,11 +55,6 @@ class Shapes3D(StoredFactors):
     image_shape = (3, 64, 64)
     source: ClassVar = SOURCE
 
-    @property
-    def at_hand(self) -> bool:
-        """Whether the file is there."""
-        return SOURCE.at_hand(self.folder)
-
     @cached_property
     def stored(self) -> np.ndarray:
         """All images, uint8 (480000, 64, 64, 3)."""

@@ -108,11 +108,6 @@ class SmallNORB(StoredFactors):
         """(1, size, size)."""
         return (1, self.size, self.size)
 
-    @property
-    def at_hand(self) -> bool:
-        """Whether all six files are there."""
-        return SOURCE.at_hand(self.folder)
-
     @cached_property
     def stored(self) -> np.ndarray:
         """All photographs, uint8 (48600, size, size, 1)."""
