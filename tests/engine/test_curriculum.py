@@ -1,7 +1,6 @@
 """Blurred images and small weights at the start of a run."""
 
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,8 +11,7 @@ from scipy.ndimage import gaussian_filter
 
 from unweave.base.errors import InputError
 from unweave.base.records import Term, Terms
-from unweave.engine import Spec, train
-from unweave.engine.callbacks import Callback
+from unweave.engine import Spec
 from unweave.engine.curriculum import blur_at, blurred, ease_at, eased
 from unweave.engine.log import read_log
 from unweave.engine.loop import Loop
@@ -88,20 +86,10 @@ def test_an_eased_step_minimises_the_eased_loss():
     assert small.item() == pytest.approx((full - 3 * terms["kl"].mean).item(), rel=1e-6)
 
 
-def test_a_stopped_run_goes_on_in_the_middle_of_its_easy_part(tmp_path: Path):
+def test_a_stopped_run_goes_on_in_the_middle_of_its_easy_part(ends_alike):
     how = {"blur": 4.0, "blur_steps": 8, "ease": 0.1, "ease_hold": 2, "ease_steps": 5, "checkpoint_every": 3}
-    spec = Spec.make("factor-vae", **TINY, critic_layers=1, critic_width=8, critic_standardise=True, steps=9, **how)
-    whole = train(spec, tmp_path / "whole")
-
-    class Crash(Callback):
-        def on_step_end(self, step: int, loss: float) -> None:
-            if step == 5:
-                raise RuntimeError("power cut")
-
-    with pytest.raises(RuntimeError, match="power cut"):
-        train(spec, tmp_path / "parts", callbacks=[Crash()])
-    again = train(spec, tmp_path / "parts", resume=True)
-    assert (whole / "weights.safetensors").read_bytes() == (again / "weights.safetensors").read_bytes()
+    own = {"critic_layers": 1, "critic_width": 8, "critic_standardise": True}
+    whole = ends_alike(Spec.make("factor-vae", **TINY, **own, steps=9, **how), 5, crash=True)
     assert read_log(whole / "log.jsonl")[0][-1]["step"] == 9
 
 

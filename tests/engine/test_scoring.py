@@ -15,23 +15,6 @@ TINY = {
 SCORED = {"score_every": 2, "score_metrics": ("factor-vae-score", "mig"), "score_images": 300}
 
 
-class StopAt:
-    """Interrupts as a user would, after a step."""
-
-    def __init__(self, step):
-        self.step = step
-
-    def __getattr__(self, name):
-        return lambda *_: None
-
-    def on_step_end(self, step, loss):
-        if step == self.step:
-            import os
-            import signal
-
-            os.kill(os.getpid(), signal.SIGTERM)
-
-
 def weights(run):
     return (run / "weights.safetensors").read_bytes()
 
@@ -74,7 +57,7 @@ def test_metrics_take_settings(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("wanted", "said"),
+    ("wanted", "message"),
     [
         (("mig bin=40",), "unknown setting of mig 'mig.bin'"),
         (("mig bins=many",), "mig.bins must be"),
@@ -84,8 +67,8 @@ def test_metrics_take_settings(tmp_path):
         ((" ",), "unknown metric of score_metrics ''"),
     ],
 )
-def test_wrong_settings_of_metrics_are_refused_before_training(wanted, said):
-    with pytest.raises(InputError, match=said):
+def test_wrong_settings_of_metrics_are_refused_before_training(wanted, message):
+    with pytest.raises(InputError, match=message):
         Spec.make("vae", **TINY, score_every=2, score_metrics=wanted)
 
 
@@ -110,11 +93,11 @@ def test_a_category_counts_from_when_the_decoder_has_seen_it(tmp_path):
     assert run.progress[-1]["cluster-accuracy"]["value"] == ClusterAccuracy()(probe).value
 
 
-def test_a_resumed_run_has_every_line_once(tmp_path):
+def test_a_resumed_run_has_every_line_once(tmp_path, stop_after):
     spec = Spec.make("vae", **TINY, **SCORED)
     whole = train(spec, tmp_path / "whole")
     with pytest.raises(Interrupted):
-        train(spec, tmp_path / "cut", callbacks=[StopAt(5)])
+        train(spec, tmp_path / "cut", callbacks=[stop_after(5)])
     (tmp_path / "cut" / "scores.jsonl").open("a").write(json.dumps({"step": 6}) + "\n")
     cut = train(spec, tmp_path / "cut", resume=True)
 

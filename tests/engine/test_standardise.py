@@ -1,8 +1,6 @@
 """Codes brought to mean 0 and variance 1 in training: exact, never dearer, refused where it cannot be."""
 
 import copy
-import os
-import signal
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +12,10 @@ from safetensors.torch import load_file
 from torch.distributions import Normal, kl_divergence
 
 from unweave.base import registry
-from unweave.base.errors import InputError, Interrupted
+from unweave.base.errors import InputError
 from unweave.base.records import Latents
 from unweave.base.seeds import Generators
 from unweave.engine import Spec, train
-from unweave.engine.callbacks import Callback
 from unweave.engine.standardise import Ends, check_standardisable, moments, standardise
 from unweave.models.distributions.isotropic import IsotropicPrior, kl_of_moments
 from unweave.models.distributions.likelihoods import Bernoulli
@@ -140,10 +137,7 @@ def test_a_net_without_offsets_is_refused():
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        (
-            {"prior": "student-t"},
-            "standardise_every needs the prior isotropic, of mean 0 and variance 1, got student-t",
-        ),
+        ({"prior": "student-t"}, "standardise_every needs the prior isotropic"),
         ({"net": "pinwheel-mlp", "data": "pinwheel"}, "a linear layer, got pinwheel-mlp"),
         ({"standardise_every": -1}, "standardise_every must be 0 or more, got -1"),
     ],
@@ -170,18 +164,7 @@ def test_a_run_ends_standardised_and_is_as_good_as_its_log_says(tmp_path: Path):
 
 
 @pytest.mark.parametrize("method", ["factor-vae", "cascade-vae"])
-def test_a_stopped_run_goes_on_to_the_same_bytes(tmp_path: Path, method: str):
+def test_a_stopped_run_goes_on_to_the_same_bytes(ends_alike, method: str):
     more = {"stage_steps": 2} if method == "cascade-vae" else {}
     easy = {"blur": 3, "blur_steps": 8}
-    spec = Spec.make(method, **TINY, **easy, latents=3, steps=12, standardise_every=5, **more)
-
-    class Stop(Callback):
-        def on_step_end(self, step: int, loss: float) -> None:
-            if step == 7:
-                os.kill(os.getpid(), signal.SIGTERM)
-
-    whole = train(spec, tmp_path / "whole")
-    with pytest.raises(Interrupted):
-        train(spec, tmp_path / "halved", callbacks=[Stop()])
-    halved = train(spec, tmp_path / "halved", resume=True)
-    assert (whole / "weights.safetensors").read_bytes() == (halved / "weights.safetensors").read_bytes()
+    ends_alike(Spec.make(method, **TINY, **easy, latents=3, steps=12, standardise_every=5, **more), 7)

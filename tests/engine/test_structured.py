@@ -8,7 +8,6 @@ from unweave.base.errors import InputError
 from unweave.base.seeds import Generators
 from unweave.data.published.pinwheel import Pinwheel
 from unweave.engine import Spec, train
-from unweave.engine.callbacks import Callback
 from unweave.models.distributions.likelihoods import Gaussian
 from unweave.models.distributions.mixture import Mixture
 from unweave.run import recipes
@@ -19,10 +18,6 @@ TINY = {"data": "pinwheel", "latents": 2, "batch": 50, "steps": 6, "lr": 1e-2, "
 
 def made(**settings):
     return Spec.make("decomposition-vae", **{**TINY, **settings})
-
-
-def weights(path):
-    return (path / "weights.safetensors").read_bytes()
 
 
 def test_a_data_set_brings_its_net_and_its_likelihood_with_settings():
@@ -60,20 +55,9 @@ def test_the_command_of_a_run_says_all_that_makes_it(settings):
     ],
     ids=lambda settings: settings["prior"],
 )
-def test_runs_end_alike_whether_stopped_or_not_and_open_again(prior, tmp_path):
+def test_runs_end_alike_whether_stopped_or_not_and_open_again(prior, ends_alike):
     spec = made(**prior)
-    whole = train(spec, tmp_path / "whole")
-
-    class Crash(Callback):
-        def on_step_end(self, step, loss):
-            if step == 5:
-                raise RuntimeError("power cut")
-
-    with pytest.raises(RuntimeError, match="power cut"):
-        train(spec, tmp_path / "torn", callbacks=[Crash()])
-    torn = train(spec, tmp_path / "torn", resume=True)
-    assert weights(whole) == weights(torn)
-    run = Run(whole)
+    run = Run(ends_alike(spec, 5, crash=True))
     fresh = spec.build_vae(Generators(0)).prior.state_dict()
     kept = run.vae.prior.state_dict()
     for name, value in kept.items():

@@ -28,12 +28,12 @@ def model(run):
 
 def test_it_says_what_the_run_says_bit_for_bit(run, model):
     images = run.random_images(700)  # two chunks
-    said, meant = model.posterior(images), run.posterior(images)
+    found, expected = model.posterior(images), run.posterior(images)
     for name in ("mean", "std", "kl", "categories"):
-        assert np.array_equal(getattr(said, name), getattr(meant, name)), name
-    assert said.probabilities.shape == (700, 5)
-    assert np.allclose(said.probabilities[:, :3].sum(1), 1)
-    assert np.array_equal(said.probabilities[:, 3:].argmax(1), said.categories[:, 1])
+        assert np.array_equal(getattr(found, name), getattr(expected, name)), name
+    assert found.probabilities.shape == (700, 5)
+    assert np.allclose(found.probabilities[:, :3].sum(1), 1)
+    assert np.array_equal(found.probabilities[:, 3:].argmax(1), found.categories[:, 1])
     codes, categories = model.encode(images.numpy()), model.categories(images)
     assert torch.equal(model.decode(codes, categories), run.decode(codes, categories))
     assert torch.equal(model.decode(codes), run.decode(codes))

@@ -30,14 +30,14 @@ def outputs(n=4, channels=1):
 def test_the_density_is_that_of_normals_and_categories(learn):
     likelihood = Mixed(scale=0.4, learn_scale=learn, categories=SIZES)
     x, output = rows(), outputs(channels=likelihood.outputs)
-    for row, told, nll in zip(x, output, likelihood.nll(output, x), strict=True):
+    for row, values, nll in zip(x, output, likelihood.nll(output, x), strict=True):
         expected = 0.0
         for k in range(2):
-            scale = torch.nn.functional.softplus(told[1, 0, k]) + 1e-6 if learn else 0.4
-            expected -= torch.distributions.Normal(told[0, 0, k], scale).log_prob(row[0, 0, k])
+            scale = torch.nn.functional.softplus(values[1, 0, k]) + 1e-6 if learn else 0.4
+            expected -= torch.distributions.Normal(values[0, 0, k], scale).log_prob(row[0, 0, k])
         for begin, end in ((2, 5), (5, 7)):
             level = row[0, 0, begin:end].argmax()
-            expected -= torch.distributions.Categorical(logits=told[0, 0, begin:end]).log_prob(level)
+            expected -= torch.distributions.Categorical(logits=values[0, 0, begin:end]).log_prob(level)
         torch.testing.assert_close(nll, expected)
 
 

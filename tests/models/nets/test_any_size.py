@@ -1,6 +1,7 @@
 """Nets for images of any size and for vectors: what they take, how deep they are, and what must never change."""
 
 import hashlib
+import re
 
 import pytest
 import torch
@@ -105,10 +106,8 @@ def test_long_images_keep_two_rows():
     ids=str,
 )
 def test_conv_says_what_it_takes(shape, end):
-    with pytest.raises(InputError) as refused:
+    with pytest.raises(InputError, match=f"with sides of 16 to 256, got {re.escape(str(shape) + end)}$"):
         Conv().decoder(10, shape, 1)
-    wanted = "image_shape must be (channels, height, width) with sides of 16 to 256, got"
-    assert str(refused.value) == f"{wanted} {shape}{end}"
 
 
 def test_conv_refuses_more_halvings_than_the_shorter_side_has():
