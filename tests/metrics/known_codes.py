@@ -19,6 +19,7 @@ explicitness; gtc, wass, cmi: Gaussian total correlation, Wasserstein correlatio
 import math
 from dataclasses import dataclass
 from functools import cache, cached_property
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -270,8 +271,11 @@ def correlated(covariance: np.ndarray) -> tuple[float, float]:
     return float(tc), float(2 - 2 * np.sqrt(np.linalg.eigvalsh(root).clip(0)).sum() / variance.sum())
 
 
-def answers(grid: Grid) -> dict[str, dict[str, Answer]]:
-    """The table: of each code, the score that each metric must give and why."""
+Terms = SimpleNamespace
+
+
+def terms(grid: Grid) -> Terms:
+    """What the equations of several rows share."""
     k, sizes, logs = grid.k, grid.sizes, np.log(grid.sizes)
     (a, b), (split, coarse, fine), lost = grid.twins, grid.split, list(grid.lost)
     v, rest = sizes[a], [j for j in range(grid.k) if j not in grid.twins]
@@ -279,7 +283,7 @@ def answers(grid: Grid) -> dict[str, dict[str, Answer]]:
     own = np.array([kept(levels(size)) for size in sizes])
     filled = [len(np.unique(cut(levels(size)))) for size in sizes]
     runner = np.array([chance(size, max(np.delete(filled, j))) for j, size in enumerate(sizes)])
-    gaps = (own - runner) / logs  # of each factor that has a code to itself
+    gaps = (own - runner) / logs
     sharp = 1 - np.array([chance(size, max(np.delete(sizes, j)), COMPONENTS) for j, size in enumerate(sizes)]) / logs
     wide = np.array([reach(size) for size in sizes])
     one, none = np.eye(k), near(0, 0.004, "uncorrelated codes")
@@ -287,14 +291,32 @@ def answers(grid: Grid) -> dict[str, dict[str, Answer]]:
     nil = "no two codes correlate: 0, but for d (d - 1) / 4n nats that chance adds"
     alike = "the two held factors look the same: one of them is always guessed wrong"
     blind = "not asked what is missing: each latent there tells one factor"
+    merged = (levels(v)[:, None] + levels(v)) * pair
+    nested = levels(v)[:, None] + levels(v) / v
+    leaked = LEAK * levels(v)[:, None] + math.sqrt(1 - LEAK**2) * levels(v)
+    joint = v / math.sqrt(v * v + 1)
+    bent = [np.sinh(2 * levels(size)) for size in sizes]
+    bow = np.array([np.corrcoef(levels(size), each)[0, 1] for size, each in zip(sizes, bent, strict=True)])
+    shared = SimpleNamespace(**{name: value for name, value in locals().items() if name != "shared"})
+    shared.perfect = _perfect(shared)
+    shared.linear = {
+        name: shared.perfect[name] for name in ("factor-vae-score", "beta-vae-score", "irs", "infom", "infoc")
+    }
+    also = {name: shared.perfect[name] for name in ("modularity", "dci lasso D", "dci lasso C")}
+    shared.whole = {**shared.linear, **also}
+    return shared
 
-    perfect = {
+
+def _perfect(t: Terms) -> dict[str, Answer]:
+    return {
         "factor-vae-score": voted(1, VOTES, "the held factor's code does not vary at all"),
         "beta-vae-score": voted(1, POINTS, "the code of the shared factor is the one that does not move"),
         "mig": near(
-            float(gaps.mean()), 0.004, "entropy of a factor's 20 bins, less what chance tells the runner-up, over log V"
+            float(t.gaps.mean()),
+            0.004,
+            "entropy of a factor's 20 bins, less what chance tells the runner-up, over log V",
         ),
-        "mig-sampled": near(float(sharp.mean()), 0.02, "no bins: all of log V, less what chance tells the runner-up"),
+        "mig-sampled": near(float(t.sharp.mean()), 0.02, "no bins: all of log V, less what chance tells the runner-up"),
         "sap": near(1, 0.002, "correlation 1 with its own code and 0 with all others"),
         "modularity": near(1, 0.002, "what chance adds to m enters squared"),
         "irs": near(1, 1e-9, "with its factor held, no code moves"),
@@ -306,289 +328,337 @@ def answers(grid: Grid) -> dict[str, dict[str, Answer]]:
         "infoc": almost_one(0.03, "1, less the little that neighbours see by chance"),
         "infoe": almost_one(0.03, "steep logits part neighbouring values on a line"),
         "explicitness": between(0.8, 1, "a penalised line ranks the ends of a factor better than its middle"),
-        "gaussian-total-correlation": near(k * (k - 1) / (4 * N), 0.0015, nil),
-        "wasserstein-correlation": near(0, 0.002, nil),
+        "gaussian-total-correlation": near(t.k * (t.k - 1) / (4 * N), 0.0015, t.nil),
+        "wasserstein-correlation": near(0, 0.002, t.nil),
         "code-mutual-information": near(
-            float(np.mean([chance(x, y) for i, x in enumerate(filled) for y in filled[:i]])), 0.002, "chance alone"
+            float(np.mean([chance(x, y) for i, x in enumerate(t.filled) for y in t.filled[:i]])), 0.002, "chance alone"
         ),
     }
-    linear = {name: perfect[name] for name in ("factor-vae-score", "beta-vae-score", "irs", "infom", "infoc")}
-    whole = {**linear, **{name: perfect[name] for name in ("modularity", "dci lasso D", "dci lasso C")}}
-    merged = (levels(v)[:, None] + levels(v)) * pair
-    nested = levels(v)[:, None] + levels(v) / v
-    leaked = LEAK * levels(v)[:, None] + math.sqrt(1 - LEAK**2) * levels(v)
-    joint = v / math.sqrt(v * v + 1)  # correlation of the coarse factor with the nested code
-    bent = [np.sinh(2 * levels(size)) for size in sizes]
-    bow = np.array([np.corrcoef(levels(size), each)[0, 1] for size, each in zip(sizes, bent, strict=True)])
+
+
+def _warped(t: Terms) -> dict[str, Answer]:
     return {
-        "identity": perfect,
-        "permuted": perfect,
-        "dead beside": perfect,
-        "warped": {
-            **whole,
-            "mig": near(
-                float(
-                    np.mean(
-                        [
-                            (kept(each) - chance(size, max(len(np.unique(cut(x))) for x in bent[:j] + bent[j + 1 :])))
-                            / math.log(size)
-                            for j, (size, each) in enumerate(zip(sizes, bent, strict=True))
-                        ]
-                    )
+        **t.whole,
+        "mig": near(
+            float(
+                np.mean(
+                    [
+                        (kept(each) - chance(size, max(len(np.unique(cut(x))) for x in t.bent[:j] + t.bent[j + 1 :])))
+                        / math.log(size)
+                        for j, (size, each) in enumerate(zip(t.sizes, t.bent, strict=True))
+                    ]
+                )
+            ),
+            0.006,
+            "bins of equal width crowd the middle of a steep curve",
+        ),
+        "sap": near(float((t.bow**2).mean()), 0.004, "squared correlation of a factor with its bent self"),
+        "dci lasso error": near(
+            error_of(np.diag(t.bow)), 0.01, "a line explains the squared correlation of factor and bent factor"
+        ),
+        "dci forest D": t.perfect["dci forest D"],
+        "gaussian-total-correlation": t.perfect["gaussian-total-correlation"],
+    }
+
+
+def _one_missing(t: Terms) -> dict[str, Answer]:
+    return {
+        "factor-vae-score": voted((t.k - 1) / t.k, VOTES, "(K - 1)/K: votes that hold the missing factor are lost"),
+        "beta-vae-score": voted(1, POINTS, "blind: the missing factor is the one for which all codes move"),
+        "mig": near(float(np.delete(t.gaps, t.lost[0]).sum() / t.k), 0.005, "its gap is 0, those of the others stay"),
+        "mig-sampled": near(
+            float(np.delete(t.sharp, t.lost[0]).sum() / t.k), 0.02, "its gap is 0, those of the others stay"
+        ),
+        "sap": near((t.k - 1) / t.k, 0.003, "its gap is 0, those of the others stay 1"),
+        "modularity": near(1, 0.002, t.blind),
+        "irs": near(1, 1e-9, t.blind),
+        "dci lasso D": near(1, 1e-6, t.blind),
+        "dci lasso C": near(1, 1e-6, "factors are weighted by their importances, and the missing one has none"),
+        "dci lasso error": near(((t.k - 1) * ALPHA + 1) / t.k, 0.006, "the missing factor's error is its deviation"),
+        "dci forest D": near(
+            concentration(np.array([[t.k - 1, 1.0]]), t.k),
+            0.04,
+            "a forest shares an importance of 1 among codes that know nothing: 1/(K - 1) each",
+        ),
+        "infom": almost_one(0.04, t.blind),
+        "infoe": near((t.k - 1) / t.k, 0.04, "nothing is explained of the missing factor"),
+        "gaussian-total-correlation": t.none,
+        "wasserstein-correlation": t.none,
+    }
+
+
+def _two_missing(t: Terms) -> dict[str, Answer]:
+    return {
+        "factor-vae-score": voted((t.k - 2) / t.k, VOTES, "(K - 2)/K"),
+        "beta-vae-score": voted((t.k - 1) / t.k, POINTS, "all codes move for either: one of the two is always wrong"),
+        "mig": near(float(np.delete(t.gaps, t.lost).sum() / t.k), 0.006, "two gaps are 0"),
+        "sap": near((t.k - 2) / t.k, 0.004, "two gaps are 0"),
+        "modularity": near(1, 0.002, t.blind),
+        "irs": near(1, 1e-9, t.blind),
+        "dci lasso error": near(((t.k - 2) * ALPHA + 2) / t.k, 0.009, "two errors are 1"),
+        "dci forest D": near(
+            concentration(np.array([[t.k - 2, 1.0, 1.0]]), t.k), 0.06, "an importance of 1 shared by K - 2 codes, twice"
+        ),
+        "infoe": near((t.k - 2) / t.k, 0.05, "nothing is explained of two factors"),
+    }
+
+
+def _merged(t: Terms) -> dict[str, Answer]:
+    return {
+        "factor-vae-score": voted((t.k - 1) / t.k, VOTES, "one latent gets the votes of two factors, one is counted"),
+        "beta-vae-score": voted((t.k - 1) / t.k, POINTS, t.alike),
+        "mig": near(
+            float((t.gaps[t.rest].sum() + 2 * (told(t.merged, 0) - t.runner[t.a]) / t.logs[t.a]) / t.k),
+            0.005,
+            "the sum's bins tell a part of each",
+        ),
+        "sap": near((t.k - 1) / t.k, 0.008, "two squared correlations of 1/2"),
+        "modularity": near(1 - 1 / (t.k - 1) ** 2, 0.004, "1 - 1/(K - 1) for one of K - 1 latents, 1 for the others"),
+        "irs": near(
+            float(
+                (t.wide[t.rest].sum() + math.sqrt(2) * t.wide[t.a] / 2)
+                / (t.wide[t.rest].sum() + math.sqrt(2) * t.wide[t.a])
+            ),
+            0.01,
+            "half of the sum's width remains when one is held; it is sqrt 2 times as wide",
+        ),
+        "dci lasso D": near(
+            concentration(soft(np.vstack([t.one[t.rest], t.pair * (t.one[t.a] + t.one[t.b])])), t.k),
+            0.01,
+            "the merged code's two importances are alike: 1 - log_K 2",
+        ),
+        "dci lasso C": near(1, 1e-6, "each factor is told by one code"),
+        "dci lasso error": near(
+            ((t.k - 2) * ALPHA + 2 * math.sqrt(0.5 + ALPHA**2)) / t.k, 0.006, "half of the variance is the other's"
+        ),
+        "infom": near(rescaled((t.k - 2 + 0.5) / (t.k - 1), t.k), 0.03, "one of K - 1 latents tells two alike"),
+        "infoc": almost_one(0.04, "each factor is told by one latent"),
+        "gaussian-total-correlation": t.none,
+    }
+
+
+def _nested(t: Terms) -> dict[str, Answer]:
+    return {
+        "factor-vae-score": voted((t.k - 1) / t.k, VOTES, "holding the fine factor stills nothing"),
+        "beta-vae-score": almost_one(0.01, "blind: the fine factor is the one for which all codes move"),
+        "mig": near(
+            float(
+                (
+                    t.gaps[t.rest].sum()
+                    + (told(t.nested, 0) - t.runner[t.a] + max(0.0, told(t.nested, 1) - t.runner[t.b])) / t.logs[t.a]
+                )
+                / t.k
+            ),
+            0.006,
+            "20 bins see the coarse factor, and of the fine one which half it is in if V is small",
+        ),
+        "sap": near((t.k - 1) / t.k, 0.004, "correlation V / sqrt(V^2 + 1) with the coarse one, 1 with its own code"),
+        "modularity": near(
+            float(1 - (told(t.nested, 1) / told(t.nested, 0)) ** 2 / (t.k - 1) ** 2),
+            0.004,
+            "the bins hide the fine one",
+        ),
+        "irs": near(
+            float(
+                (t.wide[t.rest].sum() + reach(t.v * t.v) * (1 - 1 / (t.v + 1)))
+                / (t.wide[t.rest].sum() + reach(t.v * t.v))
+            ),
+            0.004,
+            "1/(V + 1) of the width remains when the coarse one is held",
+        ),
+        "dci lasso D": near(1, 1e-6, "the fine factor's correlation is below the penalty"),
+        "dci lasso error": near(
+            ((t.k - 2) * ALPHA + math.sqrt(1 - t.joint**2 + ALPHA**2) + 1) / t.k, 0.006, "and so its error is 1"
+        ),
+    }
+
+
+def _turned_45(t: Terms) -> dict[str, Answer]:
+    return {
+        "factor-vae-score": voted((t.k - 1) / t.k, VOTES, "two latents share the votes of two factors: half are wrong"),
+        "beta-vae-score": voted((t.k - 1) / t.k, POINTS, t.alike),
+        "mig": near(float(t.gaps[t.rest].sum() / t.k), 0.006, "best and runner-up tell the same"),
+        "sap": near((t.k - 2) / t.k, 0.01, "best and runner-up both have 1/2"),
+        "modularity": near(1 - 2 / (t.k * (t.k - 1)), 0.006, "1 - 1/(K - 1) for two of K latents"),
+        "irs": near(
+            float(
+                (t.wide[t.rest].sum() + math.sqrt(2) * t.wide[t.a])
+                / (t.wide[t.rest].sum() + 2 * math.sqrt(2) * t.wide[t.a])
+            ),
+            0.015,
+            "half of the width remains of two codes, sqrt 2 times as wide as the others",
+        ),
+        "dci lasso D": near(
+            concentration(
+                soft(
+                    np.vstack([t.one[t.rest], t.pair * (t.one[t.a] + t.one[t.b]), t.pair * (t.one[t.a] + t.one[t.b])])
                 ),
-                0.006,
-                "bins of equal width crowd the middle of a steep curve",
+                t.k,
             ),
-            "sap": near(float((bow**2).mean()), 0.004, "squared correlation of a factor with its bent self"),
-            "dci lasso error": near(
-                error_of(np.diag(bow)), 0.01, "a line explains the squared correlation of factor and bent factor"
-            ),
-            "dci forest D": perfect["dci forest D"],
-            "gaussian-total-correlation": perfect["gaussian-total-correlation"],
-        },
-        "wild row": _wild(grid, perfect),
-        "one missing": {
-            "factor-vae-score": voted((k - 1) / k, VOTES, "(K - 1)/K: votes that hold the missing factor are lost"),
-            "beta-vae-score": voted(1, POINTS, "blind: the missing factor is the one for which all codes move"),
-            "mig": near(float(np.delete(gaps, lost[0]).sum() / k), 0.005, "its gap is 0, those of the others stay"),
-            "mig-sampled": near(
-                float(np.delete(sharp, lost[0]).sum() / k), 0.02, "its gap is 0, those of the others stay"
-            ),
-            "sap": near((k - 1) / k, 0.003, "its gap is 0, those of the others stay 1"),
-            "modularity": near(1, 0.002, blind),
-            "irs": near(1, 1e-9, blind),
-            "dci lasso D": near(1, 1e-6, blind),
-            "dci lasso C": near(1, 1e-6, "factors are weighted by their importances, and the missing one has none"),
-            "dci lasso error": near(((k - 1) * ALPHA + 1) / k, 0.006, "the missing factor's error is its deviation"),
-            "dci forest D": near(
-                concentration(np.array([[k - 1, 1.0]]), k),
-                0.04,
-                "a forest shares an importance of 1 among codes that know nothing: 1/(K - 1) each",
-            ),
-            "infom": almost_one(0.04, blind),
-            "infoe": near((k - 1) / k, 0.04, "nothing is explained of the missing factor"),
-            "gaussian-total-correlation": none,
-            "wasserstein-correlation": none,
-        },
-        "two missing": {
-            "factor-vae-score": voted((k - 2) / k, VOTES, "(K - 2)/K"),
-            "beta-vae-score": voted((k - 1) / k, POINTS, "all codes move for either: one of the two is always wrong"),
-            "mig": near(float(np.delete(gaps, lost).sum() / k), 0.006, "two gaps are 0"),
-            "sap": near((k - 2) / k, 0.004, "two gaps are 0"),
-            "modularity": near(1, 0.002, blind),
-            "irs": near(1, 1e-9, blind),
-            "dci lasso error": near(((k - 2) * ALPHA + 2) / k, 0.009, "two errors are 1"),
-            "dci forest D": near(
-                concentration(np.array([[k - 2, 1.0, 1.0]]), k), 0.06, "an importance of 1 shared by K - 2 codes, twice"
-            ),
-            "infoe": near((k - 2) / k, 0.05, "nothing is explained of two factors"),
-        },
-        "merged": {
-            "factor-vae-score": voted((k - 1) / k, VOTES, "one latent gets the votes of two factors, one is counted"),
-            "beta-vae-score": voted((k - 1) / k, POINTS, alike),
-            "mig": near(
-                float((gaps[rest].sum() + 2 * (told(merged, 0) - runner[a]) / logs[a]) / k),
-                0.005,
-                "the sum's bins tell a part of each",
-            ),
-            "sap": near((k - 1) / k, 0.008, "two squared correlations of 1/2"),
-            "modularity": near(1 - 1 / (k - 1) ** 2, 0.004, "1 - 1/(K - 1) for one of K - 1 latents, 1 for the others"),
-            "irs": near(
-                float((wide[rest].sum() + math.sqrt(2) * wide[a] / 2) / (wide[rest].sum() + math.sqrt(2) * wide[a])),
-                0.01,
-                "half of the sum's width remains when one is held; it is sqrt 2 times as wide",
-            ),
-            "dci lasso D": near(
-                concentration(soft(np.vstack([one[rest], pair * (one[a] + one[b])])), k),
-                0.01,
-                "the merged code's two importances are alike: 1 - log_K 2",
-            ),
-            "dci lasso C": near(1, 1e-6, "each factor is told by one code"),
-            "dci lasso error": near(
-                ((k - 2) * ALPHA + 2 * math.sqrt(0.5 + ALPHA**2)) / k, 0.006, "half of the variance is the other's"
-            ),
-            "infom": near(rescaled((k - 2 + 0.5) / (k - 1), k), 0.03, "one of K - 1 latents tells two alike"),
-            "infoc": almost_one(0.04, "each factor is told by one latent"),
-            "gaussian-total-correlation": none,
-        },
-        "nested": {
-            "factor-vae-score": voted((k - 1) / k, VOTES, "holding the fine factor stills nothing"),
-            "beta-vae-score": almost_one(0.01, "blind: the fine factor is the one for which all codes move"),
-            "mig": near(
-                float(
-                    (gaps[rest].sum() + (told(nested, 0) - runner[a] + max(0.0, told(nested, 1) - runner[b])) / logs[a])
-                    / k
+            0.01,
+            "1 - log_K 2 for two latents",
+        ),
+        "dci lasso C": near(
+            concentration(
+                soft(
+                    np.vstack([t.one[t.rest], t.pair * (t.one[t.a] + t.one[t.b]), t.pair * (t.one[t.a] + t.one[t.b])]).T
                 ),
-                0.006,
-                "20 bins see the coarse factor, and of the fine one which half it is in if V is small",
+                t.k,
             ),
-            "sap": near((k - 1) / k, 0.004, "correlation V / sqrt(V^2 + 1) with the coarse one, 1 with its own code"),
-            "modularity": near(
-                float(1 - (told(nested, 1) / told(nested, 0)) ** 2 / (k - 1) ** 2), 0.004, "the bins hide the fine one"
+            0.01,
+            "1 - log_K 2 for two factors",
+        ),
+        "dci lasso error": near(
+            ((t.k - 2) + 2 * math.sqrt(2)) * ALPHA / t.k, 0.004, "two coefficients of 1/sqrt 2 are shrunk by alpha"
+        ),
+        "infom": near((t.k - 2) / (t.k - 1), 0.03, "two of K latents tell two factors alike"),
+        "infoc": near((t.k - 2) / (t.k - 1), 0.03, "two of K factors are told by two latents alike"),
+        "infoe": t.perfect["infoe"],
+        "explicitness": t.perfect["explicitness"],
+        "gaussian-total-correlation": t.perfect["gaussian-total-correlation"],
+        "wasserstein-correlation": t.perfect["wasserstein-correlation"],
+    }
+
+
+def _rotated(t: Terms) -> dict[str, Answer]:
+    return {
+        "factor-vae-score": near(
+            len(np.unique((t.grid.rotation**2).argmax(axis=1))) / t.k,
+            0.05,
+            "with many rows the largest A_kj^2 of factor k gets its votes: latents that are the largest of one",
+        ),
+        "beta-vae-score": between(0.7, 1, "any rotation moves some code a little less"),
+        "mig": between(0, 0.3, "each code tells a little of all"),
+        "sap": near(
+            float(np.mean([np.subtract(*np.sort(row)[:-3:-1]) for row in t.grid.rotation**2])),
+            0.02,
+            "the two largest A_kj^2",
+        ),
+        "modularity": between(0.5, 1, "spread over all factors"),
+        "irs": between(0.1, 0.7, "no one factor holds a code still"),
+        "dci lasso D": near(concentration(soft(t.grid.rotation).T, t.k), 0.02, "importances |A_kj| - alpha"),
+        "dci lasso C": near(concentration(soft(t.grid.rotation), t.k), 0.02, "importances |A_kj| - alpha"),
+        "dci lasso error": near(error_of(t.grid.rotation), 0.006, "min(|A_kj|, alpha) is lost of each coefficient"),
+        "dci forest D": between(0, 0.4, "all codes are needed"),
+        "infom": between(0, 0.7, "each code tells a little of all"),
+        "infoe": almost_one(0.1, "a linear classifier turns the codes back; it may stop before the end"),
+        "explicitness": t.perfect["explicitness"],
+        "gaussian-total-correlation": t.perfect["gaussian-total-correlation"],
+        "wasserstein-correlation": t.perfect["wasserstein-correlation"],
+    }
+
+
+def _leaky(t: Terms) -> dict[str, Answer]:
+    return {
+        "factor-vae-score": voted(1, VOTES, "blind: the leak of 0.36 in variance is still the least"),
+        "mig": near(
+            float(
+                (
+                    t.gaps[t.rest].sum()
+                    + (t.own[t.a] - told(t.leaked, 0)) / t.logs[t.a]
+                    + (told(t.leaked, 1) - t.runner[t.b]) / t.logs[t.b]
+                )
+                / t.k
             ),
-            "irs": near(
-                float((wide[rest].sum() + reach(v * v) * (1 - 1 / (v + 1))) / (wide[rest].sum() + reach(v * v))),
-                0.004,
-                "1/(V + 1) of the width remains when the coarse one is held",
+            0.006,
+            "the runner-up for one, and the bins of the other",
+        ),
+        "sap": near((t.k - 2 * LEAK**2) / t.k, 0.01, "1 - r^2 twice"),
+        "modularity": near(
+            float(1 - (told(t.leaked, 0) / told(t.leaked, 1)) ** 2 / (t.k * (t.k - 1))), 0.004, "one latent tells two"
+        ),
+        **_leaky_lasso(t.grid),
+        "gaussian-total-correlation": near(-0.5 * math.log(1 - LEAK**2), 0.01, "-log(1 - r^2) / 2 nats"),
+        "wasserstein-correlation": near(
+            correlated(np.eye(t.k) + LEAK * (np.outer(t.one[t.a], t.one[t.b]) + np.outer(t.one[t.b], t.one[t.a])))[1],
+            0.005,
+            "matrix roots of the covariance",
+        ),
+    }
+
+
+def _shared(t: Terms) -> dict[str, Answer]:
+    return {
+        **t.linear,
+        "mig": near(
+            float((t.gaps[t.others].sum() + (math.log(t.coarse) - math.log(t.fine)) / t.logs[t.split]) / t.k),
+            0.004,
+            "log ratio of the two digits: (log p - log s) / log ps for this factor",
+        ),
+        "mig-sampled": near(
+            float((t.sharp[t.others].sum() + (math.log(t.coarse) - math.log(t.fine)) / t.logs[t.split]) / t.k),
+            0.02,
+            "the same log ratio",
+        ),
+        "sap": near(
+            (t.k - 1 + (t.fine**2 * (t.coarse**2 - 1) - (t.fine**2 - 1)) / ((t.coarse * t.fine) ** 2 - 1)) / t.k,
+            0.004,
+            "shares of the two digits in the factor's variance",
+        ),
+        "modularity": near(1, 0.002, "each latent tells one factor"),
+        "dci lasso D": near(1, 1e-6, "each latent tells one factor"),
+        "dci lasso C": near(
+            concentration(soft(_digits(t.grid)), t.k + 1), 0.01, "1 - H in base K + 1 of the digits' coefficients"
+        ),
+        "dci lasso error": near(error_of(_digits(t.grid)), 0.004, "what the penalty takes of each digit"),
+        "infoc": near(
+            float(rescaled((t.k - 1 + math.log(t.coarse) / t.logs[t.split]) / t.k, t.k + 1)),
+            0.025,
+            "log ratio: the coarse digit's share log p / log ps of one factor's information",
+        ),
+        "gaussian-total-correlation": t.none,
+    }
+
+
+def _duplicated(t: Terms) -> dict[str, Answer]:
+    return {
+        **t.linear,
+        "mig": near(0, 1e-9, "best and runner-up are the same"),
+        "mig-sampled": near(0, 1e-3, "best and runner-up are the same"),
+        "sap": near(0, 1e-9, "best and runner-up are the same"),
+        "modularity": near(1, 0.002, "each latent tells one factor"),
+        "dci lasso D": near(1, 1e-6, "each latent tells one factor; C depends on how the solver shares"),
+        "dci lasso error": t.perfect["dci lasso error"],
+        "infoc": near(rescaled(0.5, 2 * t.k), 0.02, "1/2 of 2K latents: (K - 1)/(2K - 1)"),
+        "infoe": t.perfect["infoe"],
+        "gaussian-total-correlation": Answer(math.nan, math.nan, math.nan, "infinite for equal codes"),
+        "wasserstein-correlation": near(2 - math.sqrt(2), 0.004, "roots of the eigenvalues 2 and 0: 2 - sqrt 2"),
+        "code-mutual-information": near(
+            float(
+                (t.own.sum() + 4 * sum(chance(x, y) for i, x in enumerate(t.filled) for y in t.filled[:i]))
+                / (t.k * (2 * t.k - 1))
             ),
-            "dci lasso D": near(1, 1e-6, "the fine factor's correlation is below the penalty"),
-            "dci lasso error": near(
-                ((k - 2) * ALPHA + math.sqrt(1 - joint**2 + ALPHA**2) + 1) / k, 0.006, "and so its error is 1"
+            0.003,
+            "K of K (2K - 1) pairs share a code's whole entropy",
+        ),
+    }
+
+
+def _noise(t: Terms) -> dict[str, Answer]:
+    return {
+        "factor-vae-score": near(1 / t.k, 0.07, "chance, 1/K, and some: votes on few rows of a value find them again"),
+        "beta-vae-score": voted(1 / t.k, POINTS, "chance, 1/K"),
+        "mig": near(0, 0.01, "two of ten equal chances"),
+        "sap": near(0, 0.002, "two of ten equal chances"),
+        "modularity": near(
+            float(
+                1
+                - np.sum(np.delete(np.array(t.sizes) - 1, np.argmax(t.sizes)) ** 2)
+                / (max(t.sizes) - 1) ** 2
+                / (t.k - 1)
             ),
-        },
-        "turned 45": {
-            "factor-vae-score": voted((k - 1) / k, VOTES, "two latents share the votes of two factors: half are wrong"),
-            "beta-vae-score": voted((k - 1) / k, POINTS, alike),
-            "mig": near(float(gaps[rest].sum() / k), 0.006, "best and runner-up tell the same"),
-            "sap": near((k - 2) / k, 0.01, "best and runner-up both have 1/2"),
-            "modularity": near(1 - 2 / (k * (k - 1)), 0.006, "1 - 1/(K - 1) for two of K latents"),
-            "irs": near(
-                float((wide[rest].sum() + math.sqrt(2) * wide[a]) / (wide[rest].sum() + 2 * math.sqrt(2) * wide[a])),
-                0.015,
-                "half of the width remains of two codes, sqrt 2 times as wide as the others",
-            ),
-            "dci lasso D": near(
-                concentration(soft(np.vstack([one[rest], pair * (one[a] + one[b]), pair * (one[a] + one[b])])), k),
-                0.01,
-                "1 - log_K 2 for two latents",
-            ),
-            "dci lasso C": near(
-                concentration(soft(np.vstack([one[rest], pair * (one[a] + one[b]), pair * (one[a] + one[b])]).T), k),
-                0.01,
-                "1 - log_K 2 for two factors",
-            ),
-            "dci lasso error": near(
-                ((k - 2) + 2 * math.sqrt(2)) * ALPHA / k, 0.004, "two coefficients of 1/sqrt 2 are shrunk by alpha"
-            ),
-            "infom": near((k - 2) / (k - 1), 0.03, "two of K latents tell two factors alike"),
-            "infoc": near((k - 2) / (k - 1), 0.03, "two of K factors are told by two latents alike"),
-            "infoe": perfect["infoe"],
-            "explicitness": perfect["explicitness"],
-            "gaussian-total-correlation": perfect["gaussian-total-correlation"],
-            "wasserstein-correlation": perfect["wasserstein-correlation"],
-        },
-        "rotated": {
-            "factor-vae-score": near(
-                len(np.unique((grid.rotation**2).argmax(axis=1))) / k,
-                0.05,
-                "with many rows the largest A_kj^2 of factor k gets its votes: latents that are the largest of one",
-            ),
-            "beta-vae-score": between(0.7, 1, "any rotation moves some code a little less"),
-            "mig": between(0, 0.3, "each code tells a little of all"),
-            "sap": near(
-                float(np.mean([np.subtract(*np.sort(row)[:-3:-1]) for row in grid.rotation**2])),
-                0.02,
-                "the two largest A_kj^2",
-            ),
-            "modularity": between(0.5, 1, "spread over all factors"),
-            "irs": between(0.1, 0.7, "no one factor holds a code still"),
-            "dci lasso D": near(concentration(soft(grid.rotation).T, k), 0.02, "importances |A_kj| - alpha"),
-            "dci lasso C": near(concentration(soft(grid.rotation), k), 0.02, "importances |A_kj| - alpha"),
-            "dci lasso error": near(error_of(grid.rotation), 0.006, "min(|A_kj|, alpha) is lost of each coefficient"),
-            "dci forest D": between(0, 0.4, "all codes are needed"),
-            "infom": between(0, 0.7, "each code tells a little of all"),
-            "infoe": almost_one(0.1, "a linear classifier turns the codes back; it may stop before the end"),
-            "explicitness": perfect["explicitness"],
-            "gaussian-total-correlation": perfect["gaussian-total-correlation"],
-            "wasserstein-correlation": perfect["wasserstein-correlation"],
-        },
-        "leaky": {
-            "factor-vae-score": voted(1, VOTES, "blind: the leak of 0.36 in variance is still the least"),
-            "mig": near(
-                float(
-                    (gaps[rest].sum() + (own[a] - told(leaked, 0)) / logs[a] + (told(leaked, 1) - runner[b]) / logs[b])
-                    / k
-                ),
-                0.006,
-                "the runner-up for one, and the bins of the other",
-            ),
-            "sap": near((k - 2 * LEAK**2) / k, 0.01, "1 - r^2 twice"),
-            "modularity": near(
-                float(1 - (told(leaked, 0) / told(leaked, 1)) ** 2 / (k * (k - 1))), 0.004, "one latent tells two"
-            ),
-            **_leaky_lasso(grid),
-            "gaussian-total-correlation": near(-0.5 * math.log(1 - LEAK**2), 0.01, "-log(1 - r^2) / 2 nats"),
-            "wasserstein-correlation": near(
-                correlated(np.eye(k) + LEAK * (np.outer(one[a], one[b]) + np.outer(one[b], one[a])))[1],
-                0.005,
-                "matrix roots of the covariance",
-            ),
-        },
-        "shared": {
-            **linear,
-            "mig": near(
-                float((gaps[others].sum() + (math.log(coarse) - math.log(fine)) / logs[split]) / k),
-                0.004,
-                "log ratio of the two digits: (log p - log s) / log ps for this factor",
-            ),
-            "mig-sampled": near(
-                float((sharp[others].sum() + (math.log(coarse) - math.log(fine)) / logs[split]) / k),
-                0.02,
-                "the same log ratio",
-            ),
-            "sap": near(
-                (k - 1 + (fine**2 * (coarse**2 - 1) - (fine**2 - 1)) / ((coarse * fine) ** 2 - 1)) / k,
-                0.004,
-                "shares of the two digits in the factor's variance",
-            ),
-            "modularity": near(1, 0.002, "each latent tells one factor"),
-            "dci lasso D": near(1, 1e-6, "each latent tells one factor"),
-            "dci lasso C": near(
-                concentration(soft(_digits(grid)), k + 1), 0.01, "1 - H in base K + 1 of the digits' coefficients"
-            ),
-            "dci lasso error": near(error_of(_digits(grid)), 0.004, "what the penalty takes of each digit"),
-            "infoc": near(
-                float(rescaled((k - 1 + math.log(coarse) / logs[split]) / k, k + 1)),
-                0.025,
-                "log ratio: the coarse digit's share log p / log ps of one factor's information",
-            ),
-            "gaussian-total-correlation": none,
-        },
-        "duplicated": {
-            **linear,
-            "mig": near(0, 1e-9, "best and runner-up are the same"),
-            "mig-sampled": near(0, 1e-3, "best and runner-up are the same"),
-            "sap": near(0, 1e-9, "best and runner-up are the same"),
-            "modularity": near(1, 0.002, "each latent tells one factor"),
-            "dci lasso D": near(1, 1e-6, "each latent tells one factor; C depends on how the solver shares"),
-            "dci lasso error": perfect["dci lasso error"],
-            "infoc": near(rescaled(0.5, 2 * k), 0.02, "1/2 of 2K latents: (K - 1)/(2K - 1)"),
-            "infoe": perfect["infoe"],
-            "gaussian-total-correlation": Answer(math.nan, math.nan, math.nan, "infinite for equal codes"),
-            "wasserstein-correlation": near(2 - math.sqrt(2), 0.004, "roots of the eigenvalues 2 and 0: 2 - sqrt 2"),
-            "code-mutual-information": near(
-                float(
-                    (own.sum() + 4 * sum(chance(x, y) for i, x in enumerate(filled) for y in filled[:i]))
-                    / (k * (2 * k - 1))
-                ),
-                0.003,
-                "K of K (2K - 1) pairs share a code's whole entropy",
-            ),
-        },
-        "noise": {
-            "factor-vae-score": near(
-                1 / k, 0.07, "chance, 1/K, and some: votes on few rows of a value find them again"
-            ),
-            "beta-vae-score": voted(1 / k, POINTS, "chance, 1/K"),
-            "mig": near(0, 0.01, "two of ten equal chances"),
-            "sap": near(0, 0.002, "two of ten equal chances"),
-            "modularity": near(
-                float(
-                    1 - np.sum(np.delete(np.array(sizes) - 1, np.argmax(sizes)) ** 2) / (max(sizes) - 1) ** 2 / (k - 1)
-                ),
-                0.07,
-                "chance alone, m_k going with V_k - 1 (about: a bin of the tails holds a row or two)",
-            ),
-            "irs": between(0.1, 0.5, "the 0.99 quantile of a normal, about 2.6, over its largest of n, about 4"),
-            "dci lasso D": near(0, 1e-6, "no correlation reaches the penalty"),
-            "dci lasso C": near(0, 1e-6, "no correlation reaches the penalty"),
-            "dci lasso error": near(1, 0.01, "the factors' own deviation"),
-            "dci forest D": near(0, 0.05, "all codes fit noise alike"),
-            "infoe": near(0, 0.1, "as many weights as explain a little of the rows they were fitted to"),
-            "explicitness": near(0.5, 0.02, "chance, 1/2"),
-            "gaussian-total-correlation": near(FLOOR * (FLOOR - 1) / (4 * N), 0.0015, nil),
-            "wasserstein-correlation": near(0, 0.002, nil),
-        },
+            0.07,
+            "chance alone, m_k going with V_k - 1 (about: a bin of the tails holds a row or two)",
+        ),
+        "irs": between(0.1, 0.5, "the 0.99 quantile of a normal, about 2.6, over its largest of n, about 4"),
+        "dci lasso D": near(0, 1e-6, "no correlation reaches the penalty"),
+        "dci lasso C": near(0, 1e-6, "no correlation reaches the penalty"),
+        "dci lasso error": near(1, 0.01, "the factors' own deviation"),
+        "dci forest D": near(0, 0.05, "all codes fit noise alike"),
+        "infoe": near(0, 0.1, "as many weights as explain a little of the rows they were fitted to"),
+        "explicitness": near(0.5, 0.02, "chance, 1/2"),
+        "gaussian-total-correlation": near(FLOOR * (FLOOR - 1) / (4 * N), 0.0015, t.nil),
+        "wasserstein-correlation": near(0, 0.002, t.nil),
     }
 
 
@@ -619,11 +689,11 @@ def _leaky_lasso(grid: Grid) -> dict[str, Answer]:
     }
 
 
-def _wild(grid: Grid, perfect: dict[str, Answer]) -> dict[str, Answer]:
+def _wild(t: Terms) -> dict[str, Answer]:
     """One row far out in every latent: variance w = outlier^2 / n beside the 1 of all others."""
-    k, sizes, w = grid.k, np.array(grid.sizes), OUTLIER**2 / N
+    k, grid, perfect, logs = t.k, t.grid, t.perfect, t.logs
+    sizes, w = np.array(grid.sizes), OUTLIER**2 / N
     tc, wasserstein = correlated(np.eye(k) + w)
-    logs = np.log(sizes)
     return {
         "factor-vae-score": voted(
             float(1 - L / N * (grid.truth[0] < 0).mean()),
@@ -646,6 +716,31 @@ def _wild(grid: Grid, perfect: dict[str, Answer]) -> dict[str, Answer]:
         "gaussian-total-correlation": near(tc, 0.03, "latents that are far out together correlate by w/(1 + w)"),
         "wasserstein-correlation": near(wasserstein, 0.01, "the same by matrix roots"),
     }
+
+
+ROWS = {
+    "identity": _perfect,
+    "permuted": _perfect,
+    "dead beside": _perfect,
+    "warped": _warped,
+    "wild row": _wild,
+    "one missing": _one_missing,
+    "two missing": _two_missing,
+    "merged": _merged,
+    "nested": _nested,
+    "turned 45": _turned_45,
+    "rotated": _rotated,
+    "leaky": _leaky,
+    "shared": _shared,
+    "duplicated": _duplicated,
+    "noise": _noise,
+}
+
+
+def answers(grid: Grid) -> dict[str, dict[str, Answer]]:
+    """The table: of each code, the score that each metric must give and why."""
+    shared = terms(grid)
+    return {code: row(shared) for code, row in ROWS.items()}
 
 
 def shown(grid: Grid) -> str:
