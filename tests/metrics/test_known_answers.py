@@ -7,9 +7,10 @@ dSprites' factors are 3 x 6 x 40 x 32 x 32. A perfect code gets 0.896 from mig, 
 apart. Without shape ("one missing") the FactorVAE score is 0.8, that is (K - 1)/K, and the beta-VAE score still 1; "two
 missing" lacks orientation too. The two factors that are merged, nested, turned or leaky are x and y; x is shared.
 
-Shapes3D's are 10 x 10 x 10 x 8 x 4 x 15. 20 bins part all values, so a perfect code's mig is 1 but for what chance tells
-the runner-up (0.997). With six factors instead of five a missing one costs a sixth, and noise gets 1/6. "one missing" is
-without shape, "two missing" without scale too; floor and wall hue are merged, nested, turned or leaky; scale is shared.
+Shapes3D's are 10 x 10 x 10 x 8 x 4 x 15. 20 bins part all values, so a perfect code's mig is 1 but for what chance
+tells the runner-up (0.997). With six factors instead of five a missing one costs a sixth, and noise gets 1/6. "one
+missing" is without shape, "two missing" without scale too; floor and wall hue are merged, nested, turned or leaky; scale
+is shared.
 """
 
 import math
