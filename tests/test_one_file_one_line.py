@@ -17,6 +17,7 @@ import pytest
 import unweave
 from unweave.base import registry
 
+pytestmark = pytest.mark.timeout(400)  # seconds; interpreters of their own, which share the cores with other tests
 ROOT = Path(__file__).parent.parent
 EXAMPLE = ROOT / "examples" / "plugin"
 POINTS = tomllib.loads((EXAMPLE / "pyproject.toml").read_text())["project"]["entry-points"]

@@ -9,8 +9,8 @@ missing" lacks orientation too. The two factors that are merged, nested, turned 
 
 Shapes3D's are 10 x 10 x 10 x 8 x 4 x 15. 20 bins part all values, so a perfect code's mig is 1 but for what chance
 tells the runner-up (0.997). With six factors instead of five a missing one costs a sixth, and noise gets 1/6. "one
-missing" is without shape, "two missing" without scale too; floor and wall hue are merged, nested, turned or leaky; scale
-is shared.
+missing" is without shape, "two missing" without scale too; floor and wall hue are merged, nested, turned or leaky;
+scale is shared.
 """
 
 import math
