@@ -202,7 +202,7 @@ def test_only_settings_travel_between_processes(dsprites):
     ("settings", "sentence"),
     [
         ({"size": 48}, "size must be one of 64, 32, got 48"),
-        ({"hold": "disk"}, "hold must be one of packed, lazy, got disk"),
+        ({"hold": "disk"}, "hold must be one of packed, lazy, got 'disk'"),
         ({"file": "nowhere.npz"}, "file must be the official dSprites npz, got nowhere.npz"),
         ({"file": __file__, "hold": "lazy"}, "hold must be packed where a file is given"),
         ({"colour": 1}, "unknown setting of dsprites 'colour'"),

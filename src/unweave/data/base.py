@@ -12,6 +12,7 @@ import numpy as np
 from torch import Tensor
 
 from unweave.base.errors import InputError
+from unweave.base.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class KnownFactors(Protocol):
     def words(self) -> tuple[tuple[str, ...], ...]: ...
 
 
-class ImageData(ABC):
+class ImageData(Settings, ABC):
     """Images by number. `image_shape` is (channels, height, width); pixels lie in [0, 1] if `bounded`.
 
     Other data are pictures of one row: a vector of K numbers has the shape (1, 1, K). What is a class attribute here

@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar
 import torch
 from torch import Tensor
 
-from unweave.base import checks
+from unweave.base.checks import Range
 from unweave.base.errors import InputError
 from unweave.base.seeds import derive
 from unweave.metrics.arrays import as_codes
@@ -25,13 +25,10 @@ from unweave.models.divergences.minibatch import AggregateDensity, exact_density
 class AggregateMetric(Metric):
     """A metric of the aggregate posterior q(z), which is taken over some images at codes of some of these."""
 
-    max_points: Annotated[int, "images over which the aggregate posterior is taken"] = 20_000
-    samples: Annotated[int, "codes at which the densities are compared, one an image"] = 1_000
+    max_points: Annotated[int, "images over which the aggregate posterior is taken", Range(2)] = 20_000
+    samples: Annotated[int, "codes at which the densities are compared, one an image", Range(2)] = 1_000
 
     higher_is_better: ClassVar[bool] = False
-
-    def __post_init__(self) -> None:
-        checks.at_least(2, max_points=self.max_points, samples=self.samples)
 
 
 @dataclass(frozen=True)

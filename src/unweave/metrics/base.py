@@ -12,8 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from unweave.base import checks, settings
+from unweave.base.checks import Range
 from unweave.base.errors import InputError
 from unweave.base.records import Score
+from unweave.base.settings import Settings
 from unweave.metrics.arrays import Whole, live_latents
 from unweave.metrics.probe import Probe
 
@@ -37,7 +39,7 @@ class Preset:
     settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
-class Facts:
+class Facts(Settings):
     """What is true of a metric whatever its settings; docs/metrics.md is made of these, and the contracts read them.
 
     Strings may hold Markdown. Only `measures` has no default that would do for most metrics.
@@ -141,14 +143,16 @@ class FactorMetric(Metric):
 
     exclude_factors: Annotated[tuple[str, ...], "names of factors to leave out of the score"] = ()
     prune: Annotated[bool, "leave dead latents out; otherwise only constant ones"] = True
-    min_kl: Annotated[float, "a latent is dead if its mean KL is at most this many nats"] = 0.1
-    min_std: Annotated[float, "without a KL: a latent is dead if its codes' standard deviation is below this"] = 0.05
+    min_kl: Annotated[float, "a latent is dead if its mean KL is at most this many nats", Range(0)] = 0.1
+    min_std: Annotated[
+        float, "without a KL: a latent is dead if its codes' standard deviation is below this", Range(0)
+    ] = 0.05
 
     needs: ClassVar[tuple[str, ...]] = ("factors",)
     uses_factors: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        checks.nonnegative(min_kl=self.min_kl, min_std=self.min_std)
+        super().__post_init__()
         if self.presets:
             checks.one_of(self.presets, preset=getattr(self, "preset", None))
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from unweave.base import checks
+from unweave.base.checks import Range
 from unweave.metrics.arrays import Whole, latent_names
 from unweave.metrics.base import FactorMetric, scored
 from unweave.metrics.information import Binning, quantise
@@ -35,8 +36,8 @@ class Cells:
 class BinnedMetric(FactorMetric):
     """A metric of codes cut into bins; categorical codes are columns of their own, uncut."""
 
-    n: Annotated[int, "rows the score is computed on"] = 10_000
-    bins: Annotated[int, "bins a code is cut into"] = 20
+    n: Annotated[int, "rows the score is computed on", Range(2)] = 10_000
+    bins: Annotated[int, "bins a code is cut into", Range(2)] = 20
     binning: Annotated[Binning, "bins of equal width, or with equally many rows (quantile)"] = "width"
     min_std: Annotated[float, "without a KL: a latent is dead if its codes' standard deviation is below this"] = 0.0
     categorical: Annotated[bool, "count categorical codes as columns too, where there are any"] = True
@@ -46,7 +47,6 @@ class BinnedMetric(FactorMetric):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        checks.at_least(2, n=self.n, bins=self.bins)
         checks.one_of(("width", "quantile"), binning=self.binning)
 
     def cut(self, probe: Probe, name: str) -> Cells:

@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from unweave.base import checks
+from unweave.base.checks import Range
 from unweave.base.records import Score
 from unweave.metrics.arrays import Reals, live_latents
 from unweave.metrics.base import Metric, undefined
@@ -24,8 +24,10 @@ class LabelFree(Metric):
     whatever codes the probe holds, usually the means.
     """
 
-    n: Annotated[int, "rows the score is computed on"] = 10_000
-    min_kl: Annotated[float, "leave out latents whose mean KL is at most this many nats; constant ones go always"] = 0.1
+    n: Annotated[int, "rows the score is computed on", Range(2)] = 10_000
+    min_kl: Annotated[
+        float, "leave out latents whose mean KL is at most this many nats; constant ones go always", Range(0)
+    ] = 0.1
 
     higher_is_better: ClassVar[bool] = False
     lies_in: ClassVar[str] = "0 up"
@@ -33,10 +35,6 @@ class LabelFree(Metric):
     interval: ClassVar[str] = "influence of rows"
     version: ClassVar[int] = 2
     draws: ClassVar[str]  # what the draw of the rows is called
-
-    def __post_init__(self) -> None:
-        checks.at_least(2, n=self.n)
-        checks.nonnegative(min_kl=self.min_kl)
 
     def score(self, probe: Probe) -> Score:
         """The dependence of the latents that live, where there are two; `unit` is that of the subclass."""

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 import numpy as np
 
 from unweave.base import checks
+from unweave.base.checks import Range
 from unweave.base.errors import InputError
 from unweave.base.records import Score
 from unweave.base.registry import comparisons
@@ -36,12 +37,10 @@ class Agreement(Comparison):
     no interval.
     """
 
-    n: Annotated[int, "rows the models are compared on"] = 1_000
-    min_kl: Annotated[float, "leave out latents whose mean KL is at most this many nats; constant ones go always"] = 0.1
-
-    def __post_init__(self) -> None:
-        checks.at_least(2, n=self.n)
-        checks.nonnegative(min_kl=self.min_kl)
+    n: Annotated[int, "rows the models are compared on", Range(2)] = 1_000
+    min_kl: Annotated[
+        float, "leave out latents whose mean KL is at most this many nats; constant ones go always", Range(0)
+    ] = 0.1
 
     def score(self, probes: Sequence[Probe]) -> Score:
         """Agreement of each model with the others and their mean, with that of every pair.

@@ -7,11 +7,10 @@ import tarfile
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 
-from unweave.base import checks
 from unweave.base.errors import InputError
 from unweave.data.base import Factor
 from unweave.data.published.download import Remote, Source
@@ -46,7 +45,7 @@ class Cars3D(StoredFactors):
     raises InputError. Source: Reed et al. 2015.
     """
 
-    size: Annotated[int, "pixels along an edge: 64, or 128 as published"] = 64
+    size: Annotated[Literal[64, 128], "pixels along an edge: 64, or 128 as published"] = 64
     folder: Annotated[str | None, "a folder of your own with nips2015-analogy-data.tar.gz"] = None
 
     factors = (
@@ -55,9 +54,6 @@ class Cars3D(StoredFactors):
         Factor.spaced("object", 183, 0, 182),
     )
     source: ClassVar = SOURCE
-
-    def __post_init__(self) -> None:
-        checks.one_of((64, 128), size=self.size)
 
     @property
     def image_shape(self) -> tuple[int, int, int]:  # pyright: ignore

@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from unweave.base import checks
+from unweave.base.checks import Range
 from unweave.base.errors import InputError
 from unweave.data.published.download import Remote, Source
 from unweave.data.published.stored import StoredImages, coloured, decoded, files_in, kept, resized
@@ -54,7 +55,7 @@ class CelebA(StoredImages):
     raises InputError. Source: Liu et al. 2015, https://arxiv.org/abs/1411.7766.
     """
 
-    size: Annotated[int, "side of the pictures, 16 or more"] = 64
+    size: Annotated[int, "side of the pictures, 16 or more", Range(16)] = 64
     crop: Annotated[int | None, "side of the square that is cut from the middle first; none squeezes the whole"] = None
     attribute: Annotated[str | None, "one of the forty attributes, such as Smiling, as the label"] = None
     folder: Annotated[str | None, "a folder of your own with the pictures and list_attr_celeba.txt"] = None
@@ -65,7 +66,7 @@ class CelebA(StoredImages):
     width: ClassVar = 178
 
     def __post_init__(self) -> None:
-        checks.at_least(16, size=self.size)
+        super().__post_init__()
         if self.crop is not None and not 16 <= self.crop <= self.width:
             raise InputError(f"crop must lie between 16 and {self.width}, got {self.crop}")
 

@@ -12,7 +12,7 @@ from typing import Annotated, ClassVar
 import numpy as np
 from PIL import Image
 
-from unweave.base import checks
+from unweave.base.checks import Range
 from unweave.base.errors import InputError
 from unweave.data.published.download import Remote, Source
 from unweave.data.published.stored import StoredImages, coloured, decoded, files_in, kept, resized
@@ -46,14 +46,11 @@ class Chairs3D(StoredImages):
     InputError. Source: Aubry et al. 2014.
     """
 
-    size: Annotated[int, "side of the pictures, 16 or more"] = 64
+    size: Annotated[int, "side of the pictures, 16 or more", Range(16)] = 64
     folder: Annotated[str | None, "a folder of your own with rendered_chairs.tar or what it unpacks to"] = None
 
     source: ClassVar = SOURCE
     count: ClassVar = 86_366
-
-    def __post_init__(self) -> None:
-        checks.at_least(16, size=self.size)
 
     @property
     def image_shape(self) -> tuple[int, int, int]:  # pyright: ignore

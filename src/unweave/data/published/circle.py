@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from unweave.base import checks
+from unweave.base.checks import POSITIVE, Range
 from unweave.data.base import Factor, FactorData
 
 
@@ -26,17 +26,12 @@ class Circle(FactorData):
     (128, (1, 16, 16), True)
     """
 
-    angles: Annotated[int, "number of angles, which is that of the pictures"] = 128
-    size: Annotated[int, "side of the pictures, in pixels"] = 16
-    width: Annotated[float, "half the bar's thickness, in pixels"] = 1.2
+    angles: Annotated[int, "number of angles, which is that of the pictures", Range(2)] = 128
+    size: Annotated[int, "side of the pictures, in pixels", Range(8)] = 16
+    width: Annotated[float, "half the bar's thickness, in pixels", POSITIVE] = 1.2
     between: Annotated[bool, "the angles half-way between, which are the held-out part"] = False
 
     net = "mlp"
-
-    def __post_init__(self) -> None:
-        checks.at_least(2, angles=self.angles)
-        checks.at_least(8, size=self.size)
-        checks.positive(width=self.width)
 
     @cached_property
     def image_shape(self) -> tuple[int, int, int]:  # pyright: ignore

@@ -9,14 +9,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import IO, Annotated, ClassVar
+from typing import IO, Annotated, ClassVar, Literal
 
 import numpy as np
 import torch
 from numpy.lib import format as npy
 from torch import Tensor
 
-from unweave.base import cache, checks
+from unweave.base import cache
 from unweave.base.errors import InputError
 from unweave.base.settings import short_hash
 from unweave.data.base import Factor, FactorData, Symmetry
@@ -191,8 +191,10 @@ class DSprites(FactorData):
     tensor(361.)
     """
 
-    size: Annotated[int, "pixels along an edge: 64, or 32 with 2 x 2 pixels averaged"] = 64
-    hold: Annotated[str, "packed: all images as bits in the cache; lazy: each batch drawn anew"] = "packed"
+    size: Annotated[Literal[64, 32], "pixels along an edge: 64, or 32 with 2 x 2 pixels averaged"] = 64
+    hold: Annotated[
+        Literal["packed", "lazy"], "packed: all images as bits in the cache; lazy: each batch drawn anew"
+    ] = "packed"
     file: Annotated[str | None, "path of the official npz, read instead of drawing"] = None
 
     factors = FACTORS
@@ -202,8 +204,7 @@ class DSprites(FactorData):
     probing: ClassVar = {"hold": "lazy"}  # without making a whole cache
 
     def __post_init__(self) -> None:
-        checks.one_of((64, 32), size=self.size)
-        checks.one_of(("packed", "lazy"), hold=self.hold)
+        super().__post_init__()
         if self.file is not None and self.hold == "lazy":
             raise InputError("hold must be packed where a file is given (its images lie compressed), got lazy")
         if self.file is not None and not Path(self.file).is_file():

@@ -5,13 +5,13 @@ from __future__ import annotations
 from abc import abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from unweave.base import checks
+from unweave.base.checks import Range
 from unweave.base.seeds import derive
 from unweave.data.base import FactorData
 from unweave.data.published.dsprites import FACTORS, DSprites
@@ -46,18 +46,16 @@ def uniform(numbers: np.ndarray, count: int, seed: int) -> np.ndarray:
 class Variant(FactorData):
     """dSprites by number, with something added. Subclasses say what in `over`."""
 
-    hold: Annotated[str, "packed: the sprites as bits in the cache; lazy: each batch drawn anew"] = "packed"
-    seed: Annotated[int, "chooses what is added"] = 0
+    hold: Annotated[
+        Literal["packed", "lazy"], "packed: the sprites as bits in the cache; lazy: each batch drawn anew"
+    ] = "packed"
+    seed: Annotated[int, "chooses what is added", Range(0)] = 0
 
     factors = FACTORS
     image_shape = (3, 64, 64)
     reference = DSprites.reference
     bookkeeping = ("hold",)  # changes no image
     probing: ClassVar = DSprites.probing
-
-    def __post_init__(self) -> None:
-        checks.one_of(("packed", "lazy"), hold=self.hold)
-        checks.nonnegative(seed=self.seed)
 
     @cached_property
     def _sprites(self) -> DSprites:

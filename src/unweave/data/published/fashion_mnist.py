@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from torch import Tensor
 
-from unweave.base import checks
+from unweave.base.checks import Range
 from unweave.base.errors import InputError
 from unweave.data.published.download import Remote, Source
 from unweave.data.published.idx_images import NAMES, IdxImages
@@ -65,7 +65,7 @@ class FashionMNIST(IdxImages):
 
     part: Annotated[Literal["train", "test"], "60,000 pictures to train on, or the other 10,000"] = "train"
     size: Annotated[int, "side of the pictures, 28 or more"] = 32
-    clamp: Annotated[float, "pixels are kept this far from 0 and 1"] = 1e-6
+    clamp: Annotated[float, "pixels are kept this far from 0 and 1", Range(0)] = 1e-6
     folder: Annotated[str | None, "a folder of your own with the four .gz files"] = None
 
     net: ClassVar = "fashion-conv"
@@ -78,7 +78,6 @@ class FashionMNIST(IdxImages):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        checks.nonnegative(clamp=self.clamp)
         if self.clamp >= 0.5:
             raise InputError(f"clamp must be below 0.5, got {self.clamp}")
 

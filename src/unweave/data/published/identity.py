@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from unweave.base import checks
+from unweave.base.checks import Range
 from unweave.base.errors import InputError
 from unweave.data.base import Factor, FactorData
 
@@ -24,16 +24,15 @@ class Identity(FactorData):
     tensor([[[[1.0000, 0.2500]]]])
     """
 
-    sizes: Annotated[tuple[int, ...], "how many values each factor has"] = (3, 6, 40, 32, 32)  # pyright: ignore
+    sizes: Annotated[tuple[int, ...], "how many values each factor has", Range(1)] = (3, 6, 40, 32, 32)  # pyright: ignore
 
     net = "pinwheel-mlp"
     likelihood = "gaussian"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not self.sizes:
             raise InputError("sizes must name at least one factor, got none")
-        for size in self.sizes:
-            checks.at_least(1, sizes=size)
 
     @cached_property
     def factors(self) -> tuple[Factor, ...]:  # pyright: ignore

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from unweave.base import checks
+from unweave.base.checks import FINITE, Range
 from unweave.base.seeds import numpy_generator
 from unweave.data.base import ImageData
 
@@ -32,24 +32,18 @@ class Pinwheel(ImageData):
     """
 
     part: Annotated[Literal["train", "test"], "which of two independent draws"] = "train"
-    arms: Annotated[int, "number of arms, which are the classes"] = 4
-    per_class: Annotated[int, "points an arm"] = 100
-    tangential_std: Annotated[float, "spread along the radius, by the original's name"] = 0.3
-    radial_std: Annotated[float, "spread across the radius, by the original's name"] = 0.1
-    rate: Annotated[float, "how much the arms bend"] = 0.25
-    seed: Annotated[int, "chooses the draw"] = 0
+    arms: Annotated[int, "number of arms, which are the classes", Range(1)] = 4
+    per_class: Annotated[int, "points an arm", Range(1)] = 100
+    tangential_std: Annotated[float, "spread along the radius, by the original's name", Range(0)] = 0.3
+    radial_std: Annotated[float, "spread across the radius, by the original's name", Range(0)] = 0.1
+    rate: Annotated[float, "how much the arms bend", FINITE] = 0.25
+    seed: Annotated[int, "chooses the draw", Range(0)] = 0
 
     image_shape = (1, 1, 2)
     bounded: ClassVar = False
     net: ClassVar = "pinwheel-mlp"
     likelihood: ClassVar = "gaussian"
     likelihood_settings: ClassVar = {"squash": False, "learn_scale": True}
-
-    def __post_init__(self) -> None:
-        checks.one_of(("train", "test"), part=self.part)
-        checks.at_least(1, arms=self.arms, per_class=self.per_class)
-        checks.nonnegative(tangential_std=self.tangential_std, radial_std=self.radial_std, seed=self.seed)
-        checks.finite(rate=self.rate)
 
     def __len__(self) -> int:
         return self.arms * self.per_class

@@ -11,11 +11,10 @@ from functools import cached_property
 from io import BufferedIOBase
 from math import prod
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 
-from unweave.base import checks
 from unweave.base.errors import InputError
 from unweave.data.base import Factor
 from unweave.data.published.download import Remote, Source
@@ -88,7 +87,7 @@ class SmallNORB(StoredFactors):
     Source: https://cs.nyu.edu/~ylclab/data/norb-v1.0-small/.
     """
 
-    size: Annotated[int, "pixels along an edge: 64, or 96 as published"] = 64
+    size: Annotated[Literal[64, 96], "pixels along an edge: 64, or 96 as published"] = 64
     folder: Annotated[str | None, "a folder of your own with the six files"] = None
 
     factors = (
@@ -99,9 +98,6 @@ class SmallNORB(StoredFactors):
         Factor.spaced("lighting", 6, 0, 5),
     )
     source: ClassVar = SOURCE
-
-    def __post_init__(self) -> None:
-        checks.one_of((64, 96), size=self.size)
 
     @property
     def image_shape(self) -> tuple[int, int, int]:  # pyright: ignore

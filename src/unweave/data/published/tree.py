@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from unweave.base import checks
+from unweave.base.checks import Range
 from unweave.data.base import Factor, FactorData, Symmetry
 from unweave.data.published.circle import bars
 
@@ -30,16 +30,12 @@ class Tree(FactorData):
     (192, (1, 16, 16), ('bar', 'disc', 'dot'))
     """
 
-    details: Annotated[int, "values of the detail"] = 64
-    size: Annotated[int, "side of the pictures, in pixels"] = 16
+    details: Annotated[int, "values of the detail", Range(2)] = 64
+    size: Annotated[int, "side of the pictures, in pixels", Range(8)] = 16
     between: Annotated[bool, "the details half-way between, which are the held-out part"] = False
 
     net = "mlp"
     classes = KINDS
-
-    def __post_init__(self) -> None:
-        checks.at_least(2, details=self.details)
-        checks.at_least(8, size=self.size)
 
     @cached_property
     def image_shape(self) -> tuple[int, int, int]:  # pyright: ignore

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, TypeAlias
 
 import numpy as np
 
-from unweave.base import checks
+from unweave.base.checks import Range
 from unweave.base.records import Score
 from unweave.metrics.arrays import Reals, Whole
 from unweave.metrics.base import FactorMetric, Preset, scored, shares_of, undefined
@@ -59,9 +59,9 @@ class BetaVAEScore(FactorMetric):
     1.0
     """
 
-    samples: Annotated[int, "pairs averaged in one point"] = 64
-    train: Annotated[int, "training points"] = 10_000
-    test: Annotated[int, "held-out points"] = 5_000
+    samples: Annotated[int, "pairs averaged in one point", Range(1)] = 64
+    train: Annotated[int, "training points", Range(2)] = 10_000
+    test: Annotated[int, "held-out points", Range(1)] = 5_000
     standardise: Annotated[bool, "scale the averaged differences to mean 0 and standard deviation 1"] = True
     preset: Annotated[PresetName, "whose protocol is followed"] = "default"
     one_value: Annotated[bool, "all pairs of a point share one value, and factors come in turn"] = False
@@ -77,12 +77,6 @@ class BetaVAEScore(FactorMetric):
     takes_categories = True
     presets = PRESETS
     version = 2
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        checks.at_least(1, samples=self.samples, test=self.test)
-        checks.at_least(2, train=self.train)
-        checks.one_of(("held_out", "in_sample"), headline=self.headline)
 
     def score(self, probe: Probe) -> Score:
         """Held-out accuracy, with the confusion matrix of true (rows) and guessed factors."""

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from unweave.base import checks
+from unweave.base.checks import Range
 from unweave.base.errors import InputError
 from unweave.base.records import Score
 from unweave.metrics.arrays import Whole
@@ -47,7 +48,7 @@ class ClusterAccuracy(Metric):
     """
 
     factor: Annotated[str | None, "the truth: name of a factor, or labels; shape, else labels, if not given"] = None
-    categorical: Annotated[int, "which of a model's categoricals is scored, from 0"] = 0
+    categorical: Annotated[int, "which of a model's categoricals is scored, from 0", Range(0)] = 0
 
     measures = "categories against labels"
     known = "`majority` is what one category gets"
@@ -60,9 +61,6 @@ class ClusterAccuracy(Metric):
     takes_categories = True
     version = 2
     inputs = staticmethod(_categories)
-
-    def __post_init__(self) -> None:
-        checks.nonnegative(categorical=self.categorical)
 
     def refuses(self, probe: Probe) -> str | None:
         """Without categories, or a truth to compare them with, there is nothing to score."""

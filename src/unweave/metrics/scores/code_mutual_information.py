@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from unweave.base import checks
+from unweave.base.checks import Range
 from unweave.base.records import Score
 from unweave.metrics.arrays import latent_names
 from unweave.metrics.information import Binning, influences, mutual_information, quantise
@@ -33,7 +34,7 @@ class CodeMutualInformation(LabelFree):
     (0.0, 0.6931)
     """
 
-    bins: Annotated[int, "bins a code is cut into"] = 20
+    bins: Annotated[int, "bins a code is cut into", Range(2)] = 20
     binning: Annotated[Binning, "bins of equal width, or with equally many rows (quantile)"] = "width"
     categorical: Annotated[bool, "count categorical codes as columns too, where there are any"] = True
 
@@ -45,7 +46,6 @@ class CodeMutualInformation(LabelFree):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        checks.at_least(2, bins=self.bins)
         checks.one_of(("width", "quantile"), binning=self.binning)
 
     def dependence(self, rows: Probe, live: npt.NDArray[np.bool_]) -> Score:

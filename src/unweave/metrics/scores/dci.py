@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 import warnings
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, Literal, TypeAlias, get_args
+from typing import Annotated, Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from unweave.base import checks
+from unweave.base.checks import POSITIVE, Range
 from unweave.base.errors import InputError
 from unweave.base.records import Score
 from unweave.base.seeds import derive
@@ -84,16 +84,16 @@ class DCI(FactorMetric):
     """
 
     preset: Annotated[PresetName, "whose protocol is followed"] = "default"
-    train: Annotated[int, "rows the learners are trained on"] = 10_000
-    test: Annotated[int, "held-out rows"] = 5_000
+    train: Annotated[int, "rows the learners are trained on", Range(1)] = 10_000
+    test: Annotated[int, "held-out rows", Range(1)] = 5_000
     backend: Annotated[Backend, "what learns the factors from the codes"] = "random-forest"
-    trees: Annotated[int, "trees a forest"] = 50
-    min_samples_leaf: Annotated[int, "fewest training rows in a leaf of a forest"] = 10
-    rounds: Annotated[int, "rounds of boosting (gbt), each with a tree a value"] = 100
-    bins: Annotated[int, "bins a code is cut into (gbt), 256 at most"] = 64
-    alpha: Annotated[float, "weight of the penalty (lasso)"] = 0.02
+    trees: Annotated[int, "trees a forest", Range(1)] = 50
+    min_samples_leaf: Annotated[int, "fewest training rows in a leaf of a forest", Range(1)] = 10
+    rounds: Annotated[int, "rounds of boosting (gbt), each with a tree a value", Range(1)] = 100
+    bins: Annotated[int, "bins a code is cut into (gbt), 256 at most", Range(2)] = 64
+    alpha: Annotated[float, "weight of the penalty (lasso)", POSITIVE] = 0.02
     weights: Annotated[Literal["mass", "equal"], "factors count in completeness by importance, or all alike"] = "mass"
-    threads: Annotated[int, "threads that grow a forest; the result does not depend on them"] = 1
+    threads: Annotated[int, "threads that grow a forest; the result does not depend on them", Range(1)] = 1
     categorical: Annotated[bool, "count categorical codes too, where there are any"] = True
 
     measures = "modularity (value), compactness and explicitness (parts)"
@@ -111,13 +111,6 @@ class DCI(FactorMetric):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        checks.at_least(1, train=self.train, test=self.test, trees=self.trees, min_samples_leaf=self.min_samples_leaf)
-        checks.at_least(1, threads=self.threads)
-        checks.at_least(1, rounds=self.rounds)
-        checks.at_least(2, bins=self.bins)
-        checks.positive(alpha=self.alpha)
-        checks.one_of(get_args(Backend), backend=self.backend)
-        checks.one_of(("mass", "equal"), weights=self.weights)
         if self.bins > 256:
             raise InputError(f"bins must be 256 or fewer, got {self.bins}")
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import numpy as np
 
-from unweave.base import checks
+from unweave.base.checks import Range
 from unweave.base.records import Score
 from unweave.metrics.arrays import Reals, Whole, one_hot_columns, parted
 from unweave.metrics.base import FactorMetric, scored, undefined
@@ -36,8 +36,8 @@ class Explicitness(FactorMetric):
     1.0
     """
 
-    train: Annotated[int, "rows the classifiers are trained on"] = 10_000
-    test: Annotated[int, "held-out rows"] = 5_000
+    train: Annotated[int, "rows the classifiers are trained on", Range(1)] = 10_000
+    test: Annotated[int, "held-out rows", Range(1)] = 5_000
     categorical: Annotated[bool, "count categorical codes too, where there are any"] = True
 
     measures = "explicitness"
@@ -52,10 +52,6 @@ class Explicitness(FactorMetric):
     learns = True
     takes_categories = True
     version = 2
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        checks.at_least(1, train=self.train, test=self.test)
 
     def score(self, probe: Probe) -> Score:
         """Mean area under the curve, held-out, and of each factor."""

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import numpy as np
 
-from unweave.base import checks
+from unweave.base.checks import Range
 from unweave.base.records import Score
 from unweave.metrics.arrays import Reals, live_latents
 from unweave.metrics.base import Metric, undefined
@@ -32,8 +32,10 @@ class Hoyer(Metric):
     """
 
     prune: Annotated[bool, "leave dead latents out; otherwise only constant ones"] = True
-    min_kl: Annotated[float, "a latent is dead if its mean KL is at most this many nats"] = 0.1
-    min_std: Annotated[float, "without a KL: a latent is dead if its codes' standard deviation is below this"] = 0.05
+    min_kl: Annotated[float, "a latent is dead if its mean KL is at most this many nats", Range(0)] = 0.1
+    min_std: Annotated[
+        float, "without a KL: a latent is dead if its codes' standard deviation is below this", Range(0)
+    ] = 0.05
 
     measures = "sparsity of codes"
     known = "N(0, 1) codes are not at 0"
@@ -41,9 +43,6 @@ class Hoyer(Metric):
     interval = "rows"
     follows = "Mathieu et al. 2019"
     to_match = "`raw` is a part"
-
-    def __post_init__(self) -> None:
-        checks.nonnegative(min_kl=self.min_kl, min_std=self.min_std)
 
     def score(self, probe: Probe) -> Score:
         """Sparsity of the rows' codes, normalised and raw."""

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import numpy as np
 import numpy.typing as npt
 
-from unweave.base import checks
+from unweave.base.checks import FRACTION, Range
 from unweave.base.records import Score
 from unweave.metrics.arrays import Reals, Whole, latent_names, one_hot_columns
 from unweave.metrics.base import FactorMetric, scored, undefined
@@ -46,11 +46,15 @@ class InfoMEC(FactorMetric):
     True
     """
 
-    n: Annotated[int, "rows the score is computed on"] = 10_000
-    neighbours: Annotated[int, "how many nearest rows of the same value set the scale of I"] = 10
-    min_range: Annotated[float, "a latent is inactive if its range is at most this share of the widest"] = 0.05
-    iterations: Annotated[int, "steps at most of the classifier behind InfoE"] = 100
-    min_std: Annotated[float, "without a KL: a latent is dead if its codes' standard deviation is below this"] = 0.0
+    n: Annotated[int, "rows the score is computed on", Range(2)] = 10_000
+    neighbours: Annotated[int, "how many nearest rows of the same value set the scale of I", Range(1)] = 10
+    min_range: Annotated[float, "a latent is inactive if its range is at most this share of the widest", FRACTION] = (
+        0.05
+    )
+    iterations: Annotated[int, "steps at most of the classifier behind InfoE", Range(1)] = 100
+    min_std: Annotated[
+        float, "without a KL: a latent is dead if its codes' standard deviation is below this", Range(0)
+    ] = 0.0
     categorical: Annotated[bool, "count categorical codes too, where there are any"] = True
 
     measures = "modularity (value: InfoM), InfoC and InfoE as parts"
@@ -63,12 +67,6 @@ class InfoMEC(FactorMetric):
     learns = True
     takes_categories = True
     version = 2
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        checks.at_least(2, n=self.n)
-        checks.at_least(1, neighbours=self.neighbours, iterations=self.iterations)
-        checks.fraction(min_range=self.min_range)
 
     def score(self, probe: Probe) -> Score:
         """The three parts, with the matrix N (factors x latents) and InfoE of each factor."""

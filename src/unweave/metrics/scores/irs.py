@@ -7,7 +7,7 @@ from typing import Annotated, Literal, TypeAlias
 
 import numpy as np
 
-from unweave.base import checks
+from unweave.base.checks import FRACTION, Range
 from unweave.base.records import Score
 from unweave.metrics.arrays import Reals, Whole, latent_names
 from unweave.metrics.base import FactorMetric, Preset, scored, undefined
@@ -54,12 +54,14 @@ class IRS(FactorMetric):
     1.0
     """
 
-    n: Annotated[int, "rows the score is computed on"] = 10_000
-    quantile: Annotated[float, "quantile of the deviations; 1 is their maximum"] = 0.99
-    bins: Annotated[int, "bins that a continuous factor is cut into"] = 20
+    n: Annotated[int, "rows the score is computed on", Range(2)] = 10_000
+    quantile: Annotated[float, "quantile of the deviations; 1 is their maximum", FRACTION] = 0.99
+    bins: Annotated[int, "bins that a continuous factor is cut into", Range(2)] = 20
     preset: Annotated[PresetName, "whose protocol is followed"] = "default"
     rebin: Annotated[bool, "cut whole-numbered factors into bins too, where they take more values"] = False
-    min_std: Annotated[float, "without a KL: a latent is dead if its codes' standard deviation is below this"] = 0.0
+    min_std: Annotated[
+        float, "without a KL: a latent is dead if its codes' standard deviation is below this", Range(0)
+    ] = 0.0
 
     measures = "modularity"
     known = "noise gets well above 0"
@@ -68,11 +70,6 @@ class IRS(FactorMetric):
     noise_below = 0.5  # the few rows of each value deviate less than the widest of all
     presets = PRESETS
     version = 2
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        checks.at_least(2, n=self.n, bins=self.bins)
-        checks.fraction(quantile=self.quantile)
 
     def takes_continuous(self) -> bool:
         return True

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from unweave.base import checks
+from unweave.base.checks import Range
 from unweave.base.records import NATS, Images, Score
 from unweave.metrics.aggregate import generator, mean_of
 from unweave.metrics.base import Metric
@@ -53,8 +53,8 @@ class IWAE(Metric):
     Source: Burda et al. 2016, https://arxiv.org/abs/1509.00519.
     """
 
-    n: Annotated[int, "images the mean is taken over"] = 64
-    k: Annotated[int, "samples an image"] = 1_000
+    n: Annotated[int, "images the mean is taken over", Range(2)] = 64
+    k: Annotated[int, "samples an image", Range(1)] = 1_000
 
     measures = "log-likelihood of images, nats"
     lies_in = "any"
@@ -67,10 +67,6 @@ class IWAE(Metric):
     inputs = staticmethod(_images)
     needs = ("model", "data")
     takes_categories = True
-
-    def __post_init__(self) -> None:
-        checks.at_least(2, n=self.n)
-        checks.at_least(1, k=self.k)
 
     def score(self, probe: Probe) -> Score:
         """Mean bound over `n` images of the probe's data set."""

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from unweave.base import checks
+from unweave.base.checks import Range
 from unweave.base.records import Score
 from unweave.metrics.aggregate import generator, posterior_of
 from unweave.metrics.arrays import Reals, Whole, latent_names
@@ -74,9 +74,11 @@ class SampledMIG(FactorMetric):
     1.0
     """
 
-    samples: Annotated[int, "codes drawn, one an image"] = 1_000
-    max_components: Annotated[int, "images at most over which densities are averaged"] = 10_000
-    min_std: Annotated[float, "without a KL: a latent is dead if its codes' standard deviation is below this"] = 0.0
+    samples: Annotated[int, "codes drawn, one an image", Range(2)] = 1_000
+    max_components: Annotated[int, "images at most over which densities are averaged", Range(2)] = 10_000
+    min_std: Annotated[
+        float, "without a KL: a latent is dead if its codes' standard deviation is below this", Range(0)
+    ] = 0.0
     preset: Annotated[PresetName, "whose protocol is followed"] = "default"
 
     measures = "compactness"
@@ -86,10 +88,6 @@ class SampledMIG(FactorMetric):
     inputs = staticmethod(_posteriors)
     needs = ("factors", "scale")
     presets = PRESETS
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        checks.at_least(2, samples=self.samples, max_components=self.max_components)
 
     def score(self, probe: Probe) -> Score:
         """Gap of each factor and their mean, with the matrix of I(g_k; z_j) in nats."""

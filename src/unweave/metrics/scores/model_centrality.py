@@ -8,7 +8,7 @@ from typing import Annotated
 
 import numpy as np
 
-from unweave.base import checks
+from unweave.base.checks import Range
 from unweave.base.records import Score
 from unweave.metrics.arrays import Reals, Whole
 from unweave.metrics.comparison import Comparison, living, of_models
@@ -34,20 +34,17 @@ class ModelCentrality(Comparison):
     True
     """
 
-    n: Annotated[int, "rows the models are compared on"] = 10_000
-    bins: Annotated[int, "values that each latent has as a factor"] = 10
-    samples: Annotated[int, "rows of one vote"] = 64
-    votes: Annotated[int, "votes that decide, and as many that are counted"] = 800
-    min_kl: Annotated[float, "leave out latents whose mean KL is at most this many nats; constant ones go always"] = 0.1
+    n: Annotated[int, "rows the models are compared on", Range(2)] = 10_000
+    bins: Annotated[int, "values that each latent has as a factor", Range(2)] = 10
+    samples: Annotated[int, "rows of one vote", Range(2)] = 64
+    votes: Annotated[int, "votes that decide, and as many that are counted", Range(1)] = 800
+    min_kl: Annotated[
+        float, "leave out latents whose mean KL is at most this many nats; constant ones go always", Range(0)
+    ] = 0.1
 
     measures = "agreement of several runs"
     trap = "runs that agree on one mistake agree; not the paper's number, which needs the decoders"
     follows = "Lin et al. 2020, with rows in place of decoded images"
-
-    def __post_init__(self) -> None:
-        checks.at_least(2, n=self.n, bins=self.bins, samples=self.samples)
-        checks.at_least(1, votes=self.votes)
-        checks.nonnegative(min_kl=self.min_kl)
 
     def score(self, probes: Sequence[Probe]) -> Score:
         """Centrality of each model and their mean, with B of every pair (codes of, factors of)."""

@@ -11,6 +11,7 @@ from scipy.stats import t as student
 from torch import Tensor
 
 from unweave.base import checks
+from unweave.base.checks import Range
 from unweave.base.records import Score
 from unweave.metrics.aggregate import AggregateMetric, generator, mean_of, posterior_of, sampled, with_prior
 from unweave.metrics.arrays import latent_names
@@ -41,7 +42,7 @@ class PriorMatch(AggregateMetric):
     """
 
     n: Annotated[int, "images whose codes are compared with draws of the prior"] = 5_000
-    blocks: Annotated[int, "parts the images are cut into"] = 10
+    blocks: Annotated[int, "parts the images are cut into", Range(2)] = 10
 
     measures = "distance of the aggregate posterior from the prior, MMD squared"
     lies_in = "0 up"
@@ -53,7 +54,6 @@ class PriorMatch(AggregateMetric):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        checks.at_least(2, blocks=self.blocks)
         checks.at_least(2 * self.blocks, n=self.n)
 
     def score(self, probe: Probe) -> Score:

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import numpy as np
 import numpy.typing as npt
 
-from unweave.base import checks
+from unweave.base.checks import Range
 from unweave.base.records import Score
 from unweave.metrics.arrays import Reals, Whole, latent_names, parted
 from unweave.metrics.base import FactorMetric, scored, undefined
@@ -43,10 +43,12 @@ class SAP(FactorMetric):
     kind: Annotated[
         Literal["svm", "continuous"], "held-out accuracy of a linear classifier, or squared correlation"
     ] = "svm"
-    train: Annotated[int, "rows the classifiers or correlations are computed on"] = 10_000
-    test: Annotated[int, "held-out rows (svm)"] = 5_000
+    train: Annotated[int, "rows the classifiers or correlations are computed on", Range(1)] = 10_000
+    test: Annotated[int, "held-out rows (svm)", Range(1)] = 5_000
     standardise: Annotated[bool, "scale codes to mean 0 and standard deviation 1 first"] = False
-    min_std: Annotated[float, "without a KL: a latent is dead if its codes' standard deviation is below this"] = 0.0
+    min_std: Annotated[
+        float, "without a KL: a latent is dead if its codes' standard deviation is below this", Range(0)
+    ] = 0.0
 
     measures = "compactness"
     known = "truth itself stays below 0.2 on dSprites"
@@ -58,11 +60,6 @@ class SAP(FactorMetric):
     noise_below = 0.05
     learns = True
     version = 2
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        checks.one_of(("svm", "continuous"), kind=self.kind)
-        checks.at_least(1, train=self.train, test=self.test)
 
     def takes_continuous(self) -> bool:
         return self.kind == "continuous"

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import numpy as np
 
-from unweave.base import checks
+from unweave.base.checks import POSITIVE, Range
 from unweave.base.records import Score
 from unweave.metrics.arrays import Reals
 from unweave.metrics.comparison import Comparison, living, of_models
@@ -34,22 +34,16 @@ class UDR(Comparison):
     """
 
     method: Annotated[Literal["lasso", "spearman"], "how strongly one model's latent tells another's"] = "lasso"
-    n: Annotated[int, "rows the models are compared on"] = 1_000
-    alpha: Annotated[float, "weight of the lasso's penalty"] = 0.1
-    min_kl: Annotated[float, "leave out latents whose mean KL is at most this many nats; constant ones go always"] = (
-        0.01
-    )
+    n: Annotated[int, "rows the models are compared on", Range(2)] = 1_000
+    alpha: Annotated[float, "weight of the lasso's penalty", POSITIVE] = 0.1
+    min_kl: Annotated[
+        float, "leave out latents whose mean KL is at most this many nats; constant ones go always", Range(0)
+    ] = 0.01
 
     measures = "agreement of several runs"
     trap = "runs that agree on one mistake agree"
     follows = "Duan et al. 2020, settings of Locatello et al. 2019: lasso, alpha 0.1, KL above 0.01"
     to_match = "`method=spearman`"
-
-    def __post_init__(self) -> None:
-        checks.one_of(("lasso", "spearman"), method=self.method)
-        checks.at_least(2, n=self.n)
-        checks.positive(alpha=self.alpha)
-        checks.nonnegative(min_kl=self.min_kl)
 
     def score(self, probes: Sequence[Probe]) -> Score:
         """UDR of each model and their mean, with u of every pair (from, to)."""

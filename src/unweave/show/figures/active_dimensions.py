@@ -9,14 +9,16 @@ import numpy as np
 import torch
 
 from unweave.base import checks
+from unweave.base.checks import POSITIVE, Range
 from unweave.base.errors import InputError
+from unweave.base.settings import Settings
 from unweave.show.figures.base import Picture, Subject, as_rgb, classes_of, number, with_latent
 from unweave.show.figures.class_magnitudes import strongest
 from unweave.show.figures.sheet import Sheet
 
 
 @dataclass(frozen=True)
-class ActiveDimensions:
+class ActiveDimensions(Settings):
     """Decode(z with z_d replaced) along the latents d with the largest mean |z_d| of a class, a block a class.
 
     Each block starts with an image of the class, the one whose code lies nearest to the mean code of the class, and
@@ -28,15 +30,13 @@ class ActiveDimensions:
 
     factor: Annotated[str | None, "the factor whose values are the classes; its labels, else the first factor"] = None
     classes: Annotated[tuple[str, ...] | None, "names of the classes; those with the strongest latents if None"] = None
-    blocks: Annotated[int, "number of classes if they are not named"] = 3
-    dimensions: Annotated[int, "number of latents of each class"] = 3
-    reach: Annotated[float, "each latent walks from minus this to this"] = 2.0
-    steps: Annotated[int, "number of values, which is the number of columns"] = 7
+    blocks: Annotated[int, "number of classes if they are not named", Range(1)] = 3
+    dimensions: Annotated[int, "number of latents of each class", Range(1)] = 3
+    reach: Annotated[float, "each latent walks from minus this to this", POSITIVE] = 2.0
+    steps: Annotated[int, "number of values, which is the number of columns", Range(2)] = 7
 
     def __post_init__(self) -> None:
-        checks.at_least(1, blocks=self.blocks, dimensions=self.dimensions)
-        checks.at_least(2, steps=self.steps)
-        checks.positive(reach=self.reach)
+        super().__post_init__()
         if self.classes is not None and not self.classes:
             raise InputError("classes must be one name or more, got none")
 

@@ -12,8 +12,10 @@ import numpy as np
 import torch
 
 from unweave.base import checks
+from unweave.base.checks import POSITIVE, Range
 from unweave.base.errors import InputError
 from unweave.base.records import Images, Prior
+from unweave.base.settings import Settings
 from unweave.show.figures import style
 from unweave.show.figures.base import Picture, by_rate
 from unweave.show.figures.compared import differences, short, weight
@@ -128,7 +130,7 @@ class Cloud:
 
 
 @dataclass(frozen=True)
-class AggregatePosterior:
+class AggregatePosterior(Settings):
     """q(z), the average of q(z|x) over at most 5,000 images, as shades of blue in two latents.
 
     Orange lines enclose half and nine tenths of the prior, crosses are a mixture's modes. Shades are scaled to each
@@ -141,16 +143,14 @@ class AggregatePosterior:
     several: ClassVar[bool] = True
 
     latents: Annotated[tuple[int, int] | None, "numbers of the two latents; those that carry most if not given"] = None
-    reach: Annotated[float | None, "half the side of the square that is drawn; to fit if not given"] = None
-    cells: Annotated[int, "grid cells along each side"] = 240
-    columns: Annotated[int | None, "panels side by side; if not given one an alpha in a whole grid, else 4"] = None
+    reach: Annotated[float | None, "half the side of the square that is drawn; to fit if not given", POSITIVE] = None
+    cells: Annotated[int, "grid cells along each side", Range(2)] = 240
+    columns: Annotated[
+        int | None, "panels side by side; if not given one an alpha in a whole grid, else 4", Range(1)
+    ] = None
 
     def __post_init__(self) -> None:
-        checks.at_least(2, cells=self.cells)
-        if self.columns is not None:
-            checks.at_least(1, columns=self.columns)
-        if self.reach is not None:
-            checks.positive(reach=self.reach)
+        super().__post_init__()
         if self.latents is not None:
             checks.nonnegative(latents=min(self.latents))
             if self.latents[0] == self.latents[1]:

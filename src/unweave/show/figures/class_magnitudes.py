@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 
-from unweave.base import checks
+from unweave.base.checks import Range
+from unweave.base.settings import Settings
 from unweave.show.figures import style
 from unweave.show.figures.base import Classes, Picture, Subject, classes_of
 
@@ -19,7 +20,7 @@ EACH = 20  # up to so many latents have their number below them, else every tent
 
 
 @dataclass(frozen=True)
-class ClassMagnitudes:
+class ClassMagnitudes(Settings):
     """Mean |z_d| of each class as bars, one row a class, one bar a latent d in the model's own order.
 
     z is the posterior mean, so a bar has the unit of the prior; all rows have one scale. The `named` highest bars of
@@ -30,12 +31,8 @@ class ClassMagnitudes:
     """
 
     factor: Annotated[str | None, "the factor whose values are the classes; its labels, else the first factor"] = None
-    rows: Annotated[int, "largest number of classes, spread evenly over them"] = 12
-    named: Annotated[int, "number of highest bars that are named in each row"] = 3
-
-    def __post_init__(self) -> None:
-        checks.at_least(1, rows=self.rows)
-        checks.nonnegative(named=self.named)
+    rows: Annotated[int, "largest number of classes, spread evenly over them", Range(1)] = 12
+    named: Annotated[int, "number of highest bars that are named in each row", Range(0)] = 3
 
     def __call__(self, subject: Subject) -> Picture:
         """Draw the rows."""

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 import torch
 
-from unweave.base import checks
+from unweave.base.checks import POSITIVE, Range
 from unweave.base.errors import InputError
+from unweave.base.settings import Settings
 from unweave.show.figures import style
 from unweave.show.figures.base import DEAD, Picture, Subject, by_rate, number
 
@@ -88,7 +89,7 @@ def column_sentences(subject: Subject, reach: float = 2.0) -> list[str]:
 
 
 @dataclass(frozen=True)
-class Columns:
+class Columns(Settings):
     """Change of each decoded column, in its standard deviations, as z_j goes from -`reach` to `reach`.
 
     All other latents are 0. Rows are latents by KL, dead ones grey; columns are those of the table, in its order. Of
@@ -96,13 +97,9 @@ class Columns:
     InputError.
     """
 
-    reach: Annotated[float, "each latent goes from minus this to this"] = 2.0
-    latents: Annotated[int, "largest number of latents"] = 20
-    columns: Annotated[int, "largest number of columns"] = 30
-
-    def __post_init__(self) -> None:
-        checks.positive(reach=self.reach)
-        checks.at_least(1, latents=self.latents, columns=self.columns)
+    reach: Annotated[float, "each latent goes from minus this to this", POSITIVE] = 2.0
+    latents: Annotated[int, "largest number of latents", Range(1)] = 20
+    columns: Annotated[int, "largest number of columns", Range(1)] = 30
 
     def __call__(self, subject: Subject) -> Picture:
         """Draw the heat map."""

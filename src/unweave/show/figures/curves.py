@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import numpy as np
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from unweave.base import checks
+from unweave.base.checks import Range
 from unweave.base.errors import InputError
 from unweave.base.records import NATS
+from unweave.base.settings import Settings
 from unweave.show.figures import style
 from unweave.show.figures.base import DEAD, Picture, Subject, by_rate
 
@@ -23,7 +24,7 @@ DECADE = 20.0  # ratio of largest to smallest value from which "auto" takes a lo
 
 
 @dataclass(frozen=True)
-class Curves:
+class Curves(Settings):
     """One panel for the loss and one for each term, in its own unit and scale, then KL_j of every latent j.
 
     What was logged is drawn unsmoothed; a log of more than 600 lines is thinned evenly. A log without a line
@@ -35,16 +36,12 @@ class Curves:
     unweave.base.errors.InputError: columns must be 1 or more, got 0
     """
 
-    columns: Annotated[int, "panels side by side"] = 2
-    latents: Annotated[int, "largest number of latents drawn in colour and named"] = 10
+    columns: Annotated[int, "panels side by side", Range(1)] = 2
+    latents: Annotated[int, "largest number of latents drawn in colour and named", Range(1)] = 10
     scale: Annotated[
         Literal["auto", "linear", "log"],
         "vertical axis of loss and terms; auto: logarithmic where positive values span a factor of 20",
     ] = "auto"
-
-    def __post_init__(self) -> None:
-        checks.at_least(1, columns=self.columns, latents=self.latents)
-        checks.one_of(("auto", "linear", "log"), scale=self.scale)
 
     def __call__(self, subject: Subject) -> Picture:
         """Draw the panels."""

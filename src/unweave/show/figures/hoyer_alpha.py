@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Protocol, r
 
 import numpy as np
 
-from unweave.base import checks
 from unweave.base.errors import InputError
 from unweave.base.records import Score
+from unweave.base.settings import Settings
 from unweave.show.figures import style
 from unweave.show.figures.base import Picture
 from unweave.show.figures.compared import differences, weight
@@ -51,7 +51,7 @@ class Point:
 
 
 @dataclass(frozen=True)
-class HoyerAlpha:
+class HoyerAlpha(Settings):
     """Normalised Hoyer sparsity of several runs against alpha, one curve for each prior, beta and what else differs.
 
     0 if every image uses all live latents alike, 1 if each uses one alone; higher is sparser. A dot is a run with its
@@ -65,9 +65,6 @@ class HoyerAlpha:
 
     scale: Annotated[Literal["linear", "symlog"], "of alpha; symlog spreads powers of ten and still has 0"] = "linear"
     raw: Annotated[bool, "without dividing each latent by its standard deviation first"] = False
-
-    def __post_init__(self) -> None:
-        checks.one_of(("linear", "symlog"), scale=self.scale)
 
     def __call__(self, subjects: Scored | Sequence[Scored]) -> Picture:
         """Draw the curves of one run or more."""

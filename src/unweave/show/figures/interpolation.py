@@ -7,7 +7,9 @@ import numpy as np
 import torch
 
 from unweave.base import checks
+from unweave.base.checks import Range
 from unweave.base.errors import InputError
+from unweave.base.settings import Settings
 from unweave.show.figures.base import Picture, Subject, as_rgb, number
 from unweave.show.figures.sheet import Sheet
 
@@ -15,7 +17,7 @@ MOST = 5_000  # reference images that can be named
 
 
 @dataclass(frozen=True)
-class Interpolation:
+class Interpolation(Settings):
     """Decode((1 - t) z_a + t z_b) for t from 0 to 1, between the images a and b at both ends of each row.
 
     z are posterior means. Where the model tells categories, those of a hold up to the middle and those of b after it. A
@@ -27,12 +29,11 @@ class Interpolation:
     """
 
     images: Annotated[tuple[int, int] | None, "numbers of two reference images, for a single row"] = None
-    pairs: Annotated[int, "number of rows where the images are not given: images 0 and 1, 2 and 3, ..."] = 4
-    steps: Annotated[int, "number of decoded codes in a row, both ends included"] = 6
+    pairs: Annotated[int, "number of rows where the images are not given: images 0 and 1, 2 and 3, ...", Range(1)] = 4
+    steps: Annotated[int, "number of decoded codes in a row, both ends included", Range(2)] = 6
 
     def __post_init__(self) -> None:
-        checks.at_least(1, pairs=self.pairs)
-        checks.at_least(2, steps=self.steps)
+        super().__post_init__()
         if self.images is not None:
             checks.nonnegative(images=min(self.images))
 

@@ -12,7 +12,9 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 
 from unweave.base import checks
+from unweave.base.checks import Range
 from unweave.base.errors import InputError
+from unweave.base.settings import Settings
 from unweave.show.figures import style
 from unweave.show.figures.base import DEAD, Classes, Picture, Subject, by_rate, classes_of
 from unweave.show.figures.class_magnitudes import evenly
@@ -28,7 +30,7 @@ NAMED = 12  # classes up to so many are told apart by colour and mark
 
 
 @dataclass(frozen=True)
-class LatentPairs:
+class LatentPairs(Settings):
     """Posterior means of up to `points` images in each pair of the `latents` that know most of a factor.
 
     How much one knows is the share of its variance that lies between the factor's values. A factor whose values are
@@ -45,13 +47,12 @@ class LatentPairs:
     """
 
     factor: Annotated[str | None, "the factor that colours; its labels, else the first factor, if not given"] = None
-    latents: Annotated[int, "number of latents, each against each other"] = 3
+    latents: Annotated[int, "number of latents, each against each other", Range(2)] = 3
     pair: Annotated[tuple[int, int] | None, "numbers of the only two latents to draw"] = None
-    points: Annotated[int, "largest number of images"] = 3_000
+    points: Annotated[int, "largest number of images", Range(1)] = 3_000
 
     def __post_init__(self) -> None:
-        checks.at_least(2, latents=self.latents)
-        checks.at_least(1, points=self.points)
+        super().__post_init__()
         if self.pair is not None:
             checks.nonnegative(pair=min(self.pair))
             if self.pair[0] == self.pair[1]:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 import torch
 
-from unweave.base import checks
+from unweave.base.checks import Range
 from unweave.base.errors import InputError
 from unweave.base.records import Prior
+from unweave.base.settings import Settings
 from unweave.show.figures import style
 from unweave.show.figures.aggregate_posterior import MOST, Encodes
 from unweave.show.figures.base import DEAD, Picture, by_rate
@@ -23,7 +24,7 @@ DRAWN = 20_000  # codes of a prior that has no density of a single latent
 
 
 @dataclass(frozen=True)
-class Marginals:
+class Marginals(Settings):
     """q(z_j), the average of q(z_j|x) over at most 5,000 images, in blue, and p(z_j) as an orange line.
 
     One panel a latent, highest KL first with its KL in nats. Where blue and orange part, codes drawn from the prior are
@@ -32,13 +33,9 @@ class Marginals:
     subject that gives no posteriors raises InputError.
     """
 
-    latents: Annotated[int, "largest number of panels"] = 9
-    columns: Annotated[int, "panels side by side"] = 3
-    cells: Annotated[int, "points along each axis"] = 241
-
-    def __post_init__(self) -> None:
-        checks.at_least(1, latents=self.latents, columns=self.columns)
-        checks.at_least(11, cells=self.cells)
+    latents: Annotated[int, "largest number of panels", Range(1)] = 9
+    columns: Annotated[int, "panels side by side", Range(1)] = 3
+    cells: Annotated[int, "points along each axis", Range(11)] = 241
 
     def __call__(self, subject: Encodes) -> Picture:
         """Draw the panels."""

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 
-from unweave.base import checks
+from unweave.base.checks import Range
 from unweave.base.errors import InputError
+from unweave.base.settings import Settings
 from unweave.show.figures import style
 from unweave.show.figures.base import DEAD, Picture, Subject, by_rate
 
@@ -20,7 +21,7 @@ CELL = (0.36, 0.34)  # inches
 
 
 @dataclass(frozen=True)
-class MutualInformation:
+class MutualInformation(Settings):
     """I(z_j; v_k) / H(v_k) in percent: rows are factors v_k, columns latents z_j by KL, dead ones grey.
 
     0 means that the latent tells nothing of the factor, 100 that it tells it exactly; each factor's best
@@ -28,10 +29,7 @@ class MutualInformation:
     factors raises InputError.
     """
 
-    latents: Annotated[int, "largest number of columns"] = 20
-
-    def __post_init__(self) -> None:
-        checks.at_least(1, latents=self.latents)
+    latents: Annotated[int, "largest number of columns", Range(1)] = 20
 
     def __call__(self, subject: Subject) -> Picture:
         """Draw the matrix."""

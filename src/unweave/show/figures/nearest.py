@@ -7,9 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from unweave.base import checks
+from unweave.base.checks import Range
 from unweave.base.errors import InputError
 from unweave.base.records import Images
+from unweave.base.settings import Settings
 from unweave.models.trained import Model, Trained
 from unweave.show.figures.base import Picture, as_rgb
 from unweave.show.figures.sheet import Sheet
@@ -27,7 +28,7 @@ class Shown(Protocol):
 
 
 @dataclass(frozen=True)
-class Nearest:
+class Nearest(Settings):
     """Codes drawn from the prior and decoded, each over the `neighbours` images of the data set that are most like it.
 
     Likeness is the root mean square difference of pixels, 0 for the same image and 1 for black against white, and
@@ -41,15 +42,11 @@ class Nearest:
     unweave.base.errors.InputError: neighbours must be 1 or more, got 0
     """
 
-    images: Annotated[int, "number of codes, which is the number of columns"] = 8
-    neighbours: Annotated[int, "real images under each"] = 1
-    pool: Annotated[int, "number of real images that are looked at"] = 5_000
+    images: Annotated[int, "number of codes, which is the number of columns", Range(1)] = 8
+    neighbours: Annotated[int, "real images under each", Range(1)] = 1
+    pool: Annotated[int, "number of real images that are looked at", Range(1)] = 5_000
     code: Annotated[tuple[float, ...] | None, "the only code to decode, a number for each latent"] = None
-    seed: Annotated[int, "which codes are drawn"] = 0
-
-    def __post_init__(self) -> None:
-        checks.at_least(1, images=self.images, neighbours=self.neighbours, pool=self.pool)
-        checks.nonnegative(seed=self.seed)
+    seed: Annotated[int, "which codes are drawn", Range(0)] = 0
 
     def __call__(self, subject: Any) -> Picture:
         """Draw the columns."""

@@ -14,6 +14,7 @@ from scipy.stats import t as student
 from unweave.base import checks
 from unweave.base.errors import InputError
 from unweave.base.records import NATS
+from unweave.base.settings import Settings
 from unweave.show.figures import style
 from unweave.show.figures.base import Picture
 from unweave.show.figures.compared import BOOKKEEPING, differences
@@ -65,7 +66,7 @@ class Band:
 
 
 @dataclass(frozen=True)
-class Progress:
+class Progress(Settings):
     """One column a method; rows are the reconstruction error, nats per image, and each score, against training.
 
     Colours are settings. Runs that differ in their seed alone make one line, the mean over the seeds, in a band that is
@@ -88,9 +89,6 @@ class Progress:
     scores: Annotated[
         tuple[str, ...] | None, "scores to draw, a row each; Higgins' and FactorVAE's, else all, if not given"
     ] = None
-
-    def __post_init__(self) -> None:
-        checks.one_of(("images", "steps"), across=self.across)
 
     def __call__(self, subjects: Watched | Sequence[Watched]) -> Picture:
         """Draw the grid of one run or more."""

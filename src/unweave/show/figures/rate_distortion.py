@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol, runtime_ch
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from unweave.base import checks
+from unweave.base.checks import Range
 from unweave.base.errors import InputError
 from unweave.base.records import NATS
+from unweave.base.settings import Settings
 from unweave.show.figures import style
 from unweave.show.figures.base import Picture
 from unweave.show.figures.compared import BOOKKEEPING, WEIGHTS, differences, short, weight
@@ -56,7 +57,7 @@ class Point:
 
 
 @dataclass(frozen=True)
-class RateDistortion:
+class RateDistortion(Settings):
     """Distortion against rate, each the mean over `images` images, nats per image; one point a run.
 
     Runs of a method that differ in beta, gamma or alpha, whichever takes most values, and in their seed alone share a
@@ -75,11 +76,8 @@ class RateDistortion:
     several: ClassVar[bool] = True
     over_seeds: ClassVar[bool] = True
 
-    images: Annotated[int, "images that are encoded and decoded"] = 2_000
+    images: Annotated[int, "images that are encoded and decoded", Range(2)] = 2_000
     label: Annotated[bool, "write the weight beside each point"] = True
-
-    def __post_init__(self) -> None:
-        checks.at_least(2, images=self.images)
 
     def __call__(self, subjects: Fitted | Sequence[Fitted]) -> Picture:
         """Draw the points of one run or more."""

@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from unweave.base import checks
+from unweave.base.checks import Range
+from unweave.base.settings import Settings
 from unweave.show.figures.base import Picture, Subject, as_rgb
 from unweave.show.figures.sheet import Sheet
 
 
 @dataclass(frozen=True)
-class Reconstructions:
+class Reconstructions(Settings):
     """Three rows: x, the decoded posterior mean x', and |x - x'| from black (equal) to white (off by 1).
 
     >>> Reconstructions(images=0)
@@ -18,12 +19,9 @@ class Reconstructions:
     unweave.base.errors.InputError: images must be 1 or more, got 0
     """
 
-    images: Annotated[int, "number of images, which is the number of columns"] = 8
+    images: Annotated[int, "number of images, which is the number of columns", Range(1)] = 8
     random: Annotated[bool, "draw images at random instead of the fixed reference images"] = False
     difference: Annotated[bool, "show the absolute difference as a third row"] = True
-
-    def __post_init__(self) -> None:
-        checks.at_least(1, images=self.images)
 
     def __call__(self, subject: Subject) -> Picture:
         """Draw the rows."""

@@ -5,15 +5,16 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from unweave.base import checks
+from unweave.base.checks import Range
 from unweave.base.errors import InputError
+from unweave.base.settings import Settings
 from unweave.models.trained import MOST_BLOCKS, Model, Trained
 from unweave.show.figures.base import Picture, as_rgb
 from unweave.show.figures.sheet import Sheet
 
 
 @dataclass(frozen=True)
-class Samples:
+class Samples(Settings):
     """Decode z ~ p(z): what the model believes images to be like when it is shown none.
 
     A model that tells categories gets a block of rows for each combination of them, each with codes of its own. Where
@@ -25,13 +26,9 @@ class Samples:
     unweave.base.errors.InputError: columns must be 1 or more, got 0
     """
 
-    images: Annotated[int, "number of images, divided among the categories where there are any"] = 64
-    columns: Annotated[int, "images in a row"] = 8
-    seed: Annotated[int, "which codes are drawn"] = 0
-
-    def __post_init__(self) -> None:
-        checks.at_least(1, images=self.images, columns=self.columns)
-        checks.nonnegative(seed=self.seed)
+    images: Annotated[int, "number of images, divided among the categories where there are any", Range(1)] = 64
+    columns: Annotated[int, "images in a row", Range(1)] = 8
+    seed: Annotated[int, "which codes are drawn", Range(0)] = 0
 
     def __call__(self, subject: Any) -> Picture:
         """Draw the sheet; a subject without a model raises InputError."""

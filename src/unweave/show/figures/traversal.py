@@ -10,15 +10,16 @@ from PIL import Image, ImageDraw
 from scipy.stats import norm
 from torch import Tensor
 
-from unweave.base import checks
+from unweave.base.checks import Range
 from unweave.base.errors import InputError
+from unweave.base.settings import Settings
 from unweave.show.figures import style
 from unweave.show.figures.base import DEAD, Picture, Subject, as_rgb, by_rate, number, with_latent
 from unweave.show.figures.sheet import EDGE, Sheet
 
 
 @dataclass(frozen=True)
-class Traversal:
+class Traversal(Settings):
     """First originals, then reconstructions, then decode(z with z_j replaced) for one latent j per row.
 
     Rows are sorted by mean KL, which stands beside each in nats per image; dead latents (KL below 0.1 nats)
@@ -37,18 +38,14 @@ class Traversal:
         "values a latent takes: -2 to 2, -3 to 3, the standard normal's quantiles 0.05 to 0.95, "
         "or -1 to 1 with all other latents at 0",
     ] = "two"
-    steps: Annotated[int, "number of values, which is the number of columns"] = 7
-    latents: Annotated[int, "largest number of rows, in each block"] = 10
-    blocks: Annotated[int, "largest number of blocks; 0 keeps the image's own categories, in a single one"] = 10
-    image: Annotated[int, "which reference image the traversal starts from, counted from 0"] = 0
-    references: Annotated[int, "number of reference images in the moving form"] = 4
-    frames: Annotated[int, "number of frames from one end to the other in the moving form"] = 13
-
-    def __post_init__(self) -> None:
-        checks.one_of(("two", "three", "quantiles", "zero"), span=self.span)
-        checks.at_least(2, steps=self.steps, frames=self.frames)
-        checks.at_least(1, latents=self.latents, references=self.references)
-        checks.nonnegative(image=self.image, blocks=self.blocks)
+    steps: Annotated[int, "number of values, which is the number of columns", Range(2)] = 7
+    latents: Annotated[int, "largest number of rows, in each block", Range(1)] = 10
+    blocks: Annotated[
+        int, "largest number of blocks; 0 keeps the image's own categories, in a single one", Range(0)
+    ] = 10
+    image: Annotated[int, "which reference image the traversal starts from, counted from 0", Range(0)] = 0
+    references: Annotated[int, "number of reference images in the moving form", Range(1)] = 4
+    frames: Annotated[int, "number of frames from one end to the other in the moving form", Range(2)] = 13
 
     @property
     def values(self) -> np.ndarray:
