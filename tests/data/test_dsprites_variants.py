@@ -109,5 +109,5 @@ def test_the_painting_must_be_a_picture_of_some_size(tmp_path, own_cache):
     (tmp_path / "text.png").write_text("no picture")
     with pytest.raises(InputError, match=r"text\.png cannot be read: it is no PNG"):
         load("dsprites-scream", hold="lazy", picture=str(tmp_path / "text.png")).images(NUMBERS)
-    with pytest.raises(InputError, match="hold must be one of packed, lazy, got loose"):
+    with pytest.raises(InputError, match="hold must be one of packed, lazy"):
         load("dsprites-noisy", hold="loose")
