@@ -10,7 +10,6 @@ from typing import ClassVar, Literal, Self
 import numpy as np
 from torch import Tensor
 
-from unweave.base import checks
 from unweave.base.errors import InputError
 from unweave.data.base import ImageData
 from unweave.data.published.download import Remote, Source
@@ -29,10 +28,6 @@ class IdxImages(ImageData):
     part: Literal["train", "test"]
     size: int
     folder: str | None
-
-    def __post_init__(self) -> None:
-        checks.one_of(("train", "test"), part=self.part)
-        checks.at_least(28, size=self.size)
 
     @property
     def image_shape(self) -> tuple[int, int, int]:  # pyright: ignore
