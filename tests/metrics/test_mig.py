@@ -9,7 +9,6 @@ from sklearn.metrics import mutual_info_score
 from unweave.base.errors import InputError
 from unweave.contracts import worlds
 from unweave.metrics import mig
-from unweave.metrics.probe import Probe
 from unweave.metrics.scores.mig import MIG
 
 
@@ -131,14 +130,6 @@ def test_quantile_bins_bear_an_outlier():
     world.codes[0] = 1e4
     assert scored(world, binning="quantile").value > 0.8
     assert scored(world).value < 0.1
-
-
-def test_class_and_function_take_the_same_rows():
-    world = worlds.identity(12_000)
-    by_class = MIG()(Probe(world.codes, world.factors, factor_names=world.names))
-    assert by_class.settings["n"] == scored(world).settings["n"] == 10_000
-    assert by_class == scored(world)
-    assert scored(world, n=12_000).settings["n"] == 12_000
 
 
 def test_one_latent_has_no_gap():
