@@ -22,6 +22,12 @@ class Callback:
 
     The exception is one that stops early: it may keep the model it is given, look at it after a step (in eval mode,
     with generators of its own, and back in training mode afterwards), set its weights and raise `StopTraining`.
+
+    >>> class UntilLow(Callback):
+    ...     def on_step_end(self, step, loss):
+    ...         if loss < 40:
+    ...             raise StopTraining("the loss is below 40 nats")
+    >>> run = unweave.train("vae", data="dsprites", callbacks=[UntilLow()])  # doctest: +SKIP
     """
 
     def on_train_start(self, vae: VAE, spec: Spec, run: Path, step: int) -> None:
