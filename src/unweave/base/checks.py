@@ -79,11 +79,6 @@ def at_least(minimum: float, **values: float) -> None:
     Range(minimum).check(**values)
 
 
-def fraction(**values: float) -> None:
-    """Refuse numbers outside [0, 1]."""
-    FRACTION.check(**values)
-
-
 def one_of(choices: Iterable[object], **values: object) -> None:
     """Refuse values that are not among `choices`."""
     allowed = list(choices)

@@ -55,7 +55,7 @@ class CelebA(StoredImages):
     raises InputError. Source: Liu et al. 2015, https://arxiv.org/abs/1411.7766.
     """
 
-    size: Annotated[int, "side of the pictures, 16 or more", Range(16)] = 64
+    size: Annotated[int, "side of the pictures", Range(16)] = 64
     crop: Annotated[int | None, "side of the square that is cut from the middle first; none squeezes the whole"] = None
     attribute: Annotated[str | None, "one of the forty attributes, such as Smiling, as the label"] = None
     folder: Annotated[str | None, "a folder of your own with the pictures and list_attr_celeba.txt"] = None

@@ -46,7 +46,7 @@ class Chairs3D(StoredImages):
     InputError. Source: Aubry et al. 2014.
     """
 
-    size: Annotated[int, "side of the pictures, 16 or more", Range(16)] = 64
+    size: Annotated[int, "side of the pictures", Range(16)] = 64
     folder: Annotated[str | None, "a folder of your own with rendered_chairs.tar or what it unpacks to"] = None
 
     source: ClassVar = SOURCE

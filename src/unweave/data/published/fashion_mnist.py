@@ -64,7 +64,7 @@ class FashionMNIST(IdxImages):
     """
 
     part: Annotated[Literal["train", "test"], "60,000 pictures to train on, or the other 10,000"] = "train"
-    size: Annotated[int, "side of the pictures, 28 or more", Range(28)] = 32
+    size: Annotated[int, "side of the pictures", Range(28)] = 32
     clamp: Annotated[float, "pixels are kept this far from 0 and 1", Range(0)] = 1e-6
     folder: Annotated[str | None, "a folder of your own with the four .gz files"] = None
 

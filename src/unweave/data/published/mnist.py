@@ -35,7 +35,7 @@ class MNIST(IdxImages):
     """
 
     part: Annotated[Literal["train", "test"], "60,000 pictures to train on, or the other 10,000"] = "train"
-    size: Annotated[int, "side of the pictures, 28 or more", Range(28)] = 32
+    size: Annotated[int, "side of the pictures", Range(28)] = 32
     folder: Annotated[str | None, "a folder of your own with the four files"] = None
 
     classes: ClassVar = tuple("0123456789")
