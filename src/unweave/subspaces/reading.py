@@ -76,14 +76,10 @@ def _of_block(block: Block, found: Subspaces) -> Finding:
             if pair.found_by == "codes"
             else " The decoded image turns with their angle, in whatever context."
         )
-        why += f" If they had axes, one family of pairs in {_one_in(pair.p_value, len(found.evidence))} would look so."
+        why += f" (p {pair.p_value:.1g}; Holm's rule over {len(found.evidence)} pairs.)"
     sentence = (
         f"Latents {who} together go round: neither means anything by itself, their angle about the middle and their "
         f"distance from it do.{why} --codes planes reads them so."
     )
     return Finding("planes", sentence, None, numbers)
 
-
-def _one_in(p_value: float, pairs: int) -> str:
-    """Of how many families of `pairs` tests one has a p-value as small, by Bonferroni's bound."""
-    return f"{min(1e6, max(1.0, 1 / max(p_value * pairs, 1e-12))):,.0f}"
