@@ -44,7 +44,7 @@ def in_planes(probe: Probe, found: Subspaces) -> Probe:
 
 
 def rates_of_columns(rates: Reals, found: Subspaces) -> Reals:
-    """The rate of each column of `found.polar`, nats, from that of each latent (d,): a block's is that of its latents."""
+    """The rate of each column of `found.polar`, nats, from that of each latent (d,): of a block, their sum."""
     blocks = [np.full(1 + len(block.latents), rates[list(block.latents)].sum()) for block in found.blocks]
     return np.concatenate([rates[found.singles], *blocks])
 
@@ -82,4 +82,3 @@ def _of_block(block: Block, found: Subspaces) -> Finding:
         f"distance from it do.{why} --codes planes reads them so."
     )
     return Finding("planes", sentence, None, numbers)
-

@@ -5,23 +5,25 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Literal, NoReturn, get_args
+from typing import Annotated, Literal, NoReturn
 
 import torch
 from torch import Tensor, nn
 
-from unweave.base import checks
+from unweave.base.checks import Range
 from unweave.base.errors import InputError
 from unweave.base.records import Codes, Images, PerImage, PerLatent, Posterior
+from unweave.base.settings import Settings
 from unweave.models.distributions.normal import log_normal
 
 Conditional = Literal["learned", "linear"]
 CENTRES = (-2.5, -1.5, -0.5, 0.5, 1.5, 2.5)  # where the steps of a learned conditional stand, in units of the root
 ROOT = -1
+BETWEEN = Range(-1, 1, above=True, below=True)
 
 
 @dataclass(frozen=True)
-class Hierarchical:
+class Hierarchical(Settings):
     """p(z) = prod_j p(z_j | z_parent(j)): a tree of dependencies.
 
     A root is N(0, 1), or, with `clusters` of 2 or more, a mixture of as many normals with equal shares, which start
@@ -46,15 +48,11 @@ class Hierarchical:
         None
     )
     conditional: Annotated[Conditional, "how a child depends on its parent: learned, or linear and given"] = "learned"
-    correlation: Annotated[float, "of parent and child, where learning starts or for good"] = 0.5
-    clusters: Annotated[int, "normals that a root is a mixture of; 1 is N(0, 1)"] = 1
+    correlation: Annotated[float, "of parent and child, where learning starts or for good", BETWEEN] = 0.5
+    clusters: Annotated[int, "normals that a root is a mixture of; 1 is N(0, 1)", Range(1)] = 1
 
     def __post_init__(self) -> None:
-        checks.one_of(get_args(Conditional), conditional=self.conditional)
-        checks.finite(correlation=self.correlation)
-        checks.at_least(1, clusters=self.clusters)
-        if not -1 < self.correlation < 1:
-            raise InputError(f"correlation must lie between -1 and 1, both excluded, got {self.correlation}")
+        super().__post_init__()
         for child, parent in enumerate(self.parents or ()):
             if not ROOT <= parent < child:
                 raise InputError(

@@ -13,8 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from unweave.base import checks
+from unweave.base.checks import POSITIVE, Range
 from unweave.base.errors import InputError
 from unweave.base.records import Codes, Images, PerImage, PerLatent, Posterior
+from unweave.base.settings import Settings
 
 Radial = Literal["ring", "student-t", "normal"]
 GRID = 4_097  # radii at which the distribution function of a ring is tabulated
@@ -22,7 +24,7 @@ REACH = 9.0  # widths beyond the ring where the table ends; what lies farther ou
 
 
 @dataclass(frozen=True)
-class Subspaces:
+class Subspaces(Settings):
     """p(z) = prod_b p_b(|z_b|): independent blocks of latents, each of them the same in all its directions.
 
     In a block of k latents, with r = |z_b| and s the `scale`:
@@ -41,35 +43,35 @@ class Subspaces:
     tensor([ -0.8005, -98.7907])
     """
 
-    sizes: Annotated[tuple[int, ...] | None, "latents of each block, in order; blocks of two if not given"] = None
+    sizes: Annotated[tuple[int, ...] | None, "latents of each block, in order; two each if not given", Range(1)] = None
     radial: Annotated[tuple[Radial, ...], "density of each block: ring, student-t or normal; one for all"] = ("ring",)
-    radius: Annotated[float, "of rings; the default gives both latents of a pair variance 1"] = 1.4
-    width: Annotated[float, "standard deviation across a ring"] = 0.1
-    df: Annotated[float, "degrees of freedom of student-t"] = 9.0
-    scale: Annotated[float, "what codes are multiplied by"] = 1.0
+    radius: Annotated[float, "of rings; the default gives both latents of a pair variance 1", Range(0)] = 1.4
+    width: Annotated[float, "standard deviation across a ring", POSITIVE] = 0.1
+    df: Annotated[float, "degrees of freedom of student-t", POSITIVE] = 9.0
+    scale: Annotated[float, "what codes are multiplied by", POSITIVE] = 1.0
 
     def __post_init__(self) -> None:
-        checks.positive(width=self.width, df=self.df, scale=self.scale)
-        checks.nonnegative(radius=self.radius)
-        for each in self.sizes or ():
-            checks.at_least(1, sizes=each)
+        super().__post_init__()
         if not self.radial:
             raise InputError("radial must name one density for all blocks or one for each, got none")
         for each in self.radial:
             checks.one_of(get_args(Radial), radial=each)
 
-    def blocks(self, latents: int) -> tuple[tuple[int, Radial], ...]:
-        """Size and density of every block; sizes that are not `latents` together raise InputError."""
+    def blocks(self, latents: int) -> tuple[tuple[Radial, int], ...]:
+        """Density and size of every block; sizes that are not `latents` together raise InputError."""
         sizes = self.sizes or (2,) * (latents // 2) + (1,) * (latents % 2)
         if sum(sizes) != latents:
             raise InputError(f"sizes must add up to the latents ({latents}), got {sum(sizes)}")
-        if len(self.radial) == len(sizes) > 1:
-            return tuple(zip(sizes, self.radial, strict=True))
-        if len(self.radial) > 1:
+        if len(self.radial) not in (1, len(sizes)):
             raise InputError(
                 f"radial must name one density or as many as blocks ({len(sizes)}), got {len(self.radial)}"
             )
-        return tuple((size, self.radial[0] if size > 1 or self.sizes else "normal") for size in sizes)
+        one_for_all = len(self.radial) == 1
+        radial = self.radial * len(sizes) if one_for_all else self.radial
+        alone = one_for_all and self.sizes is None  # then a single latent that is left over is normal
+        return tuple(
+            ("normal" if size == 1 and alone else each, size) for size, each in zip(sizes, radial, strict=True)
+        )
 
     def build(self, latents: int, images: Callable[[], Images] | None = None) -> SubspacesPrior:
         """The prior as a module; this one has nothing to learn. `images` are there for priors that start from data."""
@@ -78,7 +80,7 @@ class Subspaces:
             "student-t": lambda k: Tails(k, self.df),
             "normal": Ball,
         }
-        return SubspacesPrior([made[radial](size) for size, radial in self.blocks(latents)], self.scale)
+        return SubspacesPrior([made[radial](size) for radial, size in self.blocks(latents)], self.scale)
 
 
 class SubspacesPrior(nn.Module):
