@@ -9,7 +9,7 @@ from typing import Any
 from unweave.base import moved
 
 _HOMES = {  # name -> module; "module" itself where nothing is to be taken from it
-    "train": "unweave.run.run:train",
+    "train": "unweave.run.launch:train",
     "runs": "unweave.run.run:runs",
     "Run": "unweave.run.run:Run",
     "load_model": "unweave.show.export:load_model",

@@ -6,9 +6,9 @@ from unweave.base.records import Score as Score
 from unweave.face.estimator import Unweaver as Unweaver
 from unweave.models import nets as nets
 from unweave.models import objectives as objectives
+from unweave.run.launch import train as train
 from unweave.run.run import Run as Run
 from unweave.run.run import runs as runs
-from unweave.run.run import train as train
 from unweave.show import codes as codes
 from unweave.show.export import load_model as load_model
 

@@ -1,12 +1,12 @@
-"""What notebooks show of pictures, scores and runs: small, escaped, with words for those who do not see."""
+"""What pages and notebooks show of pictures, scores and runs: escaped, with words for those who do not see."""
 
 import re
 
 import pytest
 
 import unweave
-from unweave.base import html as notebook
-from unweave.base.records import Score
+from unweave.base import html
+from unweave.base.records import Score, scores_html
 from unweave.run.run import Run, Runs
 
 EVIL = '<script>alert("x")</script>\'"><img src=x onerror=alert(1)>'
@@ -36,20 +36,22 @@ def test_hostile_names_stay_text():
     bad = Score(1.0, parts={EVIL: 1.0}, per_factor={EVIL: 2.0}, unit=EVIL, reason=EVIL)
     for shown in (
         bad._repr_html_(),
-        notebook.run(EVIL, {EVIL: EVIL}, {EVIL: bad}),
-        notebook.table([EVIL], [[EVIL, EVIL]], EVIL),
-        notebook.image(b"", 1, 1, EVIL),
+        scores_html({EVIL: bad}),
+        html.table([EVIL], [[EVIL, EVIL]], EVIL),
+        html.boxed(EVIL, [EVIL] * 2, [[EVIL, EVIL]]),
+        html.figure(html.image(b"", (1, 1), EVIL), EVIL),
+        html.listed([EVIL]),
     ):
         assert "<script" not in shown
         assert {tag.lower() for tag in re.findall(r"<(\w+)", shown)} <= set(
-            "table thead tbody caption tr th td div strong p img".split()
+            "table thead tbody caption tr th td div p ul li figure figcaption img".split()
         )
         assert shown.count("<img") <= 1
         assert "&lt;script&gt;" in shown
 
 
 def test_long_tables_are_cut_and_say_so():
-    shown = notebook.table(["a", "b"], [[f"row {k}", k] for k in range(60)])
+    shown = html.table(["a", "b"], [[f"row {k}", k] for k in range(60)])
     assert "row 49" in shown
     assert "row 50" not in shown
     assert "and 10 rows more" in shown
@@ -78,5 +80,5 @@ def test_a_picture_is_shown_at_its_size_with_its_words(run):
     shown = picture._repr_html_()
     width, height = picture.size
     assert f'width="{width}" height="{height}"' in shown
-    assert notebook.escape(picture.alt) in shown
+    assert html.escape(picture.alt) in shown
     assert picture._repr_png_().startswith(b"\x89PNG")

@@ -6,7 +6,6 @@ import torch
 
 import unweave
 from unweave.base.errors import InputError
-from unweave.models.trained import Model
 from unweave.run.run import Run
 
 TINY = {
@@ -23,7 +22,7 @@ def run(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def model(run):
-    return Model.of(run)
+    return run.model
 
 
 def test_it_says_what_the_run_says_bit_for_bit(run, model):
@@ -56,7 +55,7 @@ def test_codes_of_samples_follow_the_prior(model):
 
 def test_of_too_many_combinations_random_ones_are_drawn(run, monkeypatch):
     monkeypatch.setattr("unweave.models.trained.MOST_BLOCKS", 5)
-    numbers = Model.of(run).sample(600).categories
+    numbers = run.model.sample(600).categories
     assert numbers.shape == (600, 2)
     assert set(map(tuple, numbers.tolist())) == {(a, b) for a in range(3) for b in range(2)}
     assert numbers[:10].tolist() != sorted(numbers[:10].tolist())
@@ -97,4 +96,4 @@ def test_codes_that_are_none_of_its_own_are_refused(model, codes, categories, sa
 def test_a_run_that_is_not_finished_has_no_model(run, tmp_path):
     (tmp_path / "settings.json").write_bytes((run.path / "settings.json").read_bytes())
     with pytest.raises(InputError, match="not finished"):
-        Model.of(Run(tmp_path))
+        _ = Run(tmp_path).model

@@ -9,7 +9,6 @@ from safetensors.torch import load_file, save_file
 
 import unweave
 from unweave.run.run import Run
-from unweave.show.figures.base import Subject
 
 TINY = {
     "data": "dsprites", "data.size": 32, "data.hold": "lazy", "net": "conv", "net.channels": (4, 4, 4), "net.hidden": 8,
@@ -27,8 +26,7 @@ def small_pool(monkeypatch):
     monkeypatch.setattr("unweave.run.run.POOL", 2000)
 
 
-def test_a_run_is_a_subject(run):
-    assert isinstance(run, Subject)
+def test_a_run_has_rates_and_always_the_same_reference_images(run):
     assert run.title == "beta-vae on dsprites, seed 0"
     assert run.kl_per_latent.shape == (3,)
     assert (run.kl_per_latent >= 0).all()

@@ -8,7 +8,7 @@ from PIL import Image
 
 import unweave
 from unweave.base.errors import InputError
-from unweave.models.trained import CHUNK, Model
+from unweave.models.trained import CHUNK
 from unweave.show import codes
 
 SMALL = {
@@ -184,7 +184,7 @@ def test_wrong_wishes_are_refused(run, tmp_path, out, more, says):
 
 def test_a_model_without_data_needs_some(run, tmp_path):
     with pytest.raises(InputError, match="data must be given to encode with an exported model"):
-        codes.encode_to(Model.of(run), tmp_path / "c.csv")
+        codes.encode_to(run.model, tmp_path / "c.csv")
 
 
 def test_samples_are_kept_with_their_codes(run, tmp_path):

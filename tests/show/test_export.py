@@ -63,7 +63,7 @@ def test_what_was_loaded_says_the_same_bit_for_bit(run, travelled):
     assert torch.equal(
         model.decode(said.mean, said.categories), run.decode(torch.as_tensor(meant.mean), run.categories(images))
     )
-    assert torch.equal(model.sample(9).images, Model.of(run).sample(9).images)
+    assert torch.equal(model.sample(9).images, run.model.sample(9).images)
     assert model.title == "joint-vae on dsprites, seed 0"
     assert model.about["data"]["image_shape"] == [1, 32, 32]
 

@@ -1,38 +1,70 @@
-"""What notebooks show: pictures, scores and runs as small HTML, without script, every name escaped."""
+"""HTML that pages and notebooks share: a page that needs nothing else, tables, bitmaps; every name is escaped."""
 
 from __future__ import annotations
 
 import math
+import re
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from html import escape
-from typing import Protocol
+from importlib.resources import files
 
-MOST = 50  # rows of a table
+MOST = 50  # rows of a notebook's table
 DASH = "\N{EN DASH}"
+# No script, no frame, nothing from anywhere: only what is written into the page itself.
+POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 
-class Scored(Protocol):
-    """What is shown of a score."""
+def page(title: str, kind: str, parts: Iterable[str]) -> str:
+    r"""A whole page of HTML under a heading, one file without script that needs no other; `kind` says what it is.
 
-    @property
-    def value(self) -> float: ...
-    @property
-    def interval(self) -> tuple[float, float] | None: ...
-    @property
-    def floor(self) -> float | None: ...
-    @property
-    def ceiling(self) -> float | None: ...
-    @property
-    def unit(self) -> str: ...
-    @property
-    def higher_is_better(self) -> bool: ...
-    @property
-    def reason(self) -> str | None: ...
-    @property
-    def parts(self) -> Mapping[str, float]: ...
-    @property
-    def per_factor(self) -> Mapping[str, float]: ...
+    >>> page("<mig>", "report", ["<p>good</p>"])
+    '<!DOCTYPE html>...<h1>&lt;mig&gt;</h1></header>\n<main>\n<p>good</p></main>\n</body>\n</html>\n'
+    """
+    css = files("unweave.base").joinpath("page.css").read_text("utf-8")
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
+        f"<title>{escape(title)}: unweave {kind}</title>\n<style>\n{css}</style>\n</head>\n<body>\n"
+        f"<header><h1>{escape(title)}</h1></header>\n<main>\n{''.join(parts)}</main>\n</body>\n</html>\n"
+    )
+
+
+def boxed(caption: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A page's table, in a box that scrolls sideways by itself; the first column names the row."""
+    numeric = [k > 0 and all(_is_number(row[k]) for row in rows) for k in range(len(heads))]
+    head = "".join(_cell("th", text, numeric[k], ' scope="col"') for k, text in enumerate(heads))
+    body: list[str] = []
+    for row in rows:
+        named = _cell("th", row[0], number=False, extra=' scope="row"')
+        cells = [_cell("td", text, number) for text, number in zip(row[1:], numeric[1:], strict=True)]
+        body.append(f"<tr>{named}{''.join(cells)}</tr>")
+    return (
+        f'<div class="box" tabindex="0" role="region" aria-label="{escape(caption)}"><table>'
+        f"<caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead>"
+        f"<tbody>{''.join(body)}</tbody></table></div>\n"
+    )
+
+
+def _cell(tag: str, text: str, number: bool, extra: str = "") -> str:
+    kind = ' class="number"' if number else ' class="wide"' if tag == "td" and len(text) > 24 else ""
+    return f"<{tag}{extra}{kind}>{escape(text)}</{tag}>"
+
+
+def _is_number(text: str) -> bool:
+    return text == DASH or re.fullmatch(r"-?[\d,]+(\.\d+)?", text) is not None
+
+
+def figure(shown: str, caption: str = "") -> str:
+    """An image in a page, in a box that scrolls sideways by itself, under its caption."""
+    above = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
+    return f'<figure>{above}<div class="box card">{shown}</div></figure>\n'
+
+
+def listed(lines: Sequence[str]) -> str:
+    """Sentences as a list, nothing where there are none."""
+    return f"<ul>{''.join(f'<li>{escape(line)}</li>' for line in lines)}</ul>\n" if lines else ""
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[object]], caption: str = "") -> str:
@@ -59,50 +91,24 @@ def text(value: object) -> str:
     >>> text(0.12345), text(12345.678), text(None), text("a")
     ('0.123', '12,345.7', '–', 'a')
     """
-    if value is None or (isinstance(value, float) and not math.isfinite(value)):
-        return DASH
-    if isinstance(value, float):
-        return f"{value:.3f}" if abs(value) < 10 else f"{value:,.1f}"
-    return str(value)
+    return number(value) if value is None or isinstance(value, float) else str(value)
 
 
-def scores(found: Mapping[str, Scored], caption: str = "") -> str:
-    """Scores by name as a table: value, 95 % interval, what noise and the true factors would get, and a note."""
-    calibrated = any(each.floor is not None or each.ceiling is not None for each in found.values())
-    noted = any(_note(each) for each in found.values())
-    rows: list[list[object]] = []
-    for name, each in found.items():
-        span = DASH if each.interval is None else " to ".join(map(text, each.interval))
-        row: list[object] = [name, each.value, span]
-        row += [each.floor, each.ceiling] if calibrated else []
-        rows.append([*row, _note(each)] if noted else row)
-    heads = ["", "value", "95 % interval", *(["noise", "truth"] if calibrated else []), *(["note"] if noted else [])]
-    return table(heads, rows, caption)
+def number(value: float | None, unknown: str = DASH) -> str:
+    """A number with three digits after the point if it is small, else with one.
+
+    >>> number(0.81666), number(-1200.04), number(None, "?")
+    ('0.817', '-1,200.0', '?')
+    """
+    if value is None or not math.isfinite(value):
+        return unknown
+    return f"{value:.3f}" if abs(value) < 10 else f"{value:,.1f}"
 
 
-def score(found: Scored) -> str:
-    """One score: its number and interval, then its parts and its value for each factor."""
-    inside = {**found.parts, **found.per_factor}
-    parts = table(["part", "value"], [[name.replace("_", " "), value] for name, value in inside.items()])
-    return scores({"score": found}) + (parts if inside else "")
-
-
-def run(title: str, facts: Mapping[str, object], found: Mapping[str, Scored]) -> str:
-    """A run: its title, some facts, and the scores that it has."""
-    told = "; ".join(f"{name} {text(value)}" for name, value in facts.items() if value is not None)
-    below = scores(found) if found else "<p>Not scored yet.</p>"
-    return f"<div><strong>{escape(title)}</strong><p>{escape(told)}</p>{below}</div>"
-
-
-def image(png: bytes, width: int, height: int, alt: str) -> str:
-    """A bitmap at this size in pixels, with words for those who do not see it."""
-    data = b64encode(png).decode()
-    return (
-        f'<img src="data:image/png;base64,{data}" width="{width}" height="{height}" '
-        f'style="max-width:100%;height:auto" alt="{escape(alt)}">'
-    )
-
-
-def _note(each: Scored) -> str:
-    lower = "" if each.higher_is_better else "lower is better"
-    return "; ".join(part for part in (each.unit, lower, each.reason) if part)
+def image(
+    data: bytes, size: tuple[int, int], alt: str, css: str = "max-width:100%;height:auto", kind: str = "image/png"
+) -> str:
+    """A picture of this width and height in pixels inside the page, with words for those who do not see it."""
+    width, height = size
+    source = f"data:{kind};base64,{b64encode(data).decode()}"
+    return f'<img src="{source}" width="{width}" height="{height}" style="{css}" alt="{escape(alt)}">'

@@ -38,6 +38,7 @@ MOVED = {
     "unweave.data.cache": "unweave.base.cache",
     "unweave.notebook": "unweave.base.html",
     "unweave.views": "unweave.show.figures",
+    "unweave.views.style": "unweave.base.style",
     "unweave.show.views": "unweave.show.figures",
     "unweave.types": "unweave.base.records",
     "unweave.model": "unweave.models.trained",

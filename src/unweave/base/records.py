@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-from unweave.base import html as notebook
+from unweave.base import html
 from unweave.base.seeds import Generators
 
 # Shapes in signatures. The tests install jaxtyping and check them at every call; without it they are plain tensors.
@@ -250,5 +250,27 @@ class Score:
             known["interval"] = tuple(known["interval"])
         return cls(**known)
 
+    @property
+    def note(self) -> str:
+        """What the number alone does not say: its unit, its direction, why it is missing."""
+        lower = "" if self.higher_is_better else "lower is better"
+        return "; ".join(part for part in (self.unit, lower, self.reason) if part)
+
     def _repr_html_(self) -> str:
-        return notebook.score(self)
+        inside = {**self.parts, **self.per_factor}
+        parts = html.table(["part", "value"], [[name.replace("_", " "), value] for name, value in inside.items()])
+        return scores_html({"score": self}) + (parts if inside else "")
+
+
+def scores_html(found: Mapping[str, Score]) -> str:
+    """Scores by name as a table: value, 95 % interval, what noise and the true factors would get, and a note."""
+    calibrated = any(each.floor is not None or each.ceiling is not None for each in found.values())
+    noted = any(each.note for each in found.values())
+    rows: list[list[object]] = []
+    for name, each in found.items():
+        span = html.DASH if each.interval is None else " to ".join(map(html.text, each.interval))
+        row: list[object] = [name, each.value, span]
+        row += [each.floor, each.ceiling] if calibrated else []
+        rows.append([*row, each.note] if noted else row)
+    heads = ["", "value", "95 % interval", *(["noise", "truth"] if calibrated else []), *(["note"] if noted else [])]
+    return html.table(heads, rows)

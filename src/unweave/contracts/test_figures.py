@@ -9,7 +9,7 @@ from PIL import Image
 from unweave.base import registry
 from unweave.base.errors import InputError
 from unweave.base.settings import build, plain, settings_of
-from unweave.run.run import train
+from unweave.run.launch import train
 
 each_figure = pytest.mark.parametrize("name", registry.figures.names())
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,18 +26,6 @@ from unweave.models.vae import VAE
 CHUNK = 500  # images that go through the nets at a time
 PREPARED = ("size", "fit", "channels", "order", "scale", "low", "high", "use", "drop", "categorical")
 MOST_BLOCKS = 64  # combinations of categories that samples run through; of more, random ones are drawn
-
-
-@runtime_checkable
-class Trained(Protocol):
-    """What a model can be taken from: a run, or a model that was exported and loaded."""
-
-    @property
-    def title(self) -> str: ...
-    @property
-    def vae(self) -> Any: ...  # a VAE; Any, since pyright takes no cached property for a plain one
-    @property
-    def data(self) -> Any: ...  # an ImageData
 
 
 @dataclass(frozen=True)
@@ -62,15 +50,6 @@ class Model:
     bounded: bool = True
     title: str = "model"
     about: Mapping[str, Any] = field(default_factory=dict[str, Any])  # all that an exported model's config.json says
-
-    @classmethod
-    def of(cls, source: Trained | Model) -> Model:
-        """The model of a run."""
-        if isinstance(source, Model):
-            return source
-        data: ImageData = source.data
-        channels, height, width = data.image_shape
-        return cls(source.vae, (channels, height, width), data.bounded, source.title)
 
     @property
     def latents(self) -> int:

@@ -4,13 +4,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from unweave.run.launch import resolve as resolve
+    from unweave.run.launch import train as train
     from unweave.run.run import Run as Run
     from unweave.run.run import Runs as Runs
-    from unweave.run.run import resolve as resolve
     from unweave.run.run import runs as runs
-    from unweave.run.run import train as train
 
-_HOMES = {"Run": "run", "Runs": "run", "runs": "run", "resolve": "run", "train": "run"}
+_HOMES = {"Run": "run", "Runs": "run", "runs": "run", "resolve": "launch", "train": "launch"}
 
 
 def __getattr__(name: str) -> Any:  # on use, since recipes are read without torch

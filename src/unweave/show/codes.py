@@ -24,7 +24,7 @@ from unweave.base.files import write_atomic
 from unweave.data.base import FactorData, ImageData
 from unweave.data.own.locate import located
 from unweave.models.trained import CHUNK, Model, Samples, prepared
-from unweave.run.run import Run
+from unweave.run.run import Run, model_of
 
 Block = dict[str, NDArray[Any]]  # rows of every array, by its name
 Counter = Callable[[int, int], object]  # told how many rows are done, and of how many
@@ -34,7 +34,7 @@ WRITTEN = "%.9g"  # nine digits bring every float32 back as it was
 
 
 @dataclass(frozen=True)
-class Table:
+class CodeTable:
     """Rows that come in blocks; `columns` names those of each two-dimensional array."""
 
     rows: int
@@ -122,7 +122,7 @@ def encode_to(
     checked_out(path, FORMS, overwrite=overwrite)
     if limit is not None:
         checks.at_least(1, limit=limit)
-    model = Model.of(source)
+    model = model_of(source)
     if data is not None:
         images = opened(data, given, like=source)
     elif isinstance(source, Run):
@@ -143,7 +143,7 @@ def sample(source: Run | Model, n: int = 64, seed: int = 0) -> Samples:
 
     A model that tells categories goes through all of them in order. Same seed, same images.
     """
-    return Model.of(source).sample(n, seed)
+    return model_of(source).sample(n, seed)
 
 
 def sample_to(source: Run | Model, out: str | Path, n: int = 64, seed: int = 0, *, overwrite: bool = False) -> Path:
@@ -155,7 +155,7 @@ def sample_to(source: Run | Model, out: str | Path, n: int = 64, seed: int = 0, 
     if drawn.categories is not None:
         block["categories"] = drawn.categories.numpy()
     try:
-        _npz(path, Table(n, {}, lambda: iter([block])))
+        _npz(path, CodeTable(n, {}, lambda: iter([block])))
     except OSError as wrong:
         raise InputError(f"out must be a file that can be written, got {path}: {wrong.strerror}") from None
     return path
@@ -171,7 +171,7 @@ def checked_out(path: Path, forms: Mapping[str, Any], *, overwrite: bool) -> Non
         raise InputError(f"out must not exist yet, got {path}; choose another --out, or --overwrite to replace it")
 
 
-def coded(model: Model, data: ImageData, rows: int, counted: Counter | None = None) -> Table:
+def coded(model: Model, data: ImageData, rows: int, counted: Counter | None = None) -> CodeTable:
     """The rows that `encode_to` writes, made as they are asked for."""
     d, sizes = range(model.latents), model.category_sizes
     known, factors = _known(data)
@@ -203,7 +203,7 @@ def coded(model: Model, data: ImageData, rows: int, counted: Counter | None = No
             if counted is not None:
                 counted(int(numbers[-1]) + 1, rows)
 
-    return Table(rows, columns, blocks)
+    return CodeTable(rows, columns, blocks)
 
 
 def _known(data: ImageData) -> tuple[Block, tuple[str, ...]]:
@@ -236,7 +236,7 @@ def _known(data: ImageData) -> tuple[Block, tuple[str, ...]]:
     return known, tuple(f"factor_{name}" for name in names)
 
 
-def _npz(path: Path, table: Table) -> None:
+def _npz(path: Path, table: CodeTable) -> None:
     """Each array is gathered in a file of its own first, since an archive takes one after the other."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
@@ -271,7 +271,7 @@ def _entry(archive: zipfile.ZipFile, name: str, like: NDArray[Any], shape: tuple
     return entry
 
 
-def _csv(path: Path, table: Table) -> None:
+def _csv(path: Path, table: CodeTable) -> None:
     def write(sink: BinaryIO) -> None:
         text = io.TextIOWrapper(sink, "utf-8", newline="", write_through=True)
         writer = csv.writer(text, lineterminator="\n")
@@ -288,7 +288,7 @@ def _csv(path: Path, table: Table) -> None:
     write_atomic(path, write)
 
 
-def _parquet(path: Path, table: Table) -> None:
+def _parquet(path: Path, table: CodeTable) -> None:
     try:
         import pyarrow as pa  # pyright: ignore[reportMissingImports]
         import pyarrow.parquet as pq  # pyright: ignore[reportMissingImports]
@@ -317,4 +317,4 @@ def _parquet(path: Path, table: Table) -> None:
     write_atomic(path, write)
 
 
-FORMS: dict[str, Callable[[Path, Table], None]] = {".npz": _npz, ".csv": _csv, ".parquet": _parquet}
+FORMS: dict[str, Callable[[Path, CodeTable], None]] = {".npz": _npz, ".csv": _csv, ".parquet": _parquet}

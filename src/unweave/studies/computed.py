@@ -24,15 +24,15 @@ from unweave.models.distributions import DiagonalNormal
 from unweave.models.distributions.isotropic import IsotropicPrior
 from unweave.models.distributions.normal import log_normal
 from unweave.models.divergences.minibatch import exact_split, log_weights
+from unweave.run.rows import Row
 from unweave.studies.spec import Study
-from unweave.studies.table import Row
 
 PARTS = ("mutual-information", "total-correlation", "dimension-kl")
 CORRELATION, WIDTH = 0.8, 0.292  # of one pair of means, and the posterior's standard deviation: the rate is 4.92 nats
 
 
 def _row(cell: str, seed: int, metric: str, value: float) -> Row:
-    return Row("", cell, "", "", seed, metric, "", value, None, None, True, 0, 0.0, "")
+    return Row("", cell, seed=seed, metric=metric, value=value)
 
 
 def toy(n: int, seed: int) -> DiagonalNormal:

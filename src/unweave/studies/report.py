@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unweave.base import registry
+from unweave.base import html, registry, style
 from unweave.base.errors import InputError
 from unweave.base.files import write_atomic
+from unweave.base.picture import Picture
+from unweave.run.rows import Row
 from unweave.run.run import Run, Runs
-from unweave.show.figures import style
-from unweave.show.figures.base import Picture
 from unweave.studies import table as tables
 from unweave.studies.plan import spent
 from unweave.studies.spec import Axis, Study, Trial
-from unweave.studies.table import Cell, Row, number, span
+from unweave.studies.table import Cell, number, span
 from unweave.studies.trial import RUNS, states
 
 if TYPE_CHECKING:
@@ -30,7 +28,6 @@ if TYPE_CHECKING:
 PAGE, FIGURES = "report.html", "figures"
 MOST_CELLS = 24  # whose runs a figure shows
 TALLEST = 40  # cells in a picture of points
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 
 @dataclass(frozen=True)
@@ -239,17 +236,15 @@ def render(
     parts = [f'<p class="lead">{escape(study.about)}</p>' if study.about else ""]
     parts.append(f"<p>{done} of {len(trials)} runs are done; spent: {cost}.</p>")
     if study.differs:
-        items = "".join(f"<li>{escape(each)}</li>" for each in study.differs)
-        parts.append(f"<h2>What differs from the published protocol</h2><ul>{items}</ul>")
+        parts.append(f"<h2>What differs from the published protocol</h2>{html.listed(study.differs)}")
     drawn = {name: each for name, each in made if name in metrics and not isinstance(each, str)}
     for metric in metrics:
         found = tables.cells(results, [metric])
         if not found:
             continue
-        told = [escape(each.verdict) for each in tables.compare(results, metric)]
         parts.append(f"<h2>{escape(metric)}</h2>{_table(found)}")
         parts.append(_image(drawn[metric]) if metric in drawn else "")
-        parts.append("<ul>" + "".join(f"<li>{each}</li>" for each in told) + "</ul>" if told else "")
+        parts.append(html.listed([each.verdict for each in tables.compare(results, metric)]))
     if study.published:
         parts.append(f"<h2>Beside the published numbers</h2>{_published(study, tables.cells(results))}")
     for name, each in made:
@@ -257,19 +252,12 @@ def render(
             parts.append(f"<p>{escape(each)}.</p>")
         elif name not in metrics:
             parts.append(f"<h2>{escape(name)}</h2>{_image(each)}")
-    css = files("unweave.show.reports").joinpath("page.css").read_text("utf-8")
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
-        f"<title>{escape(study.name)}: unweave study</title>\n<style>\n{css}</style>\n</head>\n<body>\n"
-        f"<header><h1>{escape(study.name)}</h1></header>\n<main>\n{''.join(parts)}\n</main>\n</body>\n</html>\n"
-    )
+    return html.page(study.name, "study", parts)
 
 
 def _table(found: Sequence[Cell]) -> str:
     body = [[c.cell, str(c.n), number(c.mean), number(c.sd), span(c.low, c.high), number(c.best)] for c in found]
-    return _html(["", "n", "mean", "sd", "95 % interval", "best"], body)
+    return html.boxed("Over seeds", ["", "n", "mean", "sd", "95 % interval", "best"], body)
 
 
 def _published(study: Study, found: Sequence[Cell]) -> str:
@@ -278,27 +266,9 @@ def _published(study: Study, found: Sequence[Cell]) -> str:
         ours = ["", ""] if each.ours is None else [number(each.ours.mean), span(each.ours.low, each.ours.high)]
         theirs = [number(each.published.mean), span(each.low, each.high)]
         body.append([each.published.cell, each.published.metric, *theirs, *ours, each.verdict, each.published.source])
-    return _html(["row", "metric", "published", "its interval", "ours", "its interval", "ours lies", "source"], body)
-
-
-def _html(heads: Sequence[str], body: Sequence[Sequence[str]]) -> str:
-    head = "".join(f'<th scope="col">{escape(text)}</th>' for text in heads)
-    lines = [
-        f'<tr><th scope="row">{escape(line[0])}</th>'
-        + "".join(f"<td>{escape(cell)}</td>" for cell in line[1:])
-        + "</tr>"
-        for line in body
-    ]
-    return (
-        f'<div class="box" tabindex="0" role="region" aria-label="table"><table><thead><tr>{head}</tr></thead>'
-        f"<tbody>{''.join(lines)}</tbody></table></div>"
-    )
+    heads = ["row", "metric", "published", "its interval", "ours", "its interval", "ours lies", "source"]
+    return html.boxed("Published and ours", heads, body)
 
 
 def _image(picture: Picture) -> str:
-    width, height = picture.size
-    data = b64encode(picture.png(2.0)).decode()
-    return (
-        f'<figure><div class="box card"><img src="data:image/png;base64,{data}" width="{width}" height="{height}" '
-        f'style="max-width:{width}px" alt="{escape(picture.alt)}"></div></figure>'
-    )
+    return html.figure(html.image(picture.png(2.0), picture.size, picture.alt, f"max-width:{picture.size[0]}px"))

@@ -9,14 +9,15 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 
-from unweave.base import checks
-from unweave.base import html as notebook
+from unweave.base import checks, html
 from unweave.base.errors import InputError
 from unweave.base.files import write_atomic
+from unweave.base.records import Score
+from unweave.run.rows import Row, rows_of
 from unweave.studies.spec import Published, Study, Trial
 from unweave.studies.trial import RUNS, lacking, outcome
 
@@ -24,25 +25,6 @@ RESULTS = "results.csv"
 LOWER_IS_BETTER = ("distortion", "distortion_excess", "rate")  # of the fit; metrics say it themselves
 
 Form: TypeAlias = Literal["md", "csv", "json", "latex"]
-
-
-class Row(NamedTuple):
-    """One number of one run; `factor` is empty where it is of no single one, `low` and `high` are the score's own."""
-
-    run: str
-    cell: str
-    method: str
-    data: str
-    seed: int
-    metric: str
-    factor: str
-    value: float | None
-    low: float | None
-    high: float | None
-    higher_is_better: bool
-    images: int
-    minutes: float
-    settings_hash: str
 
 
 @dataclass(frozen=True)
@@ -66,7 +48,7 @@ class Cells(list[Cell]):
     """Cells of a study; a notebook shows them as a table for each metric."""
 
     def _repr_html_(self) -> str:
-        return "".join(notebook.table(*_shown(metric, self)) for metric in dict.fromkeys(cell.metric for cell in self))
+        return "".join(html.table(*_shown(metric, self)) for metric in dict.fromkeys(cell.metric for cell in self))
 
 
 @dataclass(frozen=True)
@@ -110,22 +92,16 @@ def rows(study: Study, trials: Iterable[Trial]) -> Iterator[Row]:
             continue
         spent, spec = held["spent"], trial.spec
         minutes = round((spent["train_seconds"] + spent["score_seconds"]) / 60, 3)
-        about = (trial.name, trial.cell, spec.method.name, spec.data.name, trial.seed)
-        end = (spent["images"], minutes, held["hash"])
+        about = Row(
+            trial.name, trial.cell, spec.method.name, spec.data.name, trial.seed,
+            images=spent["images"], minutes=minutes, settings_hash=held["hash"],
+        )  # fmt: skip
         short = lacking(held, study.metrics, study.pool)
-        for metric in study.metrics:
-            if metric in short or metric not in held["scores"]:
-                continue
-            score = held["scores"][metric]
-            better, (low, high) = score["higher_is_better"], score["interval"] or (None, None)
-            yield Row(*about, metric, "", score["value"], low, high, better, *end)
-            for part, value in score["parts"].items():
-                yield Row(*about, f"{metric}.{part}", "", value, None, None, better, *end)
-            for factor, value in score["per_factor"].items():
-                yield Row(*about, metric, factor, value, None, None, better, *end)
+        made = {name: held["scores"][name] for name in study.metrics if name in held["scores"] and name not in short}
+        yield from rows_of({name: Score.from_json(score) for name, score in made.items()}, about)
         for name, value in held["fit"].items():
             if name != "images":
-                yield Row(*about, name, "", value, None, None, name not in LOWER_IS_BETTER, *end)
+                yield about._replace(metric=name, value=value, higher_is_better=name not in LOWER_IS_BETTER)
 
 
 def interval_of_mean(mean: float, sd: float, n: int) -> tuple[float, float]:
@@ -143,7 +119,7 @@ def interval_of_mean(mean: float, sd: float, n: int) -> tuple[float, float]:
 def cells(results: Iterable[Row], metrics: Sequence[str] | None = None) -> Cells:
     """One entry for each cell and metric, in the order of the rows; `metrics` picks some, all but parts if not given.
 
-    >>> row = Row("r", "a", "vae", "dsprites", 0, "mig", "", 0.5, None, None, True, 64, 1.0, "0")
+    >>> row = Row("r", "a", metric="mig", value=0.5)
     >>> found = cells([row, row._replace(seed=1, value=0.7)])[0]
     >>> found.n, round(found.mean, 3), round(found.sd, 3), found.best
     (2, 0.6, 0.141, 0.7)
@@ -286,14 +262,8 @@ def beside(published: Published, found: Sequence[Cell]) -> Beside:
 
 
 def number(value: float | None) -> str:
-    """A number for a table, with three digits after the point if it is small.
-
-    >>> number(0.81666), number(-1200.04), number(None)
-    ('0.817', '-1,200.0', '')
-    """
-    if value is None or not math.isfinite(value):
-        return ""
-    return f"{value:.3f}" if abs(value) < 10 else f"{value:,.1f}"
+    """A number for a table, empty where it is not known."""
+    return html.number(value, "")
 
 
 def span(low: float | None, high: float | None) -> str:

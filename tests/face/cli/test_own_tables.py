@@ -7,7 +7,8 @@ import pytest
 from tests.conftest import missing
 
 from unweave.face.cli.app import main
-from unweave.run.run import Run, train
+from unweave.run.launch import train
+from unweave.run.run import Run
 
 TINY = "--steps 4 --batch 8 --latents 2 --threads 1 --net mlp --net.hidden 8".split()
 

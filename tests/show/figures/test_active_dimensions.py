@@ -9,72 +9,62 @@ import torch
 from unweave.base.errors import InputError
 from unweave.show.figures.active_dimensions import ActiveDimensions
 from unweave.show.figures.base import as_rgb
-from unweave.show.figures.sheet import Sheet
 
 
-@pytest.fixture
-def sheet(monkeypatch):
-    """The sheet drawn last."""
-    kept = {}
-    usual = Sheet.figure
-    monkeypatch.setattr(Sheet, "figure", lambda self: (kept.update(sheet=self), usual(self))[1])
-    return lambda: kept["sheet"]
-
-
-def test_each_block_has_an_image_and_the_latents_of_its_class(subject, sheet):
-    ActiveDimensions(dimensions=2)(subject)
-    heights = subject.classes().magnitudes()
-    assert sheet().heads == {0: "down", 3: "up"}
-    labels = [sheet().labels[1:3], sheet().labels[4:6]]
+def test_each_block_has_an_image_and_the_latents_of_its_class(fake, sheets):
+    ActiveDimensions(dimensions=2)(fake)
+    heights = fake.classes().magnitudes()
+    assert sheets[-1].heads == {0: "down", 3: "up"}
+    labels = [sheets[-1].labels[1:3], sheets[-1].labels[4:6]]
     for own, shown in zip(heights, labels, strict=True):
         assert shown == [f"z{d}  mean |z| {own[d]:.2f}" for d in np.argsort(-own)[:2]]
 
 
-def test_blocks_start_from_the_typical_image_and_replace_one_latent(subject, sheet):
-    ActiveDimensions(steps=3, reach=1.5, classes=("up",))(subject)
-    found = subject.classes()
+def test_blocks_start_from_the_typical_image_and_replace_one_latent(fake, sheets):
+    ActiveDimensions(steps=3, reach=1.5, classes=("up",))(fake)
+    found = fake.classes()
     image = found.images(np.array([found.typical(1)]))
-    code = subject.encode(image)
-    assert (sheet().rows[0] == as_rgb(torch.cat([image, subject.decode(code)]))).all()
+    code = fake.encode(image)
+    assert (sheets[-1].rows[0] == as_rgb(torch.cat([image, fake.decode(code)]))).all()
     strongest = int(found.magnitudes()[1].argmax())
     moved = code.repeat(3, 1)
     moved[:, strongest] = torch.tensor([-1.5, 0.0, 1.5])
-    assert (sheet().rows[1] == as_rgb(subject.decode(moved))).all()
+    assert (sheets[-1].rows[1] == as_rgb(fake.decode(moved))).all()
 
 
-def test_classes_with_the_strongest_latents_come_unless_named(subject, sheet):
-    heights = subject.classes().magnitudes()
-    ActiveDimensions(blocks=1)(subject)
-    assert list(sheet().heads.values()) == [("down", "up")[int(heights.max(1).argmax())]]
-    ActiveDimensions(classes=("up", "down"))(subject)
-    assert list(sheet().heads.values()) == ["up", "down"]
+def test_classes_with_the_strongest_latents_come_unless_named(fake, sheets):
+    heights = fake.classes().magnitudes()
+    ActiveDimensions(blocks=1)(fake)
+    assert list(sheets[-1].heads.values()) == [("down", "up")[int(heights.max(1).argmax())]]
+    ActiveDimensions(classes=("up", "down"))(fake)
+    assert list(sheets[-1].heads.values()) == ["up", "down"]
 
 
-def test_categories_stay_those_of_the_image(subject):
+def test_categories_stay_those_of_the_image(fake):
     seen = []
-    told = replace(subject)
+    told = replace(fake)
     told.categories = lambda images: torch.full((len(images), 1), 2)
-    told.decode = lambda codes, categories=None: (seen.append(categories), subject.decode(codes))[1]
-    told.classes, told.encode, told.reference_images = subject.classes, subject.encode, subject.reference_images
+    told.decode = lambda codes, categories=None: (seen.append(categories), fake.decode(codes))[1]
+    told.classes, told.encode, told.reference_images = fake.classes, fake.encode, fake.reference_images
     ActiveDimensions(dimensions=2)(told)
     assert [len(each) for each in seen] == [2, 7, 7, 7, 7]
     assert all((each == 2).all() for each in seen)
 
 
-def test_words_name_range_classes_and_latents(subject):
-    alt = ActiveDimensions()(subject).alt
+def test_words_name_range_classes_and_latents(fake):
+    alt = ActiveDimensions()(fake).alt
     assert "from \N{MINUS SIGN}2 to 2" in alt
     assert "down: z" in alt
     assert "up: z" in alt
-    assert subject.title in alt
+    assert fake.title in alt
 
 
-def test_unknown_classes_and_subjects_without_any_are_refused(subject):
+def test_unknown_classes_and_subjects_without_any_are_refused(fake):
     with pytest.raises(InputError, match="unknown class 'upp'; did you mean 'up'"):
-        ActiveDimensions(classes=("upp",))(subject)
-    subject.classes = lambda factor=None: None
+        ActiveDimensions(classes=("upp",))(fake)
+    fake.classes = lambda factor=None: None
     with pytest.raises(InputError, match="active-dimensions needs a data set with classes or known factors"):
-        ActiveDimensions()(subject)
+        ActiveDimensions()(fake)
 
 
 @pytest.mark.parametrize(

@@ -14,21 +14,17 @@ from PIL import Image
 
 from unweave.base import settings
 from unweave.base.errors import InputError
+from unweave.base.picture import draw, write_file
 from unweave.base.registry import figures
-from unweave.show.figures import Subject, draw
-from unweave.show.figures.base import as_rgb, by_rate, write_file
+from unweave.show.figures.base import as_rgb, by_rate
 
-# What any subject suffices for.
+# What any fake suffices for.
 DRAWN = ("traversal", "reconstructions", "curves", "mutual-information", "class-magnitudes", "active-dimensions")
 STARTS = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}
 
 
 def opened(data):
     return Image.open(io.BytesIO(data))
-
-
-def test_the_fake_is_a_subject(subject):
-    assert isinstance(subject, Subject)
 
 
 @pytest.mark.parametrize("name", figures.table)
@@ -42,72 +38,72 @@ def test_settings_of_every_figure_are_frozen_and_explained(name):
 
 @pytest.mark.parametrize("name", DRAWN)
 class TestEveryFigure:
-    def test_size_is_the_pngs_size_and_scales(self, name, subject):
-        picture = draw(name, subject)
+    def test_size_is_the_pngs_size_and_scales(self, name, fake):
+        picture = draw(name, fake)
         width, height = picture.size
         assert opened(picture.png(1)).size == (width, height)
         assert opened(picture.png(2)).size == (2 * width, 2 * height)
         assert picture._repr_png_() == picture.png(2)
 
     @pytest.mark.parametrize("suffix", STARTS)
-    def test_saves_by_suffix_same_bytes_each_time_and_leaves_nothing_else(self, name, suffix, subject, tmp_path):
-        first = draw(name, subject).save(tmp_path / "new" / f"a.{suffix}")
-        second = draw(name, subject).save(tmp_path / "new" / f"b.{suffix}")
+    def test_saves_by_suffix_same_bytes_each_time_and_leaves_nothing_else(self, name, suffix, fake, tmp_path):
+        first = draw(name, fake).save(tmp_path / "new" / f"a.{suffix}")
+        second = draw(name, fake).save(tmp_path / "new" / f"b.{suffix}")
         assert first.read_bytes().startswith(STARTS[suffix])
         assert first.read_bytes() == second.read_bytes()
         assert sorted(file.name for file in first.parent.iterdir()) == [f"a.{suffix}", f"b.{suffix}"]
 
-    def test_alt_text_names_the_run(self, name, subject):
-        assert subject.title in draw(name, subject).alt
+    def test_alt_text_names_the_run(self, name, fake):
+        assert fake.title in draw(name, fake).alt
 
-    def test_leaves_matplotlibs_settings_as_they_were_and_ignores_the_users(self, name, subject):
-        usual = draw(name, subject).png(1)
+    def test_leaves_matplotlibs_settings_as_they_were_and_ignores_the_users(self, name, fake):
+        usual = draw(name, fake).png(1)
         with matplotlib.rc_context({"font.size": 22, "axes.facecolor": "red", "savefig.dpi": 31}):
             before = dict(matplotlib.rcParams)
-            assert draw(name, subject).png(1) == usual
+            assert draw(name, fake).png(1) == usual
             assert dict(matplotlib.rcParams) == before
 
-    def test_a_name_with_dollars_is_drawn_as_it_is(self, name, subject):
+    def test_a_name_with_dollars_is_drawn_as_it_is(self, name, fake):
         odd = replace(
-            subject,
+            fake,
             title="$\\frac$ on $",
-            units={"distortion": "$nats_", **subject.units},
-            information=(subject.information[0], ["$a_", "$b$", "c^", "\\d"]),
+            units={"distortion": "$nats_", **fake.units},
+            information=(fake.information[0], ["$a_", "$b$", "c^", "\\d"]),
         )
         assert draw(name, odd).png(1)
 
-    def test_unknown_suffix_is_refused(self, name, subject, tmp_path):
+    def test_unknown_suffix_is_refused(self, name, fake, tmp_path):
         with pytest.raises(InputError, match=r"out must end in \.png or \.svg or \.pdf.*, got t\.bmp"):
-            draw(name, subject).save(tmp_path / "t.bmp")
+            draw(name, fake).save(tmp_path / "t.bmp")
         assert not list(tmp_path.iterdir())
 
 
-def test_unknown_figures_and_settings_are_refused(subject):
+def test_unknown_figures_and_settings_are_refused(fake):
     with pytest.raises(InputError, match="unknown figure 'traversl'; did you mean 'traversal'"):
-        draw("traversl", subject)
+        draw("traversl", fake)
     with pytest.raises(InputError, match="unknown setting of traversal 'step'; did you mean 'steps'"):
-        draw("traversal", subject, {"step": 3})
+        draw("traversal", fake, {"step": 3})
 
 
-def test_figures_of_one_run_refuse_several(subject):
+def test_figures_of_one_run_refuse_several(fake):
     with pytest.raises(InputError, match="curves is a figure of one run, got 2"):
-        draw("curves", [subject, subject])
+        draw("curves", [fake, fake])
     with pytest.raises(InputError, match="curves is a figure of one run, got 0"):
         draw("curves", [])
-    assert draw("curves", [subject]).png(1) == draw("curves", subject).png(1)
+    assert draw("curves", [fake]).png(1) == draw("curves", fake).png(1)
 
 
-def test_still_figures_have_no_gif(subject, tmp_path):
-    picture = draw("curves", subject)
+def test_still_figures_have_no_gif(fake, tmp_path):
+    picture = draw("curves", fake)
     with pytest.raises(InputError, match=r"got t\.gif"):
         picture.save(tmp_path / "t.gif")
     with pytest.raises(InputError, match="needs a figure that moves"):
         picture.gif()
 
 
-def test_scale_must_be_positive(subject):
+def test_scale_must_be_positive(fake):
     with pytest.raises(InputError, match="scale must be more than 0, got 0"):
-        draw("reconstructions", subject).png(0)
+        draw("reconstructions", fake).png(0)
 
 
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
@@ -132,9 +128,9 @@ def test_an_interrupted_write_keeps_the_old_file(tmp_path, monkeypatch):
     assert [file.name for file in tmp_path.iterdir()] == ["t.png"]
 
 
-def test_a_gif_loses_colours_then_frames_until_it_fits(subject):
+def test_a_gif_loses_colours_then_frames_until_it_fits(fake):
     noise = np.random.default_rng(0).integers(0, 256, (8, 40, 40, 3), dtype=np.uint8)
-    picture = replace(draw("reconstructions", subject), animation=lambda: list(noise))
+    picture = replace(draw("reconstructions", fake), animation=lambda: list(noise))
     full, fewer_colours, fewest = (picture.gif(limit) for limit in (3_000_000, 10_000, 3_000))
     assert len(full) > 10_000 > len(fewer_colours) > 3_000 > len(fewest)
     assert [opened(data).n_frames for data in (full, fewer_colours, fewest)] == [8, 4, 2]
@@ -164,7 +160,7 @@ def test_by_rate_falls_and_keeps_the_order_of_equals():
 def test_drawing_never_imports_pyplot():
     code = (
         "import sys, unweave.show.reports, unweave.show.figures.traversal, unweave.show.figures.curves\n"
-        "import unweave.show.figures.style as s\n"
+        "import unweave.base.style as s\n"
         "with s.applied(): s.figure(1, 1)\n"
         "assert 'matplotlib.pyplot' not in sys.modules"
     )

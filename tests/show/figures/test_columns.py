@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from tests.show.figures.conftest import Disc
+from tests.show.conftest import Disc
 
 from unweave.base.errors import InputError
 from unweave.show.figures import draw
@@ -99,10 +99,10 @@ def test_columns_without_names_are_numbered():
     assert Moves.of(Rows(data=None)).columns == ("column-0", "column-1", "column-2", "column-3")
 
 
-def test_images_are_refused_and_have_no_sentences(subject):
+def test_images_are_refused_and_have_no_sentences(fake):
     with pytest.raises(InputError, match=r"columns needs rows of a table, got images of shape \(1, 64, 64\) in disc-0"):
-        draw("columns", subject)
-    assert column_sentences(subject) == []
+        draw("columns", fake)
+    assert column_sentences(fake) == []
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ import unweave
 from unweave.base.errors import InputError
 from unweave.show.figures.base import as_rgb
 from unweave.show.figures.nearest import Nearest, nearest
-from unweave.show.figures.sheet import Sheet
 
 TINY = {
     "data": "dsprites", "data.size": 32, "data.hold": "lazy", "net": "conv", "net.channels": (4, 4, 4), "net.hidden": 8,
@@ -19,15 +18,6 @@ TINY = {
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     return unweave.train("vae", out=tmp_path_factory.mktemp("nearest") / "v", **TINY)
-
-
-@pytest.fixture
-def sheet(monkeypatch):
-    """The sheet drawn last."""
-    kept = {}
-    usual = Sheet.figure
-    monkeypatch.setattr(Sheet, "figure", lambda self: (kept.update(sheet=self), usual(self))[1])
-    return lambda: kept["sheet"]
 
 
 def test_nearest_agrees_with_all_distances_in_parts_and_in_whole(monkeypatch):
@@ -48,24 +38,19 @@ def test_an_image_is_nearest_to_itself():
     assert far.tolist() == [[0.0]]
 
 
-def test_samples_stand_over_their_neighbours(run, sheet):
+def test_samples_stand_over_their_neighbours(run, sheets):
     picture = Nearest(images=3, neighbours=2, pool=30)(run)
     real, made = run.random_images(30), unweave.codes.sample(run, 3).images
     rows, far = nearest(made, real, 2)
-    assert sheet().labels == ["decoded", "nearest image", "nearest but 1"]
-    assert (sheet().rows[0] == as_rgb(made)).all()
-    assert (sheet().rows[2] == as_rgb(real[rows[:, 1]])).all()
-    assert [words for _, words in sheet().foot] == [f"{each:.2f}" for each in far[:, 0]]
+    assert sheets[-1].labels == ["decoded", "nearest image", "nearest but 1"]
+    assert (sheets[-1].rows[0] == as_rgb(made)).all()
+    assert (sheets[-1].rows[2] == as_rgb(real[rows[:, 1]])).all()
+    assert [words for _, words in sheets[-1].foot] == [f"{each:.2f}" for each in far[:, 0]]
     assert "the nearest of 30 real images" in picture.alt
 
 
-def test_a_code_of_ones_own(run, sheet):
+def test_a_code_of_ones_own(run, sheets):
     run.draw("nearest", code=(0.5, -1.0), pool=5)
-    assert (sheet().rows[0] == as_rgb(run.decode(torch.tensor([[0.5, -1.0]])))).all()
+    assert (sheets[-1].rows[0] == as_rgb(run.decode(torch.tensor([[0.5, -1.0]])))).all()
     with pytest.raises(InputError, match="code must have 2 numbers, got 3"):
         run.draw("nearest", code=(0.0, 0.0, 0.0))
-
-
-def test_what_has_no_model_is_refused(subject):
-    with pytest.raises(InputError, match="nearest needs a trained model and its data"):
-        Nearest()(subject)

@@ -121,11 +121,11 @@ def test_a_score_that_could_not_be_had_leaves_a_gap():
     assert panels(Progress()(held()))[1].lines[0].get_xdata().tolist() == [100, 300]
 
 
-def test_runs_without_scores_are_refused(subject):
+def test_runs_without_scores_are_refused(fake):
     with pytest.raises(InputError, match="progress needs runs trained with --score-every, bare was trained without"):
         Progress()([Trained(), Trained(name="bare", steps=())])
     with pytest.raises(InputError, match="disc-0 was trained without"):
-        draw("progress", subject)
+        draw("progress", fake)
 
 
 def test_a_logarithmic_axis_has_plain_numbers():

@@ -16,24 +16,24 @@ def rows(monkeypatch):
     return lambda: kept["sheet"].rows
 
 
-def test_rows(subject, rows):
-    Reconstructions(images=5)(subject)
+def test_rows(fake, rows):
+    Reconstructions(images=5)(fake)
     before, after, apart = rows()
-    images = subject.reference_images(5)
+    images = fake.reference_images(5)
     assert (before == as_rgb(images)).all()
-    assert (after == as_rgb(subject.decode(subject.encode(images)))).all()
+    assert (after == as_rgb(fake.decode(fake.encode(images)))).all()
     assert (apart == abs(before - after)).all()
     assert apart.max() > 0.1
 
 
-def test_a_perfect_model_has_a_black_third_row(subject, rows):
-    subject.encode = lambda images: subject.codes(len(images))
-    alt = Reconstructions()(subject).alt
+def test_a_perfect_model_has_a_black_third_row(fake, rows):
+    fake.encode = lambda images: fake.codes(len(images))
+    alt = Reconstructions()(fake).alt
     assert (rows()[2] == 0).all()
     assert "differ by 0.000" in alt
 
 
-def test_random_images_and_no_difference(subject, rows):
-    Reconstructions(random=True, difference=False)(subject)
+def test_random_images_and_no_difference(fake, rows):
+    Reconstructions(random=True, difference=False)(fake)
     assert len(rows()) == 2
-    assert (rows()[0] == as_rgb(subject.random_images(8))).all()
+    assert (rows()[0] == as_rgb(fake.random_images(8))).all()

@@ -29,8 +29,8 @@ def contrast(one, other):
 
 @pytest.mark.parametrize("name", ["traversal", "curves", "mutual-information", "latent-pairs", "interpolation"])
 @pytest.mark.parametrize("theme", PAPER)
-def test_the_paper_has_the_themes_colour(name, theme, subject):
-    picture = draw(name, subject, {"theme": theme})
+def test_the_paper_has_the_themes_colour(name, theme, fake):
+    picture = draw(name, fake, {"theme": theme})
     pixels = shown(picture.png(1))
     assert tuple(pixels[0, 0]) == tuple(pixels[-1, -1]) == PAPER[theme]
     colours, counts = np.unique(pixels.reshape(-1, 3), axis=0, return_counts=True)
@@ -38,12 +38,12 @@ def test_the_paper_has_the_themes_colour(name, theme, subject):
     assert style.theme() == "light"
 
 
-def test_vectors_and_films_are_drawn_in_the_theme_of_their_picture(subject):
-    picture = draw("traversal", subject, {"theme": "dark", "latents": 2, "frames": 3, "references": 2})
+def test_vectors_and_films_are_drawn_in_the_theme_of_their_picture(fake):
+    picture = draw("traversal", fake, {"theme": "dark", "latents": 2, "frames": 3, "references": 2})
     assert b"#16181b" in picture.svg()
     film = Image.open(io.BytesIO(picture.gif()))
     assert film.convert("RGB").getpixel((0, 0)) == PAPER["dark"]
-    light = draw("traversal", subject, {"latents": 2, "frames": 3, "references": 2})
+    light = draw("traversal", fake, {"latents": 2, "frames": 3, "references": 2})
     assert Image.open(io.BytesIO(light.gif())).convert("RGB").getpixel((0, 0)) == PAPER["light"]
 
 
@@ -60,9 +60,9 @@ def test_a_theme_stays_within_its_block_even_after_an_error():
     assert Picture(style.figure(1, 1), "").theme == "light"
 
 
-def test_an_unknown_theme_and_colour_are_refused(subject):
+def test_an_unknown_theme_and_colour_are_refused(fake):
     with pytest.raises(InputError, match="theme must be one of light, dark, got sepia"):
-        draw("curves", subject, {"theme": "sepia"})
+        draw("curves", fake, {"theme": "sepia"})
     with pytest.raises(AttributeError, match="no attribute 'MAUVE'"):
         _ = style.MAUVE
 

@@ -6,8 +6,9 @@ from typing import Annotated
 import numpy as np
 
 from unweave.base import checks
-from unweave.show.figures import style
-from unweave.show.figures.base import Picture, Subject, by_rate
+from unweave.run import Run
+from unweave.show.figures import Picture, style
+from unweave.show.figures.base import by_rate
 
 
 @dataclass(frozen=True)
@@ -22,8 +23,8 @@ class RateBars:
     def __post_init__(self) -> None:
         checks.at_least(1, latents=self.latents)
 
-    def __call__(self, subject: Subject) -> Picture:
-        rates = np.asarray(subject.kl_per_latent)
+    def __call__(self, run: Run) -> Picture:
+        rates = np.asarray(run.kl_per_latent)
         order = by_rate(rates)[: self.latents]
         with style.applied():
             made = style.figure(style.COLUMN, 1.6, layout="constrained")
@@ -31,4 +32,4 @@ class RateBars:
             axes.bar([f"z{j}" for j in order], rates[order], color=style.ACCENT)
             axes.set_ylabel("nats per image")
         shown = ", ".join(f"z{j} {rates[j]:.2f}" for j in order)
-        return Picture(made, f"Rate of each latent of {subject.title} in nats: {shown}.")
+        return Picture(made, f"Rate of each latent of {run.title} in nats: {shown}.")

@@ -23,8 +23,9 @@ def demo(
     from unweave.engine import folder, train
     from unweave.engine.loop import steps_in
     from unweave.engine.progress import ProgressBar
+    from unweave.run.launch import resolve
     from unweave.run.recipes import load
-    from unweave.run.run import Run, resolve
+    from unweave.run.run import Run
     from unweave.show.reports import write
 
     place, page = Path(out) / "run", Path(out) / "report.html"

@@ -12,8 +12,8 @@ from unweave.face.cli.study import engine_options, run, words_of
 from unweave.studies.reading import find, names
 
 if TYPE_CHECKING:
+    from unweave.run.rows import Row
     from unweave.studies.spec import Study
-    from unweave.studies.table import Row
 
 SCALE = "smoke (minutes), laptop (hours on 2 cores) or paper (the published protocol) [smoke]"
 

@@ -16,7 +16,8 @@ def table(
     format_: Annotated[Literal["csv", "md", "json", "latex"], "how to print it"] = "md",
 ) -> None:
     """Print the scores of runs as one tidy table: a row for each run, metric, part and factor."""
-    from unweave.run.run import COLUMNS, runs
+    from unweave.run.rows import COLUMNS
+    from unweave.run.run import runs
 
     rows = runs(folder).table()
     if format_ == "csv":

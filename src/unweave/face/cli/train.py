@@ -53,7 +53,7 @@ def train(
     **settings: Any,
 ) -> None:
     """Train, with those settings that were given."""
-    from unweave.run.run import train as run_training
+    from unweave.run.launch import train as run_training
 
     parts = {"data": data, "net": net, "prior": prior, "likelihood": likelihood}
     settings |= {part: name for part, name in parts.items() if name is not None}

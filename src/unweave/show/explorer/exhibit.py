@@ -122,7 +122,7 @@ def exhibit(run: Run) -> Exhibit:
 
     An unfinished run raises InputError.
     """
-    model = Model.of(run)
+    model = run.model
     data, missing = _at_hand(run)
     images = None if data is None else data.images(numpy_generator(0, "explorer").integers(len(data), size=LOOKED_AT))
     rates = run.kl_per_latent if data is not None else _logged(run)

@@ -52,7 +52,7 @@ def export(run: Run, to: str, out: str | Path | None = None, *, overwrite: bool 
         raise InputError(f"out must be a folder, got {target}, which is a file")
     if target.is_dir() and any(target.iterdir()) and not overwrite:
         raise InputError(f"out must be an empty folder, got {target}; choose another --out, or --overwrite to replace")
-    model, about = Model.of(run), config_of(run)
+    model, about = run.model, config_of(run)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".unweave-") as made:

@@ -14,7 +14,8 @@ from unweave.base.records import Score
 from unweave.base.settings import plain
 from unweave.metrics.calibration import verdict
 from unweave.metrics.doctor import RULES
-from unweave.run.run import DIAGNOSIS, Run
+from unweave.run.run import Run
+from unweave.run.scorebook import DIAGNOSIS
 from unweave.show.export.config import units
 from unweave.show.figures.base import DEAD
 

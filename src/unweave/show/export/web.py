@@ -17,13 +17,13 @@ import torch
 from torch import Tensor, nn
 
 from unweave.base.errors import InputError
+from unweave.base.picture import write_file
 from unweave.models.distributions.likelihoods import Bernoulli, ContinuousBernoulli, Gaussian, Laplace
 from unweave.models.distributions.mixed import Mixed
 from unweave.models.nets.broadcast import OnGrid
 from unweave.run.run import Run
 from unweave.show.explorer.exhibit import Exhibit, exhibit
 from unweave.show.explorer.names import read_names
-from unweave.show.figures.base import write_file
 
 PAGE = "explorer.html"  # in the run's folder, unless told
 POINTWISE: Mapping[type[nn.Module], str] = {

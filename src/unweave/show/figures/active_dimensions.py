@@ -12,7 +12,8 @@ from unweave.base import checks
 from unweave.base.checks import POSITIVE, Range
 from unweave.base.errors import InputError
 from unweave.base.settings import Settings
-from unweave.show.figures.base import Picture, Subject, as_rgb, classes_of, number, with_latent
+from unweave.run.run import Run
+from unweave.show.figures.base import Picture, as_rgb, classes_of, number, with_latent
 from unweave.show.figures.class_magnitudes import strongest
 from unweave.show.figures.sheet import Sheet
 
@@ -45,14 +46,14 @@ class ActiveDimensions(Settings):
         """What a latent is set to, (steps,)."""
         return np.linspace(-self.reach, self.reach, self.steps)
 
-    def __call__(self, subject: Subject) -> Picture:
+    def __call__(self, run: Run) -> Picture:
         """Draw the blocks."""
-        found = classes_of(subject, self.factor, "active-dimensions")
+        found = classes_of(run, self.factor, "active-dimensions")
         heights = found.magnitudes()
         chosen = self._chosen(found.names, heights)
         images = found.images(np.array([found.typical(k) for k in chosen]))
-        codes, categories = subject.encode(images), subject.categories(images)
-        originals, back = as_rgb(images), as_rgb(subject.decode(codes, categories))
+        codes, categories = run.encode(images), run.categories(images)
+        originals, back = as_rgb(images), as_rgb(run.decode(codes, categories))
         rows: list[np.ndarray] = []
         labels: list[str] = []
         heads: dict[int, str] = {}
@@ -63,21 +64,21 @@ class ActiveDimensions(Settings):
             for d in strongest(heights[k], self.dimensions):
                 moved = torch.cat([with_latent(codes[at : at + 1], int(d), value) for value in self.values])
                 kept = None if categories is None else categories[at : at + 1].expand(self.steps, -1)
-                rows.append(as_rgb(subject.decode(moved, kept)))
+                rows.append(as_rgb(run.decode(moved, kept)))
                 labels.append(f"z{d}  mean |z| {heights[k, d]:.2f}")
         breaks = frozenset(row - 1 for row in heads if row)
         foot = [(column + 0.5, number(value)) for column, value in enumerate(self.values)]
         sheet = Sheet(rows, labels, foot=foot, breaks=breaks, heads=heads)
-        return Picture(sheet.figure(), self._words(subject, [found.names[k] for k in chosen], heights[chosen]))
+        return Picture(sheet.figure(), self._words(run, [found.names[k] for k in chosen], heights[chosen]))
 
-    def _words(self, subject: Subject, names: list[str], heights: np.ndarray) -> str:
+    def _words(self, run: Run, names: list[str], heights: np.ndarray) -> str:
         parts = [
             f"{name}: " + ", ".join(f"z{d} {own[d]:.2f}" for d in strongest(own, self.dimensions))
             for name, own in zip(names, heights, strict=True)
         ]
         return (
             f"Walks from {number(-self.reach)} to {number(self.reach)} along the latents that classes of "
-            f"{subject.title} use most, with their mean magnitude: {'; '.join(parts)}."
+            f"{run.title} use most, with their mean magnitude: {'; '.join(parts)}."
         )
 
     def _chosen(self, names: tuple[str, ...], heights: np.ndarray) -> list[int]:

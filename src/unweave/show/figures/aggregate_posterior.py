@@ -6,17 +6,17 @@ import math
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import numpy as np
 import torch
 
-from unweave.base import checks
+from unweave.base import checks, style
 from unweave.base.checks import POSITIVE, Range
 from unweave.base.errors import InputError
-from unweave.base.records import Images, Prior
+from unweave.base.records import Prior
 from unweave.base.settings import Settings
-from unweave.show.figures import style
+from unweave.run.run import Run
 from unweave.show.figures.base import Picture, by_rate
 from unweave.show.figures.compared import differences, short, weight
 
@@ -28,39 +28,6 @@ PANEL = 1.85  # inches
 LINE, WIDE, LONG = 0.14, 26, 60  # inches of a line of words, letters in one, letters that are too many over a panel
 CLIP = 99.5  # percentile of the density, where there is some, that gets the darkest shade
 MASSES = (0.5, 0.9)  # shares of the prior that its contours enclose
-
-
-@runtime_checkable
-class Encodes(Protocol):
-    """What this figure needs of a run: posteriors of images, and the model with its prior."""
-
-    @property
-    def name(self) -> str:
-        """Short and unique."""
-        ...
-
-    @property
-    def title(self) -> str:
-        """For people."""
-        ...
-
-    @property
-    def settings(self) -> Any:
-        """All settings as nested plain values."""
-        ...
-
-    @property
-    def vae(self) -> Any:
-        """The model; only its `prior` is looked at."""
-        ...
-
-    def reference_images(self, n: int) -> Images:
-        """Give the same `n` images each time, fewer if there are fewer."""
-        ...
-
-    def posterior(self, images: Images) -> Any:
-        """Give a record with `mean`, `std` and `kl` (or None) of each latent, (n, d)."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -75,18 +42,18 @@ class Cloud:
     title: str
 
     @classmethod
-    def of(cls, subject: Encodes, latents: tuple[int, int] | None) -> Cloud:
-        """Encode up to 5,000 images of `subject`; latents not given are the two that carry most."""
-        found = subject.posterior(subject.reference_images(MOST))
+    def of(cls, run: Run, latents: tuple[int, int] | None) -> Cloud:
+        """Encode up to 5,000 images of `run`; latents not given are the two that carry most."""
+        found = run.posterior(run.reference_images(MOST))
         mean, std = np.asarray(found.mean), np.asarray(found.std)
         if mean.shape[1] < 2:
-            raise InputError(f"aggregate-posterior needs 2 or more latents, {subject.name} has {mean.shape[1]}")
+            raise InputError(f"aggregate-posterior needs 2 or more latents, {run.name} has {mean.shape[1]}")
         rates = mean.var(0) if found.kl is None else np.asarray(found.kl).mean(0)
         pair = latents or tuple(sorted(by_rate(rates)[:2].tolist()))
         if max(pair) >= mean.shape[1]:
             raise InputError(f"latents must be below {mean.shape[1]}, got {max(pair)}")
         both = list(pair)
-        return cls(mean[:, both], std[:, both], subject.vae.prior, (pair[0], pair[1]), mean.shape[1], _heading(subject))
+        return cls(mean[:, both], std[:, both], run.vae.prior, (pair[0], pair[1]), mean.shape[1], _heading(run))
 
     def reach(self) -> float:
         """Half the side of a square around the origin that holds nearly all of q(z) and of the prior."""
@@ -134,9 +101,9 @@ class AggregatePosterior(Settings):
     """q(z), the average of q(z|x) over at most 5,000 images, as shades of blue in two latents.
 
     Orange lines enclose half and nine tenths of the prior, crosses are a mixture's modes. Shades are scaled to each
-    panel. Several subjects stand side by side on the same axes, named by what sets them apart and ordered by beta,
+    panel. Several runs stand side by side on the same axes, named by what sets them apart and ordered by beta,
     then alpha; where each beta comes with each alpha, rows are betas and columns alphas. A model with fewer
-    than two latents, or a subject that gives no posteriors, raises InputError. Source: Mathieu et al. 2019,
+    than two latents raises InputError. Source: Mathieu et al. 2019,
     https://arxiv.org/abs/1812.02833, figure 2.
     """
 
@@ -156,19 +123,15 @@ class AggregatePosterior(Settings):
             if self.latents[0] == self.latents[1]:
                 raise InputError(f"latents must be two different ones, got {self.latents}")
 
-    def __call__(self, subject: Encodes | Sequence[Encodes]) -> Picture:
-        """Draw one panel, or one for each of several subjects."""
-        subjects = list(subject) if isinstance(subject, Sequence) else [subject]
-        for each in subjects:
-            if not isinstance(each, Encodes):
-                raise InputError("aggregate-posterior needs a trained run with posteriors, got one without")
-        subjects = _ordered(subjects)
-        clouds = [Cloud.of(each, self.latents) for each in subjects]
-        named = differences([each.settings for each in subjects])
-        titles = [_above(words, each.name) for words, each in zip(named, subjects, strict=True)]
+    def __call__(self, runs: Run | Sequence[Run]) -> Picture:
+        """Draw one panel, or one for each of several runs."""
+        runs = _ordered(runs if isinstance(runs, Sequence) else [runs])
+        clouds = [Cloud.of(each, self.latents) for each in runs]
+        named = differences([each.settings for each in runs])
+        titles = [_above(words, each.name) for words, each in zip(named, runs, strict=True)]
         titles = titles if len(clouds) > 1 else [clouds[0].title]
         reach = self.reach or max(cloud.reach() for cloud in clouds)
-        columns = min(self.columns or _alphas(subjects) or 4, len(clouds))
+        columns = min(self.columns or _alphas(runs) or 4, len(clouds))
         rows = -(-len(clouds) // columns)
         extra = LINE * max(title.count("\n") for title in titles)
         alike = len({cloud.latents for cloud in clouds}) == 1
@@ -225,28 +188,28 @@ def _above(words: str, name: str) -> str:
     return textwrap.fill(words, WIDE) if 0 < len(words) <= LONG else textwrap.fill(name, WIDE)
 
 
-def _ordered(subjects: Sequence[Encodes]) -> list[Encodes]:
+def _ordered(runs: Sequence[Run]) -> list[Run]:
     """By beta, then by alpha; those without either last, otherwise as given."""
 
-    def place(subject: Encodes) -> list[float]:
-        found = (weight(subject.settings, name) for name in ("beta", "alpha"))
+    def place(run: Run) -> list[float]:
+        found = (weight(run.settings, name) for name in ("beta", "alpha"))
         return [math.inf if value is None else value for value in found]
 
-    return sorted(subjects, key=place)
+    return sorted(runs, key=place)
 
 
-def _alphas(subjects: Sequence[Encodes]) -> int | None:
+def _alphas(runs: Sequence[Run]) -> int | None:
     """How many alphas there are, if every beta comes with each of them once; else None."""
-    pairs = [(weight(each.settings, "beta"), weight(each.settings, "alpha")) for each in subjects]
+    pairs = [(weight(each.settings, "beta"), weight(each.settings, "alpha")) for each in runs]
     betas, alphas = ({pair[k] for pair in pairs} for k in (0, 1))
     whole = len(pairs) == len(set(pairs)) == len(betas) * len(alphas)
     return len(alphas) if whole and len(betas) > 1 and len(alphas) > 1 else None
 
 
-def _heading(subject: Encodes) -> str:
-    method = subject.settings.get("method", {})
+def _heading(run: Run) -> str:
+    method = run.settings.get("method", {})
     weights = [f"{name} {short(method[name])}" for name in ("beta", "alpha") if name in method]
-    return "\n".join(filter(None, [subject.title.partition(",")[0], ", ".join(weights)]))
+    return "\n".join(filter(None, [run.title.partition(",")[0], ", ".join(weights)]))
 
 
 def _words(clouds: Sequence[Cloud], titles: Sequence[str]) -> str:

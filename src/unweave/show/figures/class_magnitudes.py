@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 
+from unweave.base import style
 from unweave.base.checks import Range
 from unweave.base.settings import Settings
-from unweave.show.figures import style
-from unweave.show.figures.base import Classes, Picture, Subject, classes_of
+from unweave.run.run import Run
+from unweave.show.figures.base import Classes, Picture, classes_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,9 +35,9 @@ class ClassMagnitudes(Settings):
     rows: Annotated[int, "largest number of classes, spread evenly over them", Range(1)] = 12
     named: Annotated[int, "number of highest bars that are named in each row", Range(0)] = 3
 
-    def __call__(self, subject: Subject) -> Picture:
+    def __call__(self, run: Run) -> Picture:
         """Draw the rows."""
-        found = classes_of(subject, self.factor, "class-magnitudes")
+        found = classes_of(run, self.factor, "class-magnitudes")
         heights = found.magnitudes()
         shown = evenly(len(heights), self.rows)
         margin = max(style.text_width(found.names[k]) for k in shown) / style.DPI
@@ -50,7 +51,7 @@ class ClassMagnitudes(Settings):
             grid[0].set_title("mean |z| of each class")
             grid[-1].set_xlabel("latent")
             grid[-1].set_xticks(range(0, heights.shape[1], 1 if heights.shape[1] <= EACH else 10))
-        return Picture(made, _words(subject, found, heights, shown))
+        return Picture(made, _words(run, found, heights, shown))
 
     def _row(self, axes: Axes, heights: np.ndarray, name: str) -> None:
         top = strongest(heights, self.named)
@@ -82,8 +83,8 @@ def evenly(count: int, most: int) -> np.ndarray:
     return np.linspace(0, count - 1, min(count, most)).round().astype(int)
 
 
-def _words(subject: Subject, found: Classes, heights: np.ndarray, shown: np.ndarray) -> str:
+def _words(run: Run, found: Classes, heights: np.ndarray, shown: np.ndarray) -> str:
     parts = [
         f"{found.names[k]}: " + ", ".join(f"z{j} {heights[k, j]:.2f}" for j in strongest(heights[k], 3)) for k in shown
     ]
-    return f"Mean magnitude of each latent per class, {subject.title}; the highest are {'; '.join(parts)}."
+    return f"Mean magnitude of each latent per class, {run.title}; the highest are {'; '.join(parts)}."

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 import torch
 
+from unweave.base import style
 from unweave.base.checks import POSITIVE, Range
 from unweave.base.errors import InputError
 from unweave.base.settings import Settings
-from unweave.show.figures import style
-from unweave.show.figures.base import DEAD, Picture, Subject, by_rate, number
+from unweave.run.run import Run
+from unweave.show.figures.base import DEAD, Picture, by_rate, number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,24 +38,24 @@ class Moves:
     reach: float
 
     @classmethod
-    def of(cls, subject: Subject, reach: float = 2.0) -> Moves:
+    def of(cls, run: Run, reach: float = 2.0) -> Moves:
         """Decode both ends of each latent, all other latents at 0 and categories at their first value.
 
         A column that is constant does not move. Images of more than one row raise InputError.
         """
-        rows = subject.random_images(SAMPLE)
+        rows = run.random_images(SAMPLE)
         if rows.shape[1:3] != (1, 1):
             raise InputError(
-                f"columns needs rows of a table, got images of shape {tuple(rows.shape[1:])} in {subject.name}"
+                f"columns needs rows of a table, got images of shape {tuple(rows.shape[1:])} in {run.name}"
             )
         spread = rows.double().std(0, correction=0).flatten().numpy()
-        ends = torch.diag(torch.full((len(subject.kl_per_latent),), reach))
-        up, down = (subject.decode(codes).double().flatten(1).numpy() for codes in (ends, -ends))
-        named: tuple[str, ...] = getattr(getattr(subject, "data", None), "columns", ())
+        ends = torch.diag(torch.full((len(run.kl_per_latent),), reach))
+        up, down = (run.decode(codes).double().flatten(1).numpy() for codes in (ends, -ends))
+        named: tuple[str, ...] = getattr(getattr(run, "data", None), "columns", ())
         columns = named or tuple(f"column-{k}" for k in range(len(spread)))
         steady = spread <= 1e-7 * np.abs(rows.double().mean(0).flatten().numpy())
         changes = np.where(steady, 0.0, (up - down) / np.where(steady, 1.0, spread))
-        return cls(changes, columns, np.asarray(subject.kl_per_latent, dtype=float), reach)
+        return cls(changes, columns, np.asarray(run.kl_per_latent, dtype=float), reach)
 
     def order(self) -> np.ndarray:
         """Numbers of the latents, the one with the highest KL first."""
@@ -80,10 +81,10 @@ class Moves:
         return said
 
 
-def column_sentences(subject: Subject, reach: float = 2.0) -> list[str]:
-    """What `Moves.sentences` says of a subject; [] where its data are no rows of a table."""
+def column_sentences(run: Run, reach: float = 2.0) -> list[str]:
+    """What `Moves.sentences` says of a run; [] where its data are no rows of a table."""
     try:
-        return Moves.of(subject, reach).sentences()
+        return Moves.of(run, reach).sentences()
     except InputError:
         return []
 
@@ -101,9 +102,9 @@ class Columns(Settings):
     latents: Annotated[int, "largest number of latents", Range(1)] = 20
     columns: Annotated[int, "largest number of columns", Range(1)] = 30
 
-    def __call__(self, subject: Subject) -> Picture:
+    def __call__(self, run: Run) -> Picture:
         """Draw the heat map."""
-        moves = Moves.of(subject, self.reach)
+        moves = Moves.of(run, self.reach)
         order = moves.order()[: self.latents]
         strongest = np.argsort(-np.abs(moves.changes[order]).max(axis=0), kind="stable")[: self.columns]
         chosen = np.sort(strongest)
@@ -131,7 +132,7 @@ class Columns(Settings):
         return Picture(
             made,
             f"Change of each column, in its standard deviations, as one latent goes from {ends} and the others are 0, "
-            f"{subject.title}: {said}{more}.",
+            f"{run.title}: {said}{more}.",
         )
 
 

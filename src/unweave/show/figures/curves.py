@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import numpy as np
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
+from unweave.base import style
 from unweave.base.checks import Range
 from unweave.base.errors import InputError
 from unweave.base.records import NATS
 from unweave.base.settings import Settings
-from unweave.show.figures import style
-from unweave.show.figures.base import DEAD, Picture, Subject, by_rate
+from unweave.run.run import Run
+from unweave.show.figures.base import DEAD, Picture, by_rate
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,15 +44,15 @@ class Curves(Settings):
         "vertical axis of loss and terms; auto: logarithmic where positive values span a factor of 20",
     ] = "auto"
 
-    def __call__(self, subject: Subject) -> Picture:
+    def __call__(self, run: Run) -> Picture:
         """Draw the panels."""
-        if not subject.log:
-            raise InputError(f"curves need a log with at least one step, got an empty one from {subject.name}")
-        log = subject.log[:: -(-len(subject.log) // MOST)]
-        if log[-1] is not subject.log[-1]:
-            log = [*log, subject.log[-1]]
+        if not run.log:
+            raise InputError(f"curves need a log with at least one step, got an empty one from {run.name}")
+        log = run.log[:: -(-len(run.log) // MOST)]
+        if log[-1] is not run.log[-1]:
+            log = [*log, run.log[-1]]
         steps = np.array([line["step"] for line in log])
-        drawn = [name for name in subject.units if any(np.isfinite(_float(line.get(name))) for line in log)]
+        drawn = [name for name in run.units if any(np.isfinite(_float(line.get(name))) for line in log)]
         names = ["loss", *(name for name in drawn if name != "loss")]
         rates = _rates(log)
         rows = -(-len(names) // self.columns)
@@ -63,10 +64,10 @@ class Curves(Settings):
             for number, name in enumerate(names):
                 axes = made.add_subplot(grid[number // self.columns, number % self.columns])
                 values = np.array([_float(line.get(name)) for line in log])
-                self._panel(axes, steps, values, name, subject.units.get(name, NATS))
+                self._panel(axes, steps, values, name, run.units.get(name, NATS))
             if rates is not None:
                 self._rate_panel(made.add_subplot(grid[rows, :]), steps, rates)
-        return Picture(made, _words(subject, names, log[-1]))
+        return Picture(made, _words(run, names, log[-1]))
 
     def _panel(self, axes: Axes, steps: np.ndarray, values: np.ndarray, name: str, unit: str) -> None:
         axes.plot(steps, values, color=style.COLOURS[0], marker=_marker(steps))
@@ -151,11 +152,11 @@ def log_axis(axes: Axes, low: float, high: float) -> None:
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.5g}"))
 
 
-def _words(subject: Subject, names: Sequence[str], last: object) -> str:
+def _words(run: Run, names: Sequence[str], last: object) -> str:
     values = last if isinstance(last, dict) else {}
     ends = [
-        f"{name.replace('_', ' ')} {_float(values[name]):.2f} {subject.units.get(name, NATS)}"
+        f"{name.replace('_', ' ')} {_float(values[name]):.2f} {run.units.get(name, NATS)}"
         for name in names
         if name in values
     ]
-    return f"Training curves of {subject.title}. At step {values.get('step')}: {', '.join(ends)}."
+    return f"Training curves of {run.title}. At step {values.get('step')}: {', '.join(ends)}."

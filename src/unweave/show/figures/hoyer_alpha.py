@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import numpy as np
 
+from unweave.base import style
 from unweave.base.errors import InputError
 from unweave.base.records import Score
 from unweave.base.settings import Settings
-from unweave.show.figures import style
+from unweave.run.run import Run
 from unweave.show.figures.base import Picture
 from unweave.show.figures.compared import differences, weight
 
@@ -20,25 +21,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MARKERS = "osD^vPX"
-
-
-@runtime_checkable
-class Scored(Protocol):
-    """What this figure needs of a run: its settings, and scores that are made where they are not there yet."""
-
-    @property
-    def name(self) -> str:
-        """Short and unique."""
-        ...
-
-    @property
-    def settings(self) -> Any:
-        """All settings as nested plain values."""
-        ...
-
-    def evaluate(self, metrics: Sequence[str]) -> dict[str, Score]:
-        """Scores by the metric's name, those kept from before and new ones."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -66,9 +48,9 @@ class HoyerAlpha(Settings):
     scale: Annotated[Literal["linear", "symlog"], "of alpha; symlog spreads powers of ten and still has 0"] = "linear"
     raw: Annotated[bool, "without dividing each latent by its standard deviation first"] = False
 
-    def __call__(self, subjects: Scored | Sequence[Scored]) -> Picture:
+    def __call__(self, runs: Run | Sequence[Run]) -> Picture:
         """Draw the curves of one run or more."""
-        points = self._points(list(subjects) if isinstance(subjects, Sequence) else [subjects])
+        points = self._points(runs if isinstance(runs, Sequence) else [runs])
         curves = {name: [p for p in points if p.curve == name] for name in dict.fromkeys(p.curve for p in points)}
         with style.applied():
             width = max(3.3, 0.7 + max(map(style.text_width, filter(None, curves)), default=0.0) / style.DPI)
@@ -88,17 +70,17 @@ class HoyerAlpha(Settings):
                 made.legend(loc="outside lower left", ncols=1, frameon=False, fontsize=style.SMALL)
         return Picture(made, self._words(curves))
 
-    def _points(self, subjects: Sequence[Scored]) -> list[Point]:
-        alphas = [_alpha(each) for each in subjects]  # first, since scores may take long
-        curves = differences([each.settings for each in subjects], ignored=("alpha", "seed"))
-        scores = [self._score(each) for each in subjects]
+    def _points(self, runs: Sequence[Run]) -> list[Point]:
+        alphas = [_alpha(each) for each in runs]  # first, since scores may take long
+        curves = differences([each.settings for each in runs], ignored=("alpha", "seed"))
+        scores = [self._score(each) for each in runs]
         points = [Point(*each) for each in zip(alphas, scores, curves, strict=True)]
         return sorted(points, key=lambda point: (point.curve, point.alpha))
 
-    def _score(self, subject: Scored) -> Score:
-        score = subject.evaluate(["hoyer"])["hoyer"]
+    def _score(self, run: Run) -> Score:
+        score = run.evaluate(["hoyer"])["hoyer"]
         if math.isnan(score.value):
-            raise InputError(f"hoyer-alpha needs runs whose sparsity is defined, in {subject.name} {score.reason}")
+            raise InputError(f"hoyer-alpha needs runs whose sparsity is defined, in {run.name} {score.reason}")
         return Score(score.parts["raw"]) if self.raw else score
 
     def _curve(self, axes: Axes, points: Sequence[Point], name: str, number: int) -> None:
@@ -130,9 +112,9 @@ def means(points: Sequence[Point]) -> list[tuple[float, float]]:
     return [(alpha, sum(values[alpha]) / len(values[alpha])) for alpha in sorted(values)]
 
 
-def _alpha(subject: Scored) -> float:
-    found = weight(subject.settings, "alpha")
+def _alpha(run: Run) -> float:
+    found = weight(run.settings, "alpha")
     if found is None:
-        method = subject.settings.get("method", {}).get("name")
-        raise InputError(f"hoyer-alpha needs runs of a method with alpha, {subject.name} is of {method}")
+        method = run.settings.get("method", {}).get("name")
+        raise InputError(f"hoyer-alpha needs runs of a method with alpha, {run.name} is of {method}")
     return found

@@ -10,7 +10,8 @@ from unweave.base import checks
 from unweave.base.checks import Range
 from unweave.base.errors import InputError
 from unweave.base.settings import Settings
-from unweave.show.figures.base import Picture, Subject, as_rgb, number
+from unweave.run.run import Run
+from unweave.show.figures.base import Picture, as_rgb, number
 from unweave.show.figures.sheet import Sheet
 
 MOST = 5_000  # reference images that can be named
@@ -42,27 +43,27 @@ class Interpolation(Settings):
         """How far each decoded code is on its way, (steps,)."""
         return np.linspace(0, 1, self.steps)
 
-    def __call__(self, subject: Subject) -> Picture:
+    def __call__(self, run: Run) -> Picture:
         """Draw the rows."""
         wanted = [self.images] if self.images else [(2 * k, 2 * k + 1) for k in range(self.pairs)]
-        originals = subject.reference_images(min(max(max(pair) for pair in wanted) + 1, MOST))
+        originals = run.reference_images(min(max(max(pair) for pair in wanted) + 1, MOST))
         pairs = [pair for pair in wanted if max(pair) < len(originals)]
         if not pairs or (self.images and max(self.images) >= len(originals)):
             raise InputError(
                 f"images must be less than the {len(originals)} reference images, got {max(max(p) for p in wanted)}"
             )
-        codes, categories, tiles = subject.encode(originals), subject.categories(originals), as_rgb(originals)
+        codes, categories, tiles = run.encode(originals), run.categories(originals), as_rgb(originals)
         shares = torch.from_numpy(self.shares).to(codes)[:, None]
         rows: list[np.ndarray] = []
         for a, b in pairs:
             way = codes[a] + shares * (codes[b] - codes[a])
             kept = None if categories is None else torch.where(shares <= 0.5, categories[a], categories[b])
-            rows.append(np.concatenate([tiles[[a]], as_rgb(subject.decode(way, kept)), tiles[[b]]]))
+            rows.append(np.concatenate([tiles[[a]], as_rgb(run.decode(way, kept)), tiles[[b]]]))
         foot = [(0.5, "image"), *((k + 1.5, number(t)) for k, t in enumerate(self.shares)), (self.steps + 1.5, "image")]
         sheet = Sheet(rows, [f"{a} to {b}" for a, b in pairs], foot=foot, unit="share of the way")
         apart = [float((codes[a] - codes[b]).norm()) for a, b in pairs]
         told = "; ".join(f"{a} to {b}, {number(far)} apart" for (a, b), far in zip(pairs, apart, strict=True))
         return Picture(
             sheet.figure(),
-            f"Interpolation between images of {subject.title} in {self.steps} steps through their codes: {told}.",
+            f"Interpolation between images of {run.title} in {self.steps} steps through their codes: {told}.",
         )

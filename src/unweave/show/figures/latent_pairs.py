@@ -11,12 +11,12 @@ import numpy as np
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 
-from unweave.base import checks
+from unweave.base import checks, style
 from unweave.base.checks import Range
 from unweave.base.errors import InputError
 from unweave.base.settings import Settings
-from unweave.show.figures import style
-from unweave.show.figures.base import DEAD, Classes, Picture, Subject, by_rate, classes_of
+from unweave.run.run import Run
+from unweave.show.figures.base import DEAD, Classes, Picture, by_rate, classes_of
 from unweave.show.figures.class_magnitudes import evenly
 from unweave.show.figures.hoyer_alpha import MARKERS
 
@@ -58,15 +58,15 @@ class LatentPairs(Settings):
             if self.pair[0] == self.pair[1]:
                 raise InputError(f"pair must be two different latents, got {self.pair}")
 
-    def __call__(self, subject: Subject) -> Picture:
+    def __call__(self, run: Run) -> Picture:
         """Draw the lower half of the matrix of pairs."""
-        found = classes_of(subject, self.factor, "latent-pairs")
+        found = classes_of(run, self.factor, "latent-pairs")
         width = found.codes.shape[1]
         if width < 2:
-            raise InputError(f"latent-pairs needs 2 or more latents, {subject.name} has {width}")
+            raise InputError(f"latent-pairs needs 2 or more latents, {run.name} has {width}")
         if self.pair is not None and max(self.pair) >= width:
             raise InputError(f"pair must be below {width}, got {max(self.pair)}")
-        order = [int(j) for j in self.pair or _telling(subject, found)[: min(self.latents, width)]]
+        order = [int(j) for j in self.pair or _telling(run, found)[: min(self.latents, width)]]
         rows = evenly(len(found.codes), self.points)
         last = len(order) - 1
         with style.applied():
@@ -86,7 +86,7 @@ class LatentPairs(Settings):
                     if across == 0:
                         axes.set_ylabel(f"z{pair[1]}")
             _key(made, found.names, list(grid.flat))
-        return Picture(made, _words(subject, found, order, len(rows)))
+        return Picture(made, _words(run, found, order, len(rows)))
 
 
 def ordered(names: Sequence[str]) -> bool:
@@ -116,9 +116,9 @@ def between(found: Classes) -> np.ndarray:
     return np.where(whole > 1e-12, around / np.maximum(whole, 1e-12), 0.0)
 
 
-def _telling(subject: Subject, found: Classes) -> np.ndarray:
+def _telling(run: Run, found: Classes) -> np.ndarray:
     """Numbers of the latents, live ones first, those that know most of the factor before the others."""
-    dead = np.asarray(subject.kl_per_latent) < DEAD
+    dead = np.asarray(run.kl_per_latent) < DEAD
     return by_rate(between(found) - dead)
 
 
@@ -168,12 +168,12 @@ def _key(made: Figure, names: Sequence[str], grid: list[Axes]) -> None:
     bar.outline.set_visible(False)
 
 
-def _words(subject: Subject, found: Classes, order: list[int], n: int) -> str:
+def _words(run: Run, found: Classes, order: list[int], n: int) -> str:
     latents = ", ".join(f"z{j}" for j in order)
     kinds = f"{len(found.names)} values, {found.names[0]} to {found.names[-1]}"
     shares = between(found)
     parts = [f"z{j} {100 * shares[j]:.0f} %" for j in order]
     return (
-        f"Codes of {n} images of {subject.title} in the latents {latents}, coloured by {kinds}. "
+        f"Codes of {n} images of {run.title} in the latents {latents}, coloured by {kinds}. "
         f"Share of each latent's variance that lies between the values: {', '.join(parts)}."
     )

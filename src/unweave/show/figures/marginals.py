@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 import torch
 
+from unweave.base import style
 from unweave.base.checks import Range
-from unweave.base.errors import InputError
 from unweave.base.records import Prior
 from unweave.base.settings import Settings
-from unweave.show.figures import style
-from unweave.show.figures.aggregate_posterior import MOST, Encodes
+from unweave.run.run import Run
+from unweave.show.figures.aggregate_posterior import MOST
 from unweave.show.figures.base import DEAD, Picture, by_rate
 
 if TYPE_CHECKING:
@@ -29,23 +29,20 @@ class Marginals(Settings):
 
     One panel a latent, highest KL first with its KL in nats. Where blue and orange part, codes drawn from the prior are
     none that images have; a latent whose blue is the prior's bell may carry much or nothing, which the KL tells. The
-    number beside the KL is the total variation distance between both, 0 where they agree, 1 where they do not meet. A
-    subject that gives no posteriors raises InputError.
+    number beside the KL is the total variation distance between both, 0 where they agree, 1 where they do not meet.
     """
 
     latents: Annotated[int, "largest number of panels", Range(1)] = 9
     columns: Annotated[int, "panels side by side", Range(1)] = 3
     cells: Annotated[int, "points along each axis", Range(11)] = 241
 
-    def __call__(self, subject: Encodes) -> Picture:
+    def __call__(self, run: Run) -> Picture:
         """Draw the panels."""
-        if not isinstance(subject, Encodes):
-            raise InputError("marginals needs a trained run with posteriors, got one without")
-        found = subject.posterior(subject.reference_images(MOST))
+        found = run.posterior(run.reference_images(MOST))
         mean, std = np.asarray(found.mean, dtype=float), np.asarray(found.std, dtype=float)
         rates = None if found.kl is None else np.asarray(found.kl).mean(0)
         order = by_rate(mean.var(0) if rates is None else rates)[: self.latents]
-        prior: Prior = subject.vae.prior
+        prior: Prior = run.vae.prior
         drawn = prior.sample(DRAWN, torch.Generator().manual_seed(0)).detach().cpu().double().numpy()
         reach = 1.1 * float(max(np.quantile(np.abs(part), 0.995) for part in (mean[:, order], drawn[:, order])))
         line = np.linspace(-reach, reach, self.cells)
@@ -69,7 +66,7 @@ class Marginals(Settings):
             made.supxlabel("value of z; blue: codes, orange: prior", fontsize=style.SMALL)
         return Picture(
             made,
-            f"Aggregate posterior of each latent against its prior, {subject.title}; total variation distance "
+            f"Aggregate posterior of each latent against its prior, {run.title}; total variation distance "
             f"between both: {'; '.join(told)}.",
         )
 

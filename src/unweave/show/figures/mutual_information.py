@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 
+from unweave.base import style
 from unweave.base.checks import Range
 from unweave.base.errors import InputError
 from unweave.base.settings import Settings
-from unweave.show.figures import style
-from unweave.show.figures.base import DEAD, Picture, Subject, by_rate
+from unweave.run.run import Run
+from unweave.show.figures.base import DEAD, Picture, by_rate
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,13 +32,13 @@ class MutualInformation(Settings):
 
     latents: Annotated[int, "largest number of columns", Range(1)] = 20
 
-    def __call__(self, subject: Subject) -> Picture:
+    def __call__(self, run: Run) -> Picture:
         """Draw the matrix."""
-        known = subject.factor_code_information()
+        known = run.factor_code_information()
         if known is None:
-            raise InputError(f"mutual-information needs a data set with known factors, {subject.name} has none")
+            raise InputError(f"mutual-information needs a data set with known factors, {run.name} has none")
         shares, names = known
-        rates = np.asarray(subject.kl_per_latent)
+        rates = np.asarray(run.kl_per_latent)
         order = by_rate(rates)[: self.latents]
         shown = np.asarray(shares, dtype=float)[:, order]
         margin = max(style.text_width(name) for name in names) / style.DPI
@@ -57,7 +58,7 @@ class MutualInformation(Settings):
         ]
         return Picture(
             made,
-            f"Share of each factor's entropy told by its best latent, {subject.title}: {', '.join(best)}.",
+            f"Share of each factor's entropy told by its best latent, {run.title}: {', '.join(best)}.",
         )
 
 

@@ -1,7 +1,7 @@
 """The real images most like what the model decodes: does it make anything new?"""
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Protocol, runtime_checkable
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -9,22 +9,13 @@ from torch import Tensor
 
 from unweave.base.checks import Range
 from unweave.base.errors import InputError
-from unweave.base.records import Images
 from unweave.base.settings import Settings
-from unweave.models.trained import Model, Trained
+from unweave.models.trained import Model
+from unweave.run.run import Run
 from unweave.show.figures.base import Picture, as_rgb
 from unweave.show.figures.sheet import Sheet
 
 CHUNK = 1_000  # images compared at once
-
-
-@runtime_checkable
-class Shown(Protocol):
-    """What this figure needs beside a model: real images."""
-
-    def random_images(self, n: int) -> Images:
-        """Draw `n` images from the data set, (n, C, H, W) in [0, 1]."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -33,8 +24,8 @@ class Nearest(Settings):
 
     Likeness is the root mean square difference of pixels, 0 for the same image and 1 for black against white, and
     stands under the nearest one. `pool` images are looked at, drawn from the data set. Samples that equal a real image
-    are learnt by heart; ones far from all are of no kind that occurs. A code of another length than the model's, or a
-    subject without a model raises InputError.
+    are learnt by heart; ones far from all are of no kind that occurs. A code of another length than the model's
+    raises InputError.
 
     >>> Nearest(neighbours=0)
     Traceback (most recent call last):
@@ -48,13 +39,11 @@ class Nearest(Settings):
     code: Annotated[tuple[float, ...] | None, "the only code to decode, a number for each latent"] = None
     seed: Annotated[int, "which codes are drawn", Range(0)] = 0
 
-    def __call__(self, subject: Any) -> Picture:
+    def __call__(self, run: Run) -> Picture:
         """Draw the columns."""
-        if not isinstance(subject, Trained) or not isinstance(subject, Shown):
-            raise InputError("nearest needs a trained model and its data, got a subject without")
-        model = Model.of(subject)
+        model = run.model
         made = self._decoded(model)
-        real: Tensor = subject.random_images(self.pool)
+        real: Tensor = run.random_images(self.pool)
         rows, apart = nearest(made, real, min(self.neighbours, len(real)))
         kinds = ["decoded", "nearest image", *(f"nearest but {k}" for k in range(1, rows.shape[1]))]
         tiles = [as_rgb(made), *(as_rgb(real[rows[:, k]]) for k in range(rows.shape[1]))]

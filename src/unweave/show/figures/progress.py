@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import numpy as np
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from scipy.stats import t as student
 
-from unweave.base import checks
+from unweave.base import checks, style
 from unweave.base.errors import InputError
 from unweave.base.records import NATS
 from unweave.base.settings import Settings
-from unweave.show.figures import style
+from unweave.run.run import Run
 from unweave.show.figures.base import Picture
 from unweave.show.figures.compared import BOOKKEEPING, differences
 from unweave.show.figures.curves import MOST, log_axis
@@ -28,31 +28,6 @@ NAMES = {"beta-vae-score": "Higgins' metric", "factor-vae-score": "FactorVAE sco
 BESIDE = ("step", "images", "seconds", "scoring_seconds", "live_latents")  # keys of a line that are no scores
 PANEL, ALONE = (1.65, 1.25), 3.3  # inches: of a panel, and the width of the only column
 DECADE = 20.0  # from this ratio of highest to lowest error the axis is logarithmic
-
-
-@runtime_checkable
-class Watched(Protocol):
-    """What this figure needs of a run: its log, and scores made while it was trained."""
-
-    @property
-    def name(self) -> str:
-        """Short and unique."""
-        ...
-
-    @property
-    def settings(self) -> Any:
-        """All settings as nested plain values."""
-        ...
-
-    @property
-    def log(self) -> Any:
-        """Lines with "step", "images" and "distortion"."""
-        ...
-
-    @property
-    def progress(self) -> Any:
-        """Lines with "step", "images", "scoring_seconds", and a value and interval of each score."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -90,13 +65,12 @@ class Progress(Settings):
         tuple[str, ...] | None, "scores to draw, a row each; Higgins' and FactorVAE's, else all, if not given"
     ] = None
 
-    def __call__(self, subjects: Watched | Sequence[Watched]) -> Picture:
+    def __call__(self, runs: Run | Sequence[Run]) -> Picture:
         """Draw the grid of one run or more."""
-        runs = list(subjects) if isinstance(subjects, Sequence) else [subjects]
+        runs = runs if isinstance(runs, Sequence) else [runs]
         for each in runs:
-            if not isinstance(each, Watched) or not each.progress:
-                name = getattr(each, "name", "a subject")
-                raise InputError(f"progress needs runs trained with --score-every, {name} was trained without")
+            if not each.progress:
+                raise InputError(f"progress needs runs trained with --score-every, {each.name} was trained without")
         rows = ["distortion", *self._rows(runs)]
         columns = list(dict.fromkeys(_method(run) for run in runs))
         with style.applied():
@@ -124,7 +98,7 @@ class Progress(Settings):
             made.supxlabel(cost(runs), fontsize=style.SMALL)
         return Picture(made, f"Progress in training of {len(runs)} runs. At the end: {'; '.join(told)}. {cost(runs)}.")
 
-    def _rows(self, runs: Sequence[Watched]) -> list[str]:
+    def _rows(self, runs: Sequence[Run]) -> list[str]:
         known = list(dict.fromkeys(key for run in runs for line in run.progress for key in line if key not in BESIDE))
         if self.scores is None:
             return [name for name in SCORES if name in known] or known
@@ -132,7 +106,7 @@ class Progress(Settings):
             checks.known("score of these runs", name, known)
         return list(self.scores)
 
-    def _band(self, runs: Sequence[Watched], row: str) -> Band:
+    def _band(self, runs: Sequence[Run], row: str) -> Band:
         """The mean over runs at the places that all of them have."""
         key = "step" if self.across == "steps" else "images"
         tables = [_values(run, row, key) for run in runs]
@@ -152,7 +126,7 @@ class Progress(Settings):
             axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
 
 
-def cost(runs: Sequence[Watched]) -> str:
+def cost(runs: Sequence[Run]) -> str:
     """What the scores of the runs took beside their training, in words."""
     lasts = [run.progress[-1] for run in runs]
     scoring = sum(line.get("scoring_seconds", 0.0) for run in runs for line in run.progress)
@@ -169,12 +143,11 @@ def _time(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds < 100 else f"{seconds / 60:.1f} min"
 
 
-def _method(run: Watched) -> str:
-    found = run.settings.get("method", {})
-    return str(found.get("name", "")) if isinstance(found, Mapping) else str(found)  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
+def _method(run: Run) -> str:
+    return str(run.settings["method"]["name"])
 
 
-def _groups(runs: Sequence[Watched]) -> dict[str, list[Watched]]:
+def _groups(runs: Sequence[Run]) -> dict[str, list[Run]]:
     """Runs that differ in their seed alone, under what sets them apart from the method's others."""
     names = differences([run.settings for run in runs], ignored=("seed", *BOOKKEEPING))
     return {
@@ -193,7 +166,7 @@ def _by_numbers(name: str) -> list[tuple[float, str]]:
     return [(float(part) if k % 2 else 0.0, "" if k % 2 else part) for k, part in enumerate(parts)]
 
 
-def _values(run: Watched, row: str, key: str) -> dict[float, tuple[float, float, float]]:
+def _values(run: Run, row: str, key: str) -> dict[float, tuple[float, float, float]]:
     """Value, low and high by place, those that are known."""
     nan = float("nan")
     if row == "distortion":

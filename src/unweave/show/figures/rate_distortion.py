@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
+from unweave.base import style
 from unweave.base.checks import Range
-from unweave.base.errors import InputError
 from unweave.base.records import NATS
 from unweave.base.settings import Settings
-from unweave.show.figures import style
+from unweave.run.run import Run
 from unweave.show.figures.base import Picture
 from unweave.show.figures.compared import BOOKKEEPING, WEIGHTS, differences, short, weight
 from unweave.show.figures.hoyer_alpha import MARKERS
@@ -24,25 +24,6 @@ if TYPE_CHECKING:
 LINES = 7  # about as many of equal ELBO
 PLOT = (400.0, 270.0)  # pixels inside the axes, about
 LONG = 40  # letters of a name in the key
-
-
-@runtime_checkable
-class Fitted(Protocol):
-    """What this figure needs of a run: its settings, and how well images come back."""
-
-    @property
-    def name(self) -> str:
-        """Short and unique."""
-        ...
-
-    @property
-    def settings(self) -> Any:
-        """All settings as nested plain values."""
-        ...
-
-    def fit(self, n: int = 5000) -> dict[str, float]:
-        """Distortion, its floor where there is one, and rate, nats per image."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -63,8 +44,7 @@ class RateDistortion(Settings):
     Runs of a method that differ in beta, gamma or alpha, whichever takes most values, and in their seed alone share a
     mark and a line through the means over the seeds, which say the weight where there is room. Along a grey line the
     ELBO, -(distortion + rate), is the same; it is higher further down left. The dashed line is the least distortion
-    that any decoder has on these images. The rate counts the categories too. A run that cannot be fitted raises
-    InputError.
+    that any decoder has on these images. The rate counts the categories too.
     Source: Alemi et al. 2018, https://arxiv.org/abs/1711.00464, figure 3.
 
     >>> RateDistortion(images=1)
@@ -79,12 +59,9 @@ class RateDistortion(Settings):
     images: Annotated[int, "images that are encoded and decoded", Range(2)] = 2_000
     label: Annotated[bool, "write the weight beside each point"] = True
 
-    def __call__(self, subjects: Fitted | Sequence[Fitted]) -> Picture:
+    def __call__(self, runs: Run | Sequence[Run]) -> Picture:
         """Draw the points of one run or more."""
-        given = list(subjects) if isinstance(subjects, Sequence) else [subjects]
-        for each in given:
-            if not isinstance(each, Fitted):
-                raise InputError("rate-distortion needs trained runs, got a subject that cannot be fitted")
+        given = runs if isinstance(runs, Sequence) else [runs]
         fits = [each.fit(self.images) for each in given]
         points = _points(given, fits)
         curves = {name: [p for p in points if p.curve == name] for name in dict.fromkeys(p.curve for p in points)}
@@ -125,7 +102,7 @@ def joined(points: Sequence[Point]) -> list[tuple[float, float]]:
     return [(sum(p.rate for p in own) / len(own), sum(p.distortion for p in own) / len(own)) for own in alike]
 
 
-def _points(given: Sequence[Fitted], fits: Sequence[Mapping[str, float]]) -> list[Point]:
+def _points(given: Sequence[Run], fits: Sequence[Mapping[str, float]]) -> list[Point]:
     """One for each run; within a method the weight of most values runs along a curve, all else tells curves apart."""
     methods = [str(each.settings.get("method", {}).get("name", "")) for each in given]
     found: list[Point] = []
@@ -211,7 +188,7 @@ def _meet(a: tuple[float, float, float, float], b: tuple[float, float, float, fl
     return a[0] < b[0] + b[2] and b[0] < a[0] + a[2] and a[1] < b[1] + b[3] and b[1] < a[1] + a[3]
 
 
-def _words(given: Sequence[Fitted], points: Sequence[Point], floor: float | None) -> str:
+def _words(given: Sequence[Run], points: Sequence[Point], floor: float | None) -> str:
     parts = [f"{each.name}: {p.rate:.1f} and {p.distortion:.1f}" for each, p in zip(given, points, strict=True)]
     least = "" if floor is None else f" The least possible distortion is {floor:.1f}."
     return f"Rate and distortion in {NATS}. {'; '.join(parts)}.{least}"

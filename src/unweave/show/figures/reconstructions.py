@@ -5,7 +5,8 @@ from typing import Annotated
 
 from unweave.base.checks import Range
 from unweave.base.settings import Settings
-from unweave.show.figures.base import Picture, Subject, as_rgb
+from unweave.run.run import Run
+from unweave.show.figures.base import Picture, as_rgb
 from unweave.show.figures.sheet import Sheet
 
 
@@ -23,19 +24,19 @@ class Reconstructions(Settings):
     random: Annotated[bool, "draw images at random instead of the fixed reference images"] = False
     difference: Annotated[bool, "show the absolute difference as a third row"] = True
 
-    def __call__(self, subject: Subject) -> Picture:
+    def __call__(self, run: Run) -> Picture:
         """Draw the rows."""
-        originals = subject.random_images(self.images) if self.random else subject.reference_images(self.images)
+        originals = run.random_images(self.images) if self.random else run.reference_images(self.images)
         before, after = (
             as_rgb(originals),
-            as_rgb(subject.decode(subject.encode(originals), subject.categories(originals))),
+            as_rgb(run.decode(run.encode(originals), run.categories(originals))),
         )
         rows, labels = [before, after], ["original", "reconstruction"]
         apart = abs(before - after)
         if self.difference:
             rows, labels = [*rows, apart], [*labels, "difference"]
         alt = (
-            f"{len(before)} images of {subject.title}: {', '.join(labels)} in rows; "
+            f"{len(before)} images of {run.title}: {', '.join(labels)} in rows; "
             f"pixels differ by {apart.mean():.3f} on average, where 1 is black against white."
         )
         return Picture(Sheet(rows, labels).figure(), alt)

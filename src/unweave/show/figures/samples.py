@@ -6,9 +6,9 @@ from typing import Annotated, Any
 import numpy as np
 
 from unweave.base.checks import Range
-from unweave.base.errors import InputError
 from unweave.base.settings import Settings
-from unweave.models.trained import MOST_BLOCKS, Model, Trained
+from unweave.models.trained import MOST_BLOCKS, Model
+from unweave.run.run import Run, model_of
 from unweave.show.figures.base import Picture, as_rgb
 from unweave.show.figures.sheet import Sheet
 
@@ -30,11 +30,9 @@ class Samples(Settings):
     columns: Annotated[int, "images in a row", Range(1)] = 8
     seed: Annotated[int, "which codes are drawn", Range(0)] = 0
 
-    def __call__(self, subject: Any) -> Picture:
-        """Draw the sheet; a subject without a model raises InputError."""
-        if not isinstance(subject, (Model, Trained)):
-            raise InputError("samples needs a trained model to draw from, got a subject that has none")
-        model = Model.of(subject)
+    def __call__(self, run: Run | Model) -> Picture:
+        """Draw the sheet."""
+        model = model_of(run)
         drawn = model.sample(self.images, self.seed)
         tiles = as_rgb(drawn.images)
         rows: list[np.ndarray] = []

@@ -11,8 +11,8 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.patches import Rectangle
 
+from unweave.base import style
 from unweave.base.errors import InputError
-from unweave.show.figures import style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -10,11 +10,12 @@ from PIL import Image, ImageDraw
 from scipy.stats import norm
 from torch import Tensor
 
+from unweave.base import style
 from unweave.base.checks import Range
 from unweave.base.errors import InputError
 from unweave.base.settings import Settings
-from unweave.show.figures import style
-from unweave.show.figures.base import DEAD, Picture, Subject, as_rgb, by_rate, number, with_latent
+from unweave.run.run import Run
+from unweave.show.figures.base import DEAD, Picture, as_rgb, by_rate, number, with_latent
 from unweave.show.figures.sheet import EDGE, Sheet
 
 
@@ -52,23 +53,23 @@ class Traversal(Settings):
         """What the moving latent is set to, (steps,)."""
         return self._spread(self.steps)
 
-    def __call__(self, subject: Subject) -> Picture:
+    def __call__(self, run: Run) -> Picture:
         """Draw the sheet; an `image` beyond the data set's reference images raises InputError."""
-        originals = subject.reference_images(max(self.steps, self.image + 1))
+        originals = run.reference_images(max(self.steps, self.image + 1))
         if self.image >= len(originals):
             raise InputError(f"image must be less than the {len(originals)} reference images, got {self.image}")
         chosen = max(0, self.image - self.steps + 1)  # a late image moves the window, so that it is seen
         originals, at = originals[chosen : chosen + self.steps], self.image - chosen
-        codes, categories = subject.encode(originals), subject.categories(originals)
-        order = by_rate(subject.kl_per_latent)[: self.latents]
+        codes, categories = run.encode(originals), run.categories(originals)
+        order = by_rate(run.kl_per_latent)[: self.latents]
         start = codes[at : at + 1] * (self.span != "zero")
         moved = torch.cat([with_latent(start, int(j), value) for j in order for value in self.values])
-        blocks = _blocks(None if categories is None else categories[at], subject.category_sizes, self.blocks)
-        rows = [as_rgb(originals), as_rgb(subject.decode(codes, categories))]
+        blocks = _blocks(None if categories is None else categories[at], run.category_sizes, self.blocks)
+        rows = [as_rgb(originals), as_rgb(run.decode(codes, categories))]
         for kept in blocks.values():
-            walks = subject.decode(moved, None if kept is None else kept.expand(len(moved), -1))
+            walks = run.decode(moved, None if kept is None else kept.expand(len(moved), -1))
             rows += np.split(as_rgb(walks), len(order))
-        live, labels = _labels(subject.kl_per_latent, order)
+        live, labels = _labels(run.kl_per_latent, order)
         heads = {2 + len(order) * k: head for k, head in enumerate(blocks) if head}
         sheet = Sheet(
             rows,
@@ -80,8 +81,8 @@ class Traversal(Settings):
             heads=heads,
             unit="value of z",
         )
-        words = _words(subject, labels, self.values, list(heads.values()))
-        return Picture(sheet.figure(), words, lambda: self._film(subject, order))
+        words = _words(run, labels, self.values, list(heads.values()))
+        return Picture(sheet.figure(), words, lambda: self._film(run, order))
 
     def _spread(self, n: int) -> np.ndarray:
         if self.span == "quantiles":
@@ -89,16 +90,16 @@ class Traversal(Settings):
         end = {"two": 2.0, "three": 3.0, "zero": 1.0}[self.span]
         return np.linspace(-end, end, n)
 
-    def _film(self, subject: Subject, order: np.ndarray) -> list[np.ndarray]:
-        images = subject.reference_images(1 if self.span == "zero" else self.references)
-        starts, categories = subject.encode(images) * (self.span != "zero"), subject.categories(images)
+    def _film(self, run: Run, order: np.ndarray) -> list[np.ndarray]:
+        images = run.reference_images(1 if self.span == "zero" else self.references)
+        starts, categories = run.encode(images) * (self.span != "zero"), run.categories(images)
         kept = None if categories is None else categories.repeat(len(order), 1)
         values = self._spread(self.frames)
         moments: list[list[np.ndarray]] = []
         for value in values:
             moved = torch.cat([with_latent(starts, int(j), value) for j in order])
-            moments.append(np.split(as_rgb(subject.decode(moved, kept)), len(order)))
-        live, labels = _labels(subject.kl_per_latent, order)
+            moments.append(np.split(as_rgb(run.decode(moved, kept)), len(order)))
+        live, labels = _labels(run.kl_per_latent, order)
         faint = frozenset(row for row, alive in enumerate(live) if not alive)
         ends = [(0.15, number(values[0])), (len(starts) - 0.15, number(values[-1]))]
         sheet = Sheet(moments[0], labels, foot=ends, faint=faint)
@@ -125,11 +126,11 @@ def _labels(kl_per_latent: np.ndarray, order: np.ndarray) -> tuple[np.ndarray, l
     return rates >= DEAD, [f"z{j}  {rate:.2f} nats" for j, rate in zip(order, rates, strict=True)]
 
 
-def _words(subject: Subject, labels: list[str], values: np.ndarray, heads: list[str]) -> str:
+def _words(run: Run, labels: list[str], values: np.ndarray, heads: list[str]) -> str:
     rows = ", ".join(labels).replace("  ", " ")
     again = f" These rows come once for each of {len(heads)} blocks: {'; '.join(heads)}." if heads else ""
     return (
-        f"Latent traversal of {subject.title}: originals, reconstructions, then one row per latent moved "
+        f"Latent traversal of {run.title}: originals, reconstructions, then one row per latent moved "
         f"from {number(values[0])} to {number(values[-1])}, sorted by KL: {rows}.{again}"
     )
 

@@ -1,22 +1,20 @@
 """One self-contained HTML page about a run or several: pictures, curves, scores and how to make it again."""
 
 import math
-import re
-from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from unweave.base import html
 from unweave.base.errors import InputError
+from unweave.base.picture import Picture, draw, write_file
 from unweave.base.records import Score
 from unweave.metrics.calibration import verdict
-from unweave.metrics.doctor import Finding
-from unweave.show.figures import Picture, Subject, draw
-from unweave.show.figures.base import DEAD, write_file
+from unweave.run.run import Run
+from unweave.show.figures.base import DEAD
 from unweave.show.figures.columns import column_sentences
 from unweave.show.figures.compared import BOOKKEEPING
 
@@ -25,9 +23,6 @@ MOVING_LIMIT = 1_500_000  # bytes of one animation; one that cannot be made that
 MOST = 60  # rows and columns of a folded table
 FEW = 12  # rows of a table that is not folded
 MARKS = {True: "", False: "Look here: ", None: ""}
-DASH = "\N{EN DASH}"
-# No script, no frame, nothing from anywhere: only what is written into the page itself.
-POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 PROGRESS = (
     "progress",
     "Scores while it was trained",
@@ -88,57 +83,50 @@ COLUMNS = (
 )
 
 
-def write(subjects: Sequence[Subject], out: Path) -> Path:
+def write(runs: Sequence[Run], out: Path) -> Path:
     """Write one HTML file below 5 MB that needs no network, no script and no other file; returns its path.
 
     Where the pictures of many runs would be too large, moving ones go first, then resolution is halved. No
-    subject, more runs than fit, or a file that cannot be written raises InputError.
+    run, more runs than fit, or a file that cannot be written raises InputError.
     """
-    if not subjects:
+    if not runs:
         raise InputError("a report needs at least one run, got none")
     for scale, moving in ((2.0, True), (2.0, False), (1.0, False)):
-        page = render(subjects, scale, moving=moving).encode()
+        page = render(runs, scale, moving=moving).encode()
         if len(page) <= LIMIT:
             return write_file(Path(out), page)
-    size = f"{len(page) / 1e6:.1f} MB from {len(subjects)} runs"
+    size = f"{len(page) / 1e6:.1f} MB from {len(runs)} runs"
     raise InputError(f"a report must stay below 5 MB, got {size}; give fewer runs")
 
 
-def render(subjects: Sequence[Subject], scale: float = 2.0, *, moving: bool = True) -> str:
+def render(runs: Sequence[Run], scale: float = 2.0, *, moving: bool = True) -> str:
     """Compose the page; bitmaps have `scale` times the pixels shown, `moving` adds animated traversals."""
-    only = len(subjects) == 1
-    title = subjects[0].title if only else f"{len(subjects)} runs compared"
-    style = files("unweave.show.reports").joinpath("page.css").read_text("utf-8")
+    only = len(runs) == 1
+    title = runs[0].title if only else f"{len(runs)} runs compared"
     parts: list[str] = []
     if not only:
-        links = [f'<li><a href="#run-{k}">{escape(title)}</a></li>' for k, title in enumerate(_titles(subjects), 1)]
-        parts += [f'<nav aria-label="Runs"><ul>{"".join(links)}</ul></nav>', _side_by_side(subjects)]
-        parts += [_together(name, heading, caption, subjects) for name, heading, caption in TOGETHER]
-        parts.append(_apart(subjects))
-    for number, subject in enumerate(subjects, 1):
-        parts.append(_run(subject, number, scale, moving=moving, only=only))
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
-        f"<title>{escape(title)}: unweave report</title>\n<style>\n{style}</style>\n</head>\n<body>\n"
-        f"<header><h1>{escape(title)}</h1></header>\n<main>\n{''.join(parts)}</main>\n</body>\n</html>\n"
-    )
+        links = [f'<li><a href="#run-{k}">{escape(title)}</a></li>' for k, title in enumerate(_titles(runs), 1)]
+        parts += [f'<nav aria-label="Runs"><ul>{"".join(links)}</ul></nav>', _side_by_side(runs)]
+        parts += [_together(name, heading, caption, runs) for name, heading, caption in TOGETHER]
+        parts.append(_apart(runs))
+    for number, run in enumerate(runs, 1):
+        parts.append(_run(run, number, scale, moving=moving, only=only))
+    return html.page(title, "report", parts)
 
 
-def _run(subject: Subject, number: int, scale: float, *, moving: bool, only: bool) -> str:
+def _run(run: Run, number: int, scale: float, *, moving: bool, only: bool) -> str:
     level = 2 if only else 3
-    parts = [f'<p class="lead">{escape(_summary(subject))}</p>', _facts(subject)]
-    moves = column_sentences(subject)
+    parts = [f'<p class="lead">{escape(_summary(run))}</p>', _facts(run)]
+    moves = column_sentences(run)
     shown = [each for each in SECTIONS if not moves or each[0] not in IMAGES_ONLY]
-    shown = [each for each in shown if each is not PROGRESS or getattr(subject, "progress", ())]
+    shown = [each for each in shown if each is not PROGRESS or run.progress]
     for name, heading, caption in [COLUMNS, *shown] if moves else shown:
-        parts.append(_section(heading, level, _pictures(name, subject, caption, scale, moving=moving)))
-    parts.append(_section("Scores", level, _scores(subject)))
-    if told := _findings(subject) + _list(moves):
+        parts.append(_section(heading, level, _pictures(name, run, caption, scale, moving=moving)))
+    parts.append(_section("Scores", level, _scores(run)))
+    if told := _findings(run) + html.listed(moves):
         parts.append(_section("What the codes are like", level, told))
-    parts.append(_section("How to make it again", level, _provenance(subject)))
-    title = escape(subject.title)
+    parts.append(_section("How to make it again", level, _provenance(run)))
+    title = escape(run.title)
     head = "" if only else f"<h2>{title}</h2>"
     return f'<article id="run-{number}" aria-label="{title}">{head}{"".join(parts)}</article>\n'
 
@@ -147,8 +135,8 @@ def _section(heading: str, level: int, body: str) -> str:
     return f"<section><h{level}>{escape(heading)}</h{level}>\n{body}</section>\n"
 
 
-def _summary(subject: Subject) -> str:
-    rates = np.asarray(subject.kl_per_latent)
+def _summary(run: Run) -> str:
+    rates = np.asarray(run.kl_per_latent)
     live = int((rates >= DEAD).sum())
     verb = "carries" if live == 1 else "carry"
     return (
@@ -157,19 +145,19 @@ def _summary(subject: Subject) -> str:
     )
 
 
-def _facts(subject: Subject) -> str:
-    run, made = {**subject.settings.get("training", {}), **subject.settings}, subject.made_with
+def _facts(run: Run) -> str:
+    flat, made = {**run.settings.get("training", {}), **run.settings}, run.made_with
     images = made.get("images_seen")
-    if images is None and isinstance(run.get("steps"), int) and isinstance(run.get("batch"), int):
-        images = run["steps"] * run["batch"]
+    if images is None and isinstance(flat.get("steps"), int) and isinstance(flat.get("batch"), int):
+        images = flat["steps"] * flat["batch"]
     facts = {
-        "Data": _name(run.get("data")),
-        "Method": _name(run.get("method")),
-        "Steps": _count(run.get("steps")),
-        "Batch": _short(run.get("batch")),
+        "Data": _name(flat.get("data")),
+        "Method": _name(flat.get("method")),
+        "Steps": _count(flat.get("steps")),
+        "Batch": _short(flat.get("batch")),
         "Images seen": _count(images),
         "Minutes": _minutes(made.get("minutes")),
-        "Seed": _short(run.get("seed")),
+        "Seed": _short(flat.get("seed")),
     }
     cells = [f"<div><dt>{name}</dt><dd>{escape(value)}</dd></div>" for name, value in facts.items() if value]
     return f'<dl class="facts">{"".join(cells)}</dl>\n' if cells else ""
@@ -187,10 +175,10 @@ def _name(value: object) -> str:
     return str(value.get("name", "")) if isinstance(value, Mapping) else _short(value)
 
 
-def _pictures(name: str, subject: Subject, caption: str, scale: float, *, moving: bool) -> str:
+def _pictures(name: str, run: Run, caption: str, scale: float, *, moving: bool) -> str:
     """Show the figure with its caption, or the sentence that says why there is none."""
     try:
-        picture = draw(name, subject)
+        picture = draw(name, run)
     except InputError as missing:
         return f'<p class="soft">Not drawn: {escape(str(missing))}.</p>\n'
     # On a phone pictures shrink until their words would be too small to read; then the box scrolls.
@@ -198,28 +186,23 @@ def _pictures(name: str, subject: Subject, caption: str, scale: float, *, moving
         shown = _image(picture, "image/svg+xml", picture.svg(), smallest=0.6)
     else:
         shown = _image(picture, "image/png", picture.png(scale), smallest=0.45)
-    return _figure(shown, caption) + (_moving(picture) if moving and picture.animation else "")
+    return html.figure(shown, caption) + (_moving(picture) if moving and picture.animation else "")
 
 
-def _figure(shown: str, caption: str) -> str:
-    return f'<figure><figcaption>{escape(caption)}</figcaption><div class="box card">{shown}</div></figure>\n'
-
-
-def _together(name: str, heading: str, caption: str, subjects: Sequence[Subject]) -> str:
+def _together(name: str, heading: str, caption: str, runs: Sequence[Run]) -> str:
     """One figure of all runs, or nothing where some lack what it needs."""
     try:
-        picture = draw(name, subjects)
+        picture = draw(name, runs)
     except InputError:
         return ""
     shown = _image(picture, "image/svg+xml", picture.svg(), smallest=0.6)
-    return _section(heading, 2, _figure(shown, caption))
+    return _section(heading, 2, html.figure(shown, caption))
 
 
 def _image(picture: Picture, kind: str, data: bytes, smallest: float) -> str:
-    width, height = picture.size
+    width, _ = picture.size
     limits = f"max-width:{width}px;min-width:{round(smallest * width)}px"
-    box = f'width="{width}" height="{height}" style="{limits}"'
-    return f'<img src="{_data(kind, data)}" {box} alt="{escape(picture.alt)}">'
+    return html.image(data, picture.size, picture.alt, limits, kind)
 
 
 def _moving(picture: Picture) -> str:
@@ -227,59 +210,43 @@ def _moving(picture: Picture) -> str:
     if len(data) > MOVING_LIMIT:
         return ""
     width, height = (int.from_bytes(data[at : at + 2], "little") for at in (6, 8))
-    box = f'width="{width}" height="{height}" style="max-width:{width}px"'
     alt = "The same latents moving forth and back; each column starts from another image."
+    shown = html.image(data, (width, height), alt, f"max-width:{width}px", "image/gif")
     return (
-        '<details class="moving" open><summary>Moving picture</summary><figure>'
-        "<figcaption>The same rows; each column starts from another image.</figcaption>"
-        f'<div class="box card"><img src="{_data("image/gif", data)}" {box} alt="{alt}"></div>'
-        "</figure></details>\n"
+        '<details class="moving" open><summary>Moving picture</summary>'
+        f"{html.figure(shown, 'The same rows; each column starts from another image.')}</details>\n"
     )
 
 
-def _data(kind: str, data: bytes) -> str:
-    return f"data:{kind};base64,{b64encode(data).decode()}"
-
-
-def _scores(subject: Subject) -> str:
-    if not subject.scores:
+def _scores(run: Run) -> str:
+    if not run.scores:
         return '<p class="soft">Not scored yet.</p>\n'
-    calibrated = any(s.floor is not None or s.ceiling is not None for s in subject.scores.values())
-    noted = any(_note(score) for score in subject.scores.values())
+    calibrated = any(s.floor is not None or s.ceiling is not None for s in run.scores.values())
+    noted = any(score.note for score in run.scores.values())
     heads = ["metric", "value", "95 % interval", *(["noise", "truth", "which says"] if calibrated else []), "parts"]
     rows: list[list[str]] = []
-    for name, score in subject.scores.items():
+    for name, score in run.scores.items():
         said = verdict(score).partition(": ")[2]
-        ends = [_number(score.floor), _number(score.ceiling), said] if calibrated else []
+        ends = [html.number(score.floor), html.number(score.ceiling), said] if calibrated else []
         inside = {**score.parts, **score.per_factor}
-        parts = ", ".join(f"{_words(part)} {_number(value)}" for part, value in inside.items())
-        row = [name, _number(score.value), _interval(score), *ends, parts]
-        rows.append([*row, _note(score)] if noted else row)
+        parts = ", ".join(f"{_words(part)} {html.number(value)}" for part, value in inside.items())
+        row = [name, html.number(score.value), _interval(score), *ends, parts]
+        rows.append([*row, score.note] if noted else row)
     ends = "Noise and truth: what a code of pure noise and the true factors would get. " if calibrated else ""
-    folded = "".join(_score_details(name, score) for name, score in subject.scores.items())
+    folded = "".join(_score_details(name, score) for name, score in run.scores.items())
     intro = f'<p class="soft">{ends}Higher is better unless noted.</p>\n'
-    return intro + _table("All scores of this run", [*heads, "note"] if noted else heads, rows) + folded
+    return intro + html.boxed("All scores of this run", [*heads, "note"] if noted else heads, rows) + folded
 
 
-def _findings(subject: Subject) -> str:
-    """List what the doctor found, with the numbers folded away; nothing where the subject has no findings."""
-    found: Sequence[Finding] = getattr(subject, "findings", ())
+def _findings(run: Run) -> str:
+    """List what the doctor found, with the numbers folded away; nothing where the run has no findings."""
+    found = run.findings
     if not found:
         return ""
     rows = [[f"{each.topic}: {_words(key)}", _short(value)] for each in found for key, value in _flat(each.numbers)]
-    return _list([MARKS[each.good] + each.sentence for each in found]) + _details(
-        "Numbers behind each sentence", [_table("Findings", ["what", "value"], rows)]
+    return html.listed([MARKS[each.good] + each.sentence for each in found]) + _details(
+        "Numbers behind each sentence", [html.boxed("Findings", ["what", "value"], rows)]
     )
-
-
-def _list(lines: Sequence[str]) -> str:
-    return f"<ul>{''.join(f'<li>{escape(line)}</li>' for line in lines)}</ul>\n" if lines else ""
-
-
-def _note(score: Score) -> str:
-    """Collect what the number alone does not say: its unit, its direction, why it is missing."""
-    lower = "" if score.higher_is_better else "lower is better"
-    return "; ".join(part for part in (score.unit, lower, score.reason) if part)
 
 
 def _score_details(name: str, score: Score) -> str:
@@ -290,25 +257,25 @@ def _score_details(name: str, score: Score) -> str:
         if title not in ("rows", "columns")
     ]
     used = [[key, value] for key, value in _flat({**score.settings, "version": score.version})]
-    return _details(f"{name}: tables and settings", [*tables, _table("settings", ["setting", "value"], used)])
+    return _details(f"{name}: tables and settings", [*tables, html.boxed("settings", ["setting", "value"], used)])
 
 
 def _matrix(title: str, values: Any, rows: Sequence[str], columns: Sequence[str]) -> str:
     """Lay out a table of a score: a mapping, or numbers that `rows` and `columns` name where they fit."""
     if isinstance(values, Mapping):
-        return _table(title, ["", "value"], [[str(key), _short(value)] for key, value in values.items()])
+        return html.boxed(title, ["", "value"], [[str(key), _short(value)] for key, value in values.items()])
     cells = np.asarray(values, dtype=object)
     if cells.ndim == 1:
         fitting = [names for names in (rows, columns) if len(names) == len(cells)]
         names = fitting[0] if len(fitting) == 1 else _numbered(len(cells))
-        return _table(title, ["", "value"], [[str(n), _short(v)] for n, v in zip(names, cells, strict=True)])
+        return html.boxed(title, ["", "value"], [[str(n), _short(v)] for n, v in zip(names, cells, strict=True)])
     if cells.ndim != 2:
         return f"<p>{escape(title)}: not a table, shape {escape(str(cells.shape))}.</p>"
     down = rows if len(rows) == cells.shape[0] else _numbered(cells.shape[0])
     across = columns if len(columns) == cells.shape[1] else _numbered(cells.shape[1])
     shown = [[str(name), *map(_short, row[:MOST])] for name, row in zip(down, cells, strict=True)][:MOST]
     more = f" (first {MOST} rows and columns)" if max(cells.shape) > MOST else ""
-    return _table(title + more, ["", *map(str, across[:MOST])], shown)
+    return html.boxed(title + more, ["", *map(str, across[:MOST])], shown)
 
 
 def _numbered(n: int) -> list[str]:
@@ -319,54 +286,55 @@ def _words(name: str) -> str:
     return name.replace("_", " ")
 
 
-def _side_by_side(subjects: Sequence[Subject]) -> str:
-    names = list(dict.fromkeys(name for subject in subjects for name in subject.scores))
-    rows = [[name, *(_with_interval(subject.scores.get(name)) for subject in subjects)] for name in names]
-    heads = ["metric", *_titles(subjects)]
-    body = _table("Value and 95 % interval", heads, rows) if rows else '<p class="soft">Not scored yet.</p>'
-    shares = [[name, *(_share(subject.scores.get(name)) for subject in subjects)] for name in names]
-    known = [row for row in shares if set(row[1:]) != {DASH}]
-    body += _table("The way from noise (0 %) to the true factors (100 %)", heads, known) if known else ""
+def _side_by_side(runs: Sequence[Run]) -> str:
+    names = list(dict.fromkeys(name for run in runs for name in run.scores))
+    rows = [[name, *(_with_interval(run.scores.get(name)) for run in runs)] for name in names]
+    heads = ["metric", *_titles(runs)]
+    body = html.boxed("Value and 95 % interval", heads, rows) if rows else '<p class="soft">Not scored yet.</p>'
+    shares = [[name, *(_share(run.scores.get(name)) for run in runs)] for name in names]
+    known = [row for row in shares if set(row[1:]) != {html.DASH}]
+    body += html.boxed("The way from noise (0 %) to the true factors (100 %)", heads, known) if known else ""
     return _section("Scores side by side", 2, body)
 
 
-def _apart(subjects: Sequence[Subject]) -> str:
+def _apart(runs: Sequence[Run]) -> str:
     """The settings that the runs do not share."""
-    tables = [dict(_flat(subject.settings)) for subject in subjects]
+    tables = [dict(_flat(run.settings)) for run in runs]
     told = (name for table in tables for name in table if name.removeprefix("training.") not in BOOKKEEPING)
     names = list(dict.fromkeys(told))
-    rows = [[name, *(table.get(name, DASH) for table in tables)] for name in names]
+    rows = [[name, *(table.get(name, html.DASH) for table in tables)] for name in names]
     unlike = [row for row in rows if len(set(row[1:])) > 1]
-    shown = _table("Settings", ["setting", *_titles(subjects)], unlike)
+    shown = html.boxed("Settings", ["setting", *_titles(runs)], unlike)
     body = shown if len(unlike) <= FEW else _details(f"{len(unlike)} settings", [shown])
     return _section("What sets them apart", 2, body if unlike else '<p class="soft">No setting of training.</p>')
 
 
-def _titles(subjects: Sequence[Subject]) -> list[str]:
+def _titles(runs: Sequence[Run]) -> list[str]:
     """Titles, with the run's name where several have the same."""
-    titles = [subject.title for subject in subjects]
-    return [t if titles.count(t) == 1 else f"{t} ({s.name})" for t, s in zip(titles, subjects, strict=True)]
+    titles = [run.title for run in runs]
+    return [t if titles.count(t) == 1 else f"{t} ({s.name})" for t, s in zip(titles, runs, strict=True)]
 
 
 def _share(score: Score | None) -> str:
     """How far a score is from what noise gets to what the true factors get."""
     if score is None or score.floor is None or score.ceiling is None or score.ceiling == score.floor:
-        return DASH
+        return html.DASH
     share = 100 * (score.value - score.floor) / (score.ceiling - score.floor)
-    return f"{share:.0f} % of {_number(score.floor)} to {_number(score.ceiling)}" if math.isfinite(share) else DASH
+    ends = f"{html.number(score.floor)} to {html.number(score.ceiling)}"
+    return f"{share:.0f} % of {ends}" if math.isfinite(share) else html.DASH
 
 
 def _with_interval(score: Score | None) -> str:
     if score is None:
-        return DASH
-    return _number(score.value) + (f" ({_interval(score)})" if score.interval else "") + f" {score.unit}".rstrip()
+        return html.DASH
+    return html.number(score.value) + (f" ({_interval(score)})" if score.interval else "") + f" {score.unit}".rstrip()
 
 
-def _provenance(subject: Subject) -> str:
-    settings = _table("Settings", ["setting", "value"], list(map(list, _flat(subject.settings))))
-    made = _table("Made with", ["what", "value"], list(map(list, _flat(subject.made_with))))
+def _provenance(run: Run) -> str:
+    settings = html.boxed("Settings", ["setting", "value"], list(map(list, _flat(run.settings))))
+    made = html.boxed("Made with", ["what", "value"], list(map(list, _flat(run.made_with))))
     return (
-        f"<pre><code>{escape(subject.reproduce)}</code></pre>\n"
+        f"<pre><code>{escape(run.reproduce)}</code></pre>\n"
         + _details("All settings", [settings])
         + _details("Versions and machine", [made])
     )
@@ -374,31 +342,6 @@ def _provenance(subject: Subject) -> str:
 
 def _details(summary: str, parts: Iterable[str]) -> str:
     return f"<details><summary>{escape(summary)}</summary>{''.join(parts)}</details>\n"
-
-
-def _table(caption: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Put a table in a box that scrolls sideways by itself; the first column names the row."""
-    numeric = [k > 0 and all(_is_number(row[k]) for row in rows) for k in range(len(heads))]
-    head = "".join(_cell("th", text, numeric[k], ' scope="col"') for k, text in enumerate(heads))
-    body: list[str] = []
-    for row in rows:
-        named = _cell("th", row[0], number=False, extra=' scope="row"')
-        cells = [_cell("td", text, number) for text, number in zip(row[1:], numeric[1:], strict=True)]
-        body.append(f"<tr>{named}{''.join(cells)}</tr>")
-    return (
-        f'<div class="box" tabindex="0" role="region" aria-label="{escape(caption)}"><table>'
-        f"<caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead>"
-        f"<tbody>{''.join(body)}</tbody></table></div>\n"
-    )
-
-
-def _cell(tag: str, text: str, number: bool, extra: str = "") -> str:
-    kind = ' class="number"' if number else ' class="wide"' if tag == "td" and len(text) > 24 else ""
-    return f"<{tag}{extra}{kind}>{escape(text)}</{tag}>"
-
-
-def _is_number(text: str) -> bool:
-    return text == DASH or re.fullmatch(r"-?[\d,]+(\.\d+)?", text) is not None
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
@@ -410,14 +353,8 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, st
             yield f"{prefix}{name}", _short(value)
 
 
-def _number(value: float | None) -> str:
-    if value is None or not math.isfinite(value):
-        return DASH
-    return f"{value:.3f}" if abs(value) < 10 else f"{value:,.1f}"
-
-
 def _interval(score: Score) -> str:
-    return " to ".join(map(_number, score.interval)) if score.interval else DASH
+    return " to ".join(map(html.number, score.interval)) if score.interval else html.DASH
 
 
 def _short(value: object) -> str:

@@ -1,13 +1,16 @@
-"""A subject with a known answer: three latents move a soft disc, the others do nothing."""
+"""Fakes of runs: one whose answer is known, since three latents move a soft disc, and one whose codes are given."""
 
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
 from unweave.base.records import Score
-from unweave.show.figures import Classes
+from unweave.models.distributions.isotropic import Isotropic
+from unweave.run.classes import Classes
+from unweave.show.figures.sheet import Sheet
 
 
 def disc(codes, size=64):
@@ -54,6 +57,8 @@ class Disc:
         }
     )
     reproduce: str = "unweave train factor-vae --data discs --gamma 10 --steps 5000 --seed 0 --out runs/disc-0"
+    progress: tuple = ()
+    findings: tuple = ()
     information: tuple | None = field(default_factory=lambda: some_information())
     size: int = 64
     channels: int = 1
@@ -92,6 +97,39 @@ class Disc:
 
     def factor_code_information(self):
         return self.information
+
+    def fit(self, n=5000):
+        return {"distortion": 24.0, "rate": 8.0}
+
+
+@dataclass
+class Coded:
+    """A fake run whose posteriors are given, whatever its images."""
+
+    mean: np.ndarray
+    std: np.ndarray
+    prior: object = field(default_factory=Isotropic)
+    kl: np.ndarray | None = None
+    beta: float = 1.0
+    alpha: float | None = None
+    name: str = "run-0"
+    title: str = "decomposition-vae on pinwheel, seed 0"
+
+    @property
+    def settings(self):
+        weights = {"beta": self.beta} | ({} if self.alpha is None else {"alpha": self.alpha})
+        return {"method": {"name": "decomposition-vae", **weights}, "training": {"seed": 0}}
+
+    @property
+    def vae(self):
+        return SimpleNamespace(prior=self.prior.build(self.mean.shape[1]))
+
+    def reference_images(self, n):
+        return torch.zeros(min(n, len(self.mean)), 1, 1, 2)
+
+    def posterior(self, images):
+        assert len(images) == len(self.mean)
+        return SimpleNamespace(mean=self.mean, std=self.std, kl=self.kl)
 
 
 def training_log(steps=5000, every=50):
@@ -156,5 +194,14 @@ def some_scores():
 
 
 @pytest.fixture
-def subject():
+def fake():
     return Disc()
+
+
+@pytest.fixture
+def sheets(monkeypatch):
+    """All sheets drawn during a test."""
+    drawn = []
+    usual = Sheet.figure
+    monkeypatch.setattr(Sheet, "figure", lambda self: (drawn.append(self), usual(self))[1])
+    return drawn

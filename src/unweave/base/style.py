@@ -71,7 +71,7 @@ if TYPE_CHECKING:  # colours of the theme in use, which __getattr__ gives
 def __getattr__(name: str) -> Any:
     """The colours of the theme in use under their names in capitals.
 
-    >>> from unweave.show.figures import style
+    >>> from unweave.base import style
     >>> style.INK
     '#1a1a1a'
     """

@@ -1,0 +1,82 @@
+"""The scores of a run: made, kept in metrics.json and read again; and the doctor's findings, in doctor.json."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from unweave.base import checks, registry
+from unweave.base.files import read_json, write_json
+from unweave.base.records import Score
+from unweave.base.settings import build, short_hash
+from unweave.engine import folder
+from unweave.metrics.base import Metric
+from unweave.metrics.calibration import calibrated, calibrates, is_calibrated
+from unweave.metrics.doctor import RULES, Finding, doctor
+from unweave.metrics.probe import Probe
+
+DIAGNOSIS = "doctor.json"
+
+
+def chosen(
+    names: Sequence[str] | str | None, settings: Mapping[str, Mapping[str, Any]] | None = None
+) -> dict[str, Metric]:
+    """The metrics of these names, or all, with settings of their own by name; unknown names raise InputError."""
+    every = registry.metrics.names()
+    wanted = every if names is None or names == "all" else [names] if isinstance(names, str) else names
+    for name in wanted:
+        checks.known("metric", name, every)
+    return {name: build(registry.metrics.get(name), (settings or {}).get(name), of=name) for name in wanted}
+
+
+@dataclass(frozen=True)
+class ScoreBook:
+    """What the run in the folder `path` was scored with its `weights`, a hash; `probe` gives its encoded images.
+
+    A score is kept under its metric, the metric's version and settings, and the weights; none is ever overwritten but
+    by itself with its floor and ceiling. Images are encoded only where a score has to be made.
+    """
+
+    path: Path
+    weights: str
+    probe: Callable[[], Probe]
+    pool: int  # how many images the probe holds
+
+    def scores(self) -> dict[str, Score]:
+        """Scores made so far for these weights; of several with different settings the newest."""
+        kept = self._entries().values()
+        return {each["metric"]: Score.from_json(each["score"]) for each in kept if each["weights"] == self.weights}
+
+    def evaluate(self, metrics: Mapping[str, Metric], *, calibrate: bool) -> dict[str, Score]:
+        """Scores by name, those kept and new ones; a metric that does not apply is left out."""
+        found = {name: self._score(name, metric, calibrate=calibrate) for name, metric in metrics.items()}
+        return {name: score for name, score in found.items() if score is not None}
+
+    def _score(self, name: str, metric: Metric, *, calibrate: bool) -> Score | None:
+        key = f"{name} v{metric.version} {short_hash(repr(metric))} {self.weights}"
+        known = self._entries().get(key)
+        if known is None and metric.refuses(self.probe()) is not None:
+            return None
+        score = metric(self.probe()) if known is None else Score.from_json(known["score"])
+        if calibrate and calibrates(metric) and not is_calibrated(score):
+            score = calibrated(score, metric, self.probe())
+        elif known is not None:
+            return score
+        entry: dict[str, Any] = {"metric": name, "weights": self.weights, "pool": self.pool, "score": score.as_json()}
+        write_json(self.path / folder.METRICS, {"scores": {**self._entries(), key: entry}})
+        return Score.from_json(entry["score"])
+
+    def _entries(self) -> dict[str, Any]:
+        path = self.path / folder.METRICS
+        return read_json(path)["scores"] if path.exists() else {}
+
+    def findings(self) -> list[Finding]:
+        """What the doctor says of these weights."""
+        path, key = self.path / DIAGNOSIS, f"{self.weights} v{RULES}"
+        held: dict[str, Any] = read_json(path) if path.exists() else {}
+        if held.get("of") != key:
+            held = {"of": key, "findings": [finding.as_json() for finding in doctor(self.probe())]}
+            write_json(path, held)
+        return [Finding(**finding) for finding in held["findings"]]
