@@ -29,14 +29,14 @@ def picture(pixels, mode=None, form="png"):
 def test_latents_are_sorted_by_kl_and_dead_ones_are_marked(trained, shown, monkeypatch):
     rates = [one["kl"] for one in shown.facts["latents"]]
     assert rates == sorted(rates, reverse=True)
-    monkeypatch.setattr(Run, "kl_per_latent", np.array([0.05, 2.0, 0.1]))
+    monkeypatch.setitem(vars(trained), "kl_per_latent", np.array([0.05, 2.0, 0.1]))
     facts = exhibit(trained).facts
     assert [(one["index"], one["dead"]) for one in facts["latents"]] == [(1, False), (2, False), (0, True)]
     assert facts["summary"] == "2 of 3 latents carry information, 2.1 nats per image in all."
 
 
 def test_a_prior_without_a_kl_of_each_latent_says_so(trained, monkeypatch):
-    monkeypatch.setattr(Run, "kl_per_latent", np.full(3, np.nan))
+    monkeypatch.setitem(vars(trained), "kl_per_latent", np.full(3, np.nan))
     facts = exhibit(trained).facts
     assert [(one["kl"], one["dead"]) for one in facts["latents"]] == [(None, False)] * 3
     assert "gives no KL" in facts["summary"]
