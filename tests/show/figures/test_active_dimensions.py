@@ -59,12 +59,9 @@ def test_words_name_range_classes_and_latents(fake):
     assert fake.title in alt
 
 
-def test_unknown_classes_and_subjects_without_any_are_refused(fake):
+def test_an_unknown_class_is_refused(fake):
     with pytest.raises(InputError, match="unknown class 'upp'; did you mean 'up'"):
         ActiveDimensions(classes=("upp",))(fake)
-    fake.classes = lambda factor=None: None
-    with pytest.raises(InputError, match="active-dimensions needs a data set with classes or known factors"):
-        ActiveDimensions()(fake)
 
 
 @pytest.mark.parametrize(

@@ -12,70 +12,61 @@ import pytest
 import torch
 from PIL import Image
 
-from unweave.base import settings
 from unweave.base.errors import InputError
 from unweave.base.picture import draw, write_file
-from unweave.base.registry import figures
 from unweave.show.figures.base import as_rgb, by_rate
 
-# What any fake suffices for.
-DRAWN = ("traversal", "reconstructions", "curves", "mutual-information", "class-magnitudes", "active-dimensions")
 STARTS = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}
+both_kinds = pytest.mark.parametrize("name", ["traversal", "curves"])  # a sheet of images, and axes
 
 
 def opened(data):
     return Image.open(io.BytesIO(data))
 
 
-@pytest.mark.parametrize("name", figures.table)
-def test_settings_of_every_figure_are_frozen_and_explained(name):
-    found = settings.settings_of(figures.get(name))
-    assert found
-    assert all(each.help for each in found)
-    assert figures.get(name).__dataclass_params__.frozen
-    assert figures.summary(name)
+@both_kinds
+def test_size_is_the_pngs_size_and_scales(name, fake):
+    picture = draw(name, fake)
+    width, height = picture.size
+    assert opened(picture.png(1)).size == (width, height)
+    assert opened(picture.png(2)).size == (2 * width, 2 * height)
+    assert picture._repr_png_() == picture.png(2)
 
 
-@pytest.mark.parametrize("name", DRAWN)
-class TestEveryFigure:
-    def test_size_is_the_pngs_size_and_scales(self, name, fake):
-        picture = draw(name, fake)
-        width, height = picture.size
-        assert opened(picture.png(1)).size == (width, height)
-        assert opened(picture.png(2)).size == (2 * width, 2 * height)
-        assert picture._repr_png_() == picture.png(2)
+@both_kinds
+@pytest.mark.parametrize("suffix", STARTS)
+def test_saves_by_suffix_same_bytes_each_time_and_leaves_nothing_else(name, suffix, fake, tmp_path):
+    first = draw(name, fake).save(tmp_path / "new" / f"a.{suffix}")
+    second = draw(name, fake).save(tmp_path / "new" / f"b.{suffix}")
+    assert first.read_bytes().startswith(STARTS[suffix])
+    assert first.read_bytes() == second.read_bytes()
+    assert sorted(file.name for file in first.parent.iterdir()) == [f"a.{suffix}", f"b.{suffix}"]
 
-    @pytest.mark.parametrize("suffix", STARTS)
-    def test_saves_by_suffix_same_bytes_each_time_and_leaves_nothing_else(self, name, suffix, fake, tmp_path):
-        first = draw(name, fake).save(tmp_path / "new" / f"a.{suffix}")
-        second = draw(name, fake).save(tmp_path / "new" / f"b.{suffix}")
-        assert first.read_bytes().startswith(STARTS[suffix])
-        assert first.read_bytes() == second.read_bytes()
-        assert sorted(file.name for file in first.parent.iterdir()) == [f"a.{suffix}", f"b.{suffix}"]
 
-    def test_alt_text_names_the_run(self, name, fake):
-        assert fake.title in draw(name, fake).alt
+@both_kinds
+def test_leaves_matplotlibs_settings_as_they_were_and_ignores_the_users(name, fake):
+    usual = draw(name, fake).png(1)
+    with matplotlib.rc_context({"font.size": 22, "axes.facecolor": "red", "savefig.dpi": 31}):
+        before = dict(matplotlib.rcParams)
+        assert draw(name, fake).png(1) == usual
+        assert dict(matplotlib.rcParams) == before
 
-    def test_leaves_matplotlibs_settings_as_they_were_and_ignores_the_users(self, name, fake):
-        usual = draw(name, fake).png(1)
-        with matplotlib.rc_context({"font.size": 22, "axes.facecolor": "red", "savefig.dpi": 31}):
-            before = dict(matplotlib.rcParams)
-            assert draw(name, fake).png(1) == usual
-            assert dict(matplotlib.rcParams) == before
 
-    def test_a_name_with_dollars_is_drawn_as_it_is(self, name, fake):
-        odd = replace(
-            fake,
-            title="$\\frac$ on $",
-            units={"distortion": "$nats_", **fake.units},
-            information=(fake.information[0], ["$a_", "$b$", "c^", "\\d"]),
-        )
-        assert draw(name, odd).png(1)
+@pytest.mark.parametrize("name", ["traversal", "curves", "mutual-information"])
+def test_a_name_with_dollars_is_drawn_as_it_is(name, fake):
+    odd = replace(
+        fake,
+        title="$\\frac$ on $",
+        units={"distortion": "$nats_", **fake.units},
+        information=(fake.information[0], ["$a_", "$b$", "c^", "\\d"]),
+    )
+    assert draw(name, odd).png(1)
 
-    def test_unknown_suffix_is_refused(self, name, fake, tmp_path):
-        with pytest.raises(InputError, match=r"out must end in \.png or \.svg or \.pdf.*, got t\.bmp"):
-            draw(name, fake).save(tmp_path / "t.bmp")
-        assert not list(tmp_path.iterdir())
+
+def test_unknown_suffix_is_refused(fake, tmp_path):
+    with pytest.raises(InputError, match=r"out must end in \.png or \.svg or \.pdf.*, got t\.bmp"):
+        draw("curves", fake).save(tmp_path / "t.bmp")
+    assert not list(tmp_path.iterdir())
 
 
 def test_unknown_figures_and_settings_are_refused(fake):

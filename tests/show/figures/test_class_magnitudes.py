@@ -71,15 +71,6 @@ def test_words_give_each_class_its_highest_latents(fake):
     assert fake.title in alt
 
 
-def test_bytes_repeat(fake):
-    assert ClassMagnitudes()(fake).png() == ClassMagnitudes()(fake).png()
-
-
-def test_what_has_no_classes_is_refused(fake):
-    with pytest.raises(InputError, match="class-magnitudes needs a data set with classes or known factors, disc-0 has"):
-        ClassMagnitudes()(with_classes(fake, None))
-
-
 @pytest.mark.parametrize(("wrong", "message"), [({"rows": 0}, "rows must be 1"), ({"named": -1}, "named must be 0")])
 def test_numbers_are_checked(wrong, message):
     with pytest.raises(InputError, match=message):

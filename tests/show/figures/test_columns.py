@@ -1,6 +1,6 @@
 """Which columns move: numbers, order, words, and names that fit."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import SimpleNamespace
 
 import numpy as np
@@ -116,7 +116,3 @@ def test_images_are_refused_and_have_no_sentences(fake):
 def test_settings_are_checked(wrong, message):
     with pytest.raises(InputError, match=message):
         Columns(**wrong)
-
-
-def test_the_same_run_gives_the_same_bytes():
-    assert Columns()(Rows()).svg() == Columns()(replace(Rows())).svg()

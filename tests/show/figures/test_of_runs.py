@@ -83,8 +83,9 @@ def test_data_without_classes_have_none(clothes, monkeypatch):
     monkeypatch.setattr(type(clothes.data), "labels", None)
     fresh = Run(clothes.path)
     assert fresh.classes() is None
-    with pytest.raises(InputError, match="needs a data set with classes or known factors, clothes has neither"):
-        fresh.draw("class-magnitudes")
+    for figure in ("class-magnitudes", "active-dimensions", "latent-pairs"):
+        with pytest.raises(InputError, match=f"{figure} needs a data set with classes or known factors"):
+            fresh.draw(figure)
 
 
 def test_commands_draw_one_run_and_several(clothes, sprites, tmp_path, capsys):
