@@ -8,18 +8,7 @@ from typing import Any, NamedTuple
 
 from unweave.base.records import Score
 
-COLUMNS: tuple[str, ...] = (
-    "run",
-    "method",
-    "data",
-    "seed",
-    "metric",
-    "factor",
-    "value",
-    "low",
-    "high",
-    "settings_hash",
-)
+COLUMNS = ["run", "method", "data", "seed", "metric", "factor", "value", "low", "high", "settings_hash"]
 
 
 class Row(NamedTuple):
