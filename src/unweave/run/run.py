@@ -6,12 +6,12 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 import torch
 
-from unweave.base import html
+from unweave.base import checks, html
 from unweave.base.errors import InputError
 from unweave.base.files import read_json
 from unweave.base.picture import Picture, draw
@@ -21,7 +21,7 @@ from unweave.data.base import FactorData, ImageData
 from unweave.engine import folder
 from unweave.engine.log import read_log
 from unweave.engine.scoring import read_scores
-from unweave.metrics.doctor import Finding
+from unweave.metrics.doctor import MIN_KL, Finding
 from unweave.metrics.probe import Probe
 from unweave.models.bound import bound
 from unweave.models.trained import CHUNK, Model, load_weights
@@ -29,11 +29,14 @@ from unweave.models.vae import VAE
 from unweave.run.classes import Classes
 from unweave.run.rows import COLUMNS, Row, rows_of
 from unweave.run.scorebook import ScoreBook, chosen
+from unweave.subspaces import Subspaces, find_subspaces
+from unweave.subspaces.reading import MEANS, Reading
 
 if TYPE_CHECKING:
     import pandas as pd  # pyright: ignore[reportMissingImports]
 
 POOL = 60_000  # images encoded once, from which every metric draws
+SEARCHED = 20_000  # images in whose codes subspaces are looked for
 SHOWN = 10_000  # images encoded for pictures of classes
 
 
@@ -173,17 +176,46 @@ class Run:
         rates = {"rate": rate, "rate_of_categories": discrete} if self.vae.category_sizes else {"rate": rate}
         return {"distortion": distortion, **known, **rates, "images": float(n)}
 
-    @property
+    def book(self, codes: Reading = "means") -> ScoreBook:
+        """The scores made of the codes as they are, or with planes told as radius and angle."""
+        checks.one_of(get_args(Reading), codes=codes)
+        return self._book if codes == MEANS else self._book.in_planes()
+
+    @cached_property
+    def subspaces(self) -> Subspaces:
+        """The latents that together go round, found without labels; kept with the weights they were found from.
+
+        Looked for in the codes of up to 20,000 images that were trained on, and in the decoder; latents below 0.1 nats
+        are left out. See `unweave.subspaces.find_subspaces`.
+        """
+        return self._book.subspaces()
+
+    def _find_subspaces(self) -> Subspaces:
+        images = numpy_generator(0, "subspaces").permutation(len(self.data))[:SEARCHED]
+        encoded = [self.posterior(self.data.images(part)) for part in np.array_split(images, -(-len(images) // 512))]
+        codes = np.concatenate([np.asarray(each.mean) for each in encoded])
+        rates = self.kl_per_latent
+        live = None if np.isnan(rates).any() else [int(j) for j in np.flatnonzero(rates >= MIN_KL)]
+        decode = None if self.category_sizes else self._decoded
+        return find_subspaces(codes, decode=decode, live=live)
+
+    def _decoded(self, codes: np.ndarray) -> np.ndarray:
+        return np.asarray(self.decode(torch.as_tensor(codes, dtype=torch.float32)))
+
+    @cached_property
     def _book(self) -> ScoreBook:
-        return ScoreBook(self.path, self.weights_hash, lambda: self.probe, POOL)
+        return ScoreBook(self.path, self.weights_hash, lambda: self.probe, POOL, self._find_subspaces)
 
     def metrics(
         self,
         names: Sequence[str] | str | None = None,
         settings: Mapping[str, Mapping[str, Any]] | None = None,
+        *,
+        codes: Reading = "means",
     ) -> tuple[list[str], dict[str, str]]:
         """Names of the metrics asked for (or all) that apply under these settings, and why the others do not."""
-        reasons = {name: metric.refuses(self.probe) for name, metric in chosen(names, settings).items()}
+        probe = self.book(codes).probe()
+        reasons = {name: metric.refuses(probe) for name, metric in chosen(names, settings).items()}
         refused = {name: reason for name, reason in reasons.items() if reason is not None}
         return [name for name in reasons if name not in refused], refused
 
@@ -193,14 +225,17 @@ class Run:
         settings: Mapping[str, Mapping[str, Any]] | None = None,
         *,
         calibrate: bool = True,
+        codes: Reading = "means",
     ) -> dict[str, Score]:
         """Scores by the metric's name, kept in metrics.json; one already there for these weights is not made again.
 
-        `settings` maps a metric's name to settings of its own. A metric that does not apply is left out; `metrics`
-        says why. With `calibrate`, scores against true factors get their floor and ceiling, stored ones too. Unknown
+        With `codes` "planes" the latents that together go round are told as radius and angle (see `subspaces`), and the
+        scores say so in their settings. `settings` maps a metric's name to settings of its own. A metric that does not
+        apply is left out; `metrics` says why. With `calibrate`, scores against true factors get their floor and ceiling,
+        stored ones too. Unknown
         names raise InputError.
         """
-        return self._book.evaluate(chosen(metrics, settings), calibrate=calibrate)
+        return self.book(codes).evaluate(chosen(metrics, settings), calibrate=calibrate)
 
     @property
     def scores(self) -> dict[str, Score]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,12 @@ from unweave.metrics.base import Metric
 from unweave.metrics.calibration import calibrated, calibrates, is_calibrated
 from unweave.metrics.doctor import RULES, Finding, doctor
 from unweave.metrics.probe import Probe
+from unweave.subspaces import Subspaces
+from unweave.subspaces.reading import MEANS, as_settings, findings_of, in_planes, title_of
 
 DIAGNOSIS = "doctor.json"
+SUBSPACES = "subspaces.json"
+SEARCH = 1  # grows whenever the same codes would get other subspaces
 
 
 def chosen(
@@ -43,11 +48,29 @@ class ScoreBook:
     weights: str
     probe: Callable[[], Probe]
     pool: int  # how many images the probe holds
+    find: Callable[[], Subspaces]  # looks for subspaces where none are kept for these weights
+    planes: bool = False
 
     def scores(self) -> dict[str, Score]:
-        """Scores made so far for these weights; of several with different settings the newest."""
-        kept = self._entries().values()
-        return {each["metric"]: Score.from_json(each["score"]) for each in kept if each["weights"] == self.weights}
+        """Scores made so far for these weights; of several with different settings the newest.
+
+        Those of codes told in planes stand under names such as "mig, planes".
+        """
+        kept = [each for each in self._entries().values() if each["weights"] == self.weights]
+        return {title_of(each["metric"], each.get("codes", MEANS)): Score.from_json(each["score"]) for each in kept}
+
+    def subspaces(self) -> Subspaces:
+        """The planes that the codes of these weights have, found once and kept in subspaces.json."""
+        path, key = self.path / SUBSPACES, f"{self.weights} v{SEARCH}"
+        held: dict[str, Any] = read_json(path) if path.exists() else {}
+        if held.get("of") != key:
+            held = {"of": key, "subspaces": self.find().to_dict()}
+            write_json(path, held)
+        return Subspaces.from_dict(held["subspaces"])
+
+    def in_planes(self) -> ScoreBook:
+        """The same book, of the codes with their planes told as radius and angle."""
+        return replace(self, planes=True, probe=cache(lambda: in_planes(self.probe(), self.subspaces())))
 
     def evaluate(self, metrics: Mapping[str, Metric], *, calibrate: bool) -> dict[str, Score]:
         """Scores by name, those kept and new ones; a metric that does not apply is left out."""
@@ -55,7 +78,8 @@ class ScoreBook:
         return {name: score for name, score in found.items() if score is not None}
 
     def _score(self, name: str, metric: Metric, *, calibrate: bool) -> Score | None:
-        key = f"{name} v{metric.version} {short_hash(repr(metric))} {self.weights}"
+        how = f" planes v{SEARCH}" if self.planes else ""
+        key = f"{name} v{metric.version} {short_hash(repr(metric))} {self.weights}{how}"
         known = self._entries().get(key)
         if known is None and metric.refuses(self.probe()) is not None:
             return None
@@ -64,7 +88,11 @@ class ScoreBook:
             score = calibrated(score, metric, self.probe())
         elif known is not None:
             return score
+        if self.planes:
+            score = score.with_settings(**as_settings(self.subspaces()))
         entry: dict[str, Any] = {"metric": name, "weights": self.weights, "pool": self.pool, "score": score.as_json()}
+        if self.planes:
+            entry["codes"] = "planes"
         write_json(self.path / folder.METRICS, {"scores": {**self._entries(), key: entry}})
         return Score.from_json(entry["score"])
 
@@ -74,9 +102,10 @@ class ScoreBook:
 
     def findings(self) -> list[Finding]:
         """What the doctor says of these weights."""
-        path, key = self.path / DIAGNOSIS, f"{self.weights} v{RULES}"
+        path, key = self.path / DIAGNOSIS, f"{self.weights} v{RULES}.{SEARCH}"
         held: dict[str, Any] = read_json(path) if path.exists() else {}
         if held.get("of") != key:
-            held = {"of": key, "findings": [finding.as_json() for finding in doctor(self.probe())]}
+            found = [*doctor(self.probe()), *findings_of(self.subspaces())]
+            held = {"of": key, "findings": [finding.as_json() for finding in found]}
             write_json(path, held)
         return [Finding(**finding) for finding in held["findings"]]

@@ -25,6 +25,8 @@ from unweave.data.base import FactorData, ImageData
 from unweave.data.own.locate import located
 from unweave.models.trained import CHUNK, Model, Samples, prepared
 from unweave.run.run import Run, model_of
+from unweave.subspaces import Subspaces
+from unweave.subspaces.reading import MEANS, PLANES, Reading
 
 Block = dict[str, NDArray[Any]]  # rows of every array, by its name
 Counter = Callable[[int, int], object]  # told how many rows are done, and of how many
@@ -102,6 +104,7 @@ def encode_to(
     limit: int | None = None,
     overwrite: bool = False,
     counted: Counter | None = None,
+    codes: Reading = MEANS,
 ) -> Path:
     """Write what a run or model says of every image of `data` to `out`, .npz, .csv or .parquet; returns the path.
 
@@ -110,7 +113,8 @@ def encode_to(
     knows them, then z0, z1 ... (posterior means), z0_std ... (standard deviations), z0_kl ... (rates, nats), and
     where the model tells categories their numbers and probabilities. An npz holds these as arrays: index, file, label,
     class, factors, codes, std, kl, categories, probabilities, and the names of their columns as NAME_columns. A csv
-    has nine digits, enough for the same float32.
+    has nine digits, enough for the same float32. With `codes` "planes" the codes with the run's planes told as radius,
+    cosine and sine stand beside them, as the array planes or in columns named so.
 
     The file appears whole or not at all. One chunk of images is held at a time. Images that do not fit the model,
     another ending and a file that exists (without `overwrite`) raise InputError.
@@ -130,7 +134,10 @@ def encode_to(
     else:
         raise InputError("data must be given to encode with an exported model, which has none of its own; got none")
     _check_fits(model, source, images)
-    table = coded(model, images, len(images) if limit is None else min(limit, len(images)), counted)
+    if codes == PLANES and not isinstance(source, Run):
+        raise InputError("codes must be means for an exported model, which keeps no planes, got planes")
+    found = source.subspaces if codes == PLANES and isinstance(source, Run) else None
+    table = coded(model, images, len(images) if limit is None else min(limit, len(images)), counted, found)
     try:
         FORMS[path.suffix.lower()](path, table)
     except OSError as wrong:
@@ -171,8 +178,10 @@ def checked_out(path: Path, forms: Mapping[str, Any], *, overwrite: bool) -> Non
         raise InputError(f"out must not exist yet, got {path}; choose another --out, or --overwrite to replace it")
 
 
-def coded(model: Model, data: ImageData, rows: int, counted: Counter | None = None) -> CodeTable:
-    """The rows that `encode_to` writes, made as they are asked for."""
+def coded(
+    model: Model, data: ImageData, rows: int, counted: Counter | None = None, found: Subspaces | None = None
+) -> CodeTable:
+    """The rows that `encode_to` writes, made as they are asked for; `found` are planes to tell codes in."""
     d, sizes = range(model.latents), model.category_sizes
     known, factors = _known(data)
     heads = ["category"] if len(sizes) == 1 else [f"category{k}" for k in range(len(sizes))]
@@ -183,6 +192,7 @@ def coded(model: Model, data: ImageData, rows: int, counted: Counter | None = No
         "categories": tuple(heads),
         "probabilities": tuple(f"{h}_p{k}" for h, size in zip(heads, sizes, strict=True) for k in range(size)),
         "factors": factors,
+        "planes": tuple(found.names() if found is not None else ()),
     }
 
     def blocks() -> Iterator[Block]:
@@ -198,6 +208,7 @@ def coded(model: Model, data: ImageData, rows: int, counted: Counter | None = No
                 "kl": said.kl,
                 "categories": said.categories,
                 "probabilities": said.probabilities,
+                "planes": None if found is None else found.polar(said.mean)[0],
             }
             yield {**block, **{name: values for name, values in told.items() if values is not None}}
             if counted is not None:

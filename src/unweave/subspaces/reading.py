@@ -12,7 +12,17 @@ from unweave.metrics.probe import Probe
 from unweave.subspaces.find import Block, Subspaces
 
 Reading: TypeAlias = Literal["means", "planes"]
-READINGS: tuple[Reading, ...] = ("means", "planes")
+MEANS: Reading = "means"
+PLANES: Reading = "planes"
+
+
+def title_of(metric: str, codes: str) -> str:
+    """What a score is called beside others: codes that are not the posterior means are named.
+
+    >>> title_of("mig", "means"), title_of("mig", "planes")
+    ('mig', 'mig, planes')
+    """
+    return metric if codes == MEANS else f"{metric}, {codes}"
 
 
 def in_planes(probe: Probe, found: Subspaces) -> Probe:
@@ -51,7 +61,7 @@ def rates_of_columns(rates: Reals, found: Subspaces) -> Reals:
 
 def as_settings(found: Subspaces) -> dict[str, Any]:
     """What a score says of the codes it read: that they are planes, and what its columns are."""
-    return {"codes": "planes", "columns": found.names(), "blocks": [list(block.latents) for block in found.blocks]}
+    return {"codes": PLANES, "columns": found.names(), "blocks": [list(block.latents) for block in found.blocks]}
 
 
 def findings_of(found: Subspaces) -> list[Finding]:

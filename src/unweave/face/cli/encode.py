@@ -13,6 +13,7 @@ from unweave.base import registry
 from unweave.base.checks import Range
 from unweave.base.errors import InputError
 from unweave.data.own.locate import located
+from unweave.face.cli.evaluate import CodesRead
 from unweave.face.cli.options import Options, options_of, value_of
 
 if TYPE_CHECKING:
@@ -44,23 +45,24 @@ def encode(
     *,
     data: Annotated[str | None, "what to encode, as for train [the data of the run]"] = None,
     out: Annotated[str | None, "file to write, ending in .npz, .csv or .parquet"] = None,
+    codes: Annotated[CodesRead, "what to write: posterior means, or their planes, too"] = "means",
     limit: Annotated[int | None, "encode only the first images, so many", Range(1)] = None,
     overwrite: Annotated[bool, "replace the file"] = False,
     **settings: Any,
 ) -> None:
     """Write what a run says of every image of a data set."""
-    from unweave.show import codes
+    from unweave.show import codes as tables
 
     if out is None:
         raise InputError("encode needs --out, a file that ends in .npz, .csv or .parquet, got none")
     own = {name.removeprefix("data."): value for name, value in settings.items()}
     source = opened(run)
-    codes.checked_out(Path(out), codes.FORMS, overwrite=overwrite)
-    images = None if data is None else codes.opened(data, own, like=source)
+    tables.checked_out(Path(out), tables.FORMS, overwrite=overwrite)
+    images = None if data is None else tables.opened(data, own, like=source)
     for line in () if images is None else images.account:
         print(line, file=sys.stderr)
     with counting("encoding") as counted:
-        path = codes.encode_to(source, out, images, limit=limit, overwrite=overwrite, counted=counted)
+        path = tables.encode_to(source, out, images, limit=limit, overwrite=overwrite, counted=counted, codes=codes)
     print(path)
 
 

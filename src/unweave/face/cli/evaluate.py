@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from unweave.base import checks, registry
 from unweave.base.records import Score
 from unweave.face.cli.options import Options, options_of, value_of
 
+if TYPE_CHECKING:
+    from unweave.subspaces import Subspaces
+
+CodesRead: TypeAlias = Literal["means", "planes"]  # as `unweave.subspaces.reading.Reading`, which would import torch
 METRICS = f"all, or names with commas between: {', '.join(registry.metrics.names())}"
+READING = "what is scored: the posterior means, or these with planes told as radius, cosine and sine"
 CALIBRATE = "also say what noise and the true factors would get"
 
 
@@ -47,6 +52,7 @@ def evaluate(
     /,
     *,
     metrics: Annotated[str, METRICS] = "all",
+    codes: Annotated[CodesRead, READING] = "means",
     calibrate: Annotated[bool, CALIBRATE] = True,
     json_: Annotated[bool, "print strict JSON"] = False,
     **settings: Any,
@@ -55,16 +61,23 @@ def evaluate(
     from unweave.run.run import Run
 
     opened, given = Run(run), by_metric(settings)
-    wanted, refused = opened.metrics(names_of(metrics), given)
+    wanted, refused = opened.metrics(names_of(metrics), given, codes=codes)
     scores: dict[str, Score] = {}
     for name in wanted:
         if not json_:
             print(f"{name} ...", file=sys.stderr)
-        scores |= opened.evaluate([name], given, calibrate=calibrate)
+        scores |= opened.evaluate([name], given, calibrate=calibrate, codes=codes)
     if json_:
         print_json(scores)
         return
-    show(opened.title, scores, refused, opened.fit())
+    title = opened.title if codes == "means" else f"{opened.title}, {in_words(opened.subspaces)}"
+    show(title, scores, refused, opened.fit())
+
+
+def in_words(found: Subspaces) -> str:
+    """Which planes codes are read in, for a heading."""
+    planes = [" and ".join(map(str, block.latents)) for block in found.blocks]
+    return f"latents {', '.join(planes)} read as radius and angle" if planes else "no planes found: codes as they are"
 
 
 def print_json(scores: Mapping[str, Score]) -> None:

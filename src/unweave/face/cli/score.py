@@ -11,18 +11,29 @@ from unweave.base.records import Score
 from unweave.base.settings import build
 from unweave.data.readers.columns import KINDS, read, whole
 from unweave.face.cli.doctor import print_findings
-from unweave.face.cli.evaluate import CALIBRATE, METRICS, by_metric, names_of, print_json, show
+from unweave.face.cli.evaluate import (
+    CALIBRATE,
+    METRICS,
+    READING,
+    CodesRead,
+    by_metric,
+    in_words,
+    names_of,
+    print_json,
+    show,
+)
 from unweave.face.cli.evaluate import options as options
 
 CODES = f"one row a sample, one column a latent: {KINDS}; FILE.npz:NAME for one array of several"
 
 
 def score(
-    codes: Annotated[str, CODES],
-    factors: Annotated[str | None, "true factors of the same rows, one column a factor, if they are known"] = None,
+    codes_file: Annotated[str, CODES],
+    factors_file: Annotated[str | None, "true factors of the same rows, one column a factor, if they are known"] = None,
     /,
     *,
     metrics: Annotated[str, METRICS] = "all",
+    codes: Annotated[CodesRead, READING] = "means",
     calibrate: Annotated[bool, CALIBRATE] = True,
     json_: Annotated[bool, "print strict JSON"] = False,
     seed: Annotated[int, "fixes what the metrics draw", Range(0)] = 0,
@@ -33,7 +44,14 @@ def score(
     from unweave.metrics.doctor import doctor
 
     given, wanted = by_metric(settings), names_of(metrics)
-    probe, title = _probe(codes, factors, seed)
+    probe, title = _probe(codes_file, factors_file, seed)
+    facts: dict[str, Any] = {}
+    if codes == "planes":
+        from unweave.subspaces import find_subspaces
+        from unweave.subspaces.reading import as_settings, in_planes
+
+        found = find_subspaces(probe.codes, seed=seed)
+        probe, title, facts = in_planes(probe, found), f"{title}, {in_words(found)}", as_settings(found)
     scores: dict[str, Score] = {}
     refused: dict[str, str] = {}
     for name in wanted:
@@ -43,7 +61,8 @@ def score(
             continue
         if not json_:
             print(f"{name} ...", file=sys.stderr)
-        scores[name] = calibrated(metric(probe), metric, probe) if calibrate else metric(probe)
+        made = metric(probe).with_settings(**facts)
+        scores[name] = calibrated(made, metric, probe) if calibrate else made
     if json_:
         print_json(scores)
         return
