@@ -231,9 +231,8 @@ class Run:
 
         With `codes` "planes" the latents that together go round are told as radius and angle (see `subspaces`), and the
         scores say so in their settings. `settings` maps a metric's name to settings of its own. A metric that does not
-        apply is left out; `metrics` says why. With `calibrate`, scores against true factors get their floor and ceiling,
-        stored ones too. Unknown
-        names raise InputError.
+        apply is left out; `metrics` says why. With `calibrate`, scores against true factors get their floor and
+        ceiling, stored ones too. Unknown names raise InputError.
         """
         return self.book(codes).evaluate(chosen(metrics, settings), calibrate=calibrate)
 
