@@ -113,8 +113,8 @@ def encode_to(
     knows them, then z0, z1 ... (posterior means), z0_std ... (standard deviations), z0_kl ... (rates, nats), and
     where the model tells categories their numbers and probabilities. An npz holds these as arrays: index, file, label,
     class, factors, codes, std, kl, categories, probabilities, and the names of their columns as NAME_columns. A csv
-    has nine digits, enough for the same float32. With `codes` "planes" the codes with the run's planes told as radius,
-    cosine and sine stand beside them, as the array planes or in columns named so.
+    has nine digits, enough for the same float32. With `codes` "planes" the radius, cosine and sine of
+    the run's planes (`Run.subspaces`) stand beside the codes, as the array planes or in columns such as "radius 3+7".
 
     The file appears whole or not at all. One chunk of images is held at a time. Images that do not fit the model,
     another ending and a file that exists (without `overwrite`) raise InputError.
@@ -192,7 +192,7 @@ def coded(
         "categories": tuple(heads),
         "probabilities": tuple(f"{h}_p{k}" for h, size in zip(heads, sizes, strict=True) for k in range(size)),
         "factors": factors,
-        "planes": tuple(found.names() if found is not None else ()),
+        "planes": () if found is None else tuple(name for block in found.blocks for name in block.names),
     }
 
     def blocks() -> Iterator[Block]:
@@ -208,13 +208,18 @@ def coded(
                 "kl": said.kl,
                 "categories": said.categories,
                 "probabilities": said.probabilities,
-                "planes": None if found is None else found.polar(said.mean)[0],
+                "planes": None if found is None or not found.blocks else _in_planes(said.mean, found),
             }
             yield {**block, **{name: values for name, values in told.items() if values is not None}}
             if counted is not None:
                 counted(int(numbers[-1]) + 1, rows)
 
     return CodeTable(rows, columns, blocks)
+
+
+def _in_planes(codes: Any, found: Subspaces) -> NDArray[Any]:
+    """Radius, cosine and sine of each plane, (n, 3) and more."""
+    return np.hstack([block.polar(np.asarray(codes, dtype=np.float64)) for block in found.blocks])
 
 
 def _known(data: ImageData) -> tuple[Block, tuple[str, ...]]:

@@ -1,6 +1,8 @@
 """Latent traversals: one row per latent, which moves while the others stay."""
 
-from collections.abc import Sequence
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -17,6 +19,10 @@ from unweave.base.settings import Settings
 from unweave.run.run import Run
 from unweave.show.figures.base import DEAD, Picture, as_rgb, by_rate, number, with_latent
 from unweave.show.figures.sheet import EDGE, Sheet
+from unweave.subspaces import Block
+from unweave.subspaces.reading import PLANES, Reading
+
+WIDEST, RIM = 2.0, 1.6  # radii of a plane, in its own units: where its row ends, and where its angle is walked
 
 
 @dataclass(frozen=True)
@@ -27,7 +33,9 @@ class Traversal(Settings):
     come last and are greyed. The other latents stay at the code of the outlined image, or at 0 with span
     "zero". A model that tells categories gets the rows once for each category, in blocks; of several categorical
     latents one takes its values while the others stay at those of the image. Saved as .gif, rows are latents, columns
-    are reference images, whose categories stay, and all latents move forth and back together.
+    are reference images, whose categories stay, and all latents move forth and back together. With `codes` "planes" two
+    latents that together go round (`Run.subspaces`) get a row for their angle, once round from that of the image at a
+    radius of 1.6 or more, and one for their radius, from the middle to 2, in units of the plane, instead of their own.
     Source: the rows and the KL beside them are those of Kim and Mnih 2018, https://arxiv.org/abs/1802.05983.
 
     >>> Traversal(span="quantiles", steps=3).values.round(2).tolist()
@@ -39,6 +47,7 @@ class Traversal(Settings):
         "values a latent takes: -2 to 2, -3 to 3, the standard normal's quantiles 0.05 to 0.95, "
         "or -1 to 1 with all other latents at 0",
     ] = "two"
+    codes: Annotated[Reading, "what moves: the latents, or planes of them by radius and angle"] = "means"
     steps: Annotated[int, "number of values, which is the number of columns", Range(2)] = 7
     latents: Annotated[int, "largest number of rows, in each block", Range(1)] = 10
     blocks: Annotated[
@@ -61,16 +70,17 @@ class Traversal(Settings):
         chosen = max(0, self.image - self.steps + 1)  # a late image moves the window, so that it is seen
         originals, at = originals[chosen : chosen + self.steps], self.image - chosen
         codes, categories = run.encode(originals), run.categories(originals)
-        order = by_rate(run.kl_per_latent)[: self.latents]
+        walks = self._walks(run)
         start = codes[at : at + 1] * (self.span != "zero")
-        moved = torch.cat([with_latent(start, int(j), value) for j in order for value in self.values])
+        shares = np.linspace(0, 1, self.steps)
+        moved = torch.cat([walk.move(start, v, s) for walk in walks for v, s in zip(self.values, shares, strict=True)])
         blocks = _blocks(None if categories is None else categories[at], run.category_sizes, self.blocks)
         rows = [as_rgb(originals), as_rgb(run.decode(codes, categories))]
         for kept in blocks.values():
-            walks = run.decode(moved, None if kept is None else kept.expand(len(moved), -1))
-            rows += np.split(as_rgb(walks), len(order))
-        live, labels = _labels(run.kl_per_latent, order)
-        heads = {2 + len(order) * k: head for k, head in enumerate(blocks) if head}
+            made = run.decode(moved, None if kept is None else kept.expand(len(moved), -1))
+            rows += np.split(as_rgb(made), len(walks))
+        live, labels = [walk.live for walk in walks], [walk.label for walk in walks]
+        heads = {2 + len(walks) * k: head for k, head in enumerate(blocks) if head}
         sheet = Sheet(
             rows,
             ["original", "reconstruction", *labels * len(blocks)],
@@ -82,7 +92,16 @@ class Traversal(Settings):
             unit="value of z",
         )
         words = _words(run, labels, self.values, list(heads.values()))
-        return Picture(sheet.figure(), words, lambda: self._film(run, order))
+        return Picture(sheet.figure(), words, lambda: self._film(run, walks))
+
+    def _walks(self, run: Run) -> list[Walk]:
+        """What moves, by rate: latents, and where they are wanted the radii and angles of planes."""
+        rates = np.asarray(run.kl_per_latent)
+        planes = [block for block in run.subspaces.blocks if len(block.latents) == 2] if self.codes == PLANES else []
+        taken = {latent for block in planes for latent in block.latents}
+        walks = [_of_latent(int(j), float(rates[j])) for j in by_rate(rates) if j not in taken]
+        walks += [walk for block in planes for walk in _of_plane(block, float(rates[list(block.latents)].sum()))]
+        return sorted(walks, key=lambda walk: -walk.rate)[: self.latents] if planes else walks[: self.latents]
 
     def _spread(self, n: int) -> np.ndarray:
         if self.span == "quantiles":
@@ -90,17 +109,17 @@ class Traversal(Settings):
         end = {"two": 2.0, "three": 3.0, "zero": 1.0}[self.span]
         return np.linspace(-end, end, n)
 
-    def _film(self, run: Run, order: np.ndarray) -> list[np.ndarray]:
+    def _film(self, run: Run, walks: list[Walk]) -> list[np.ndarray]:
         images = run.reference_images(1 if self.span == "zero" else self.references)
         starts, categories = run.encode(images) * (self.span != "zero"), run.categories(images)
-        kept = None if categories is None else categories.repeat(len(order), 1)
+        kept = None if categories is None else categories.repeat(len(walks), 1)
         values = self._spread(self.frames)
         moments: list[list[np.ndarray]] = []
-        for value in values:
-            moved = torch.cat([with_latent(starts, int(j), value) for j in order])
-            moments.append(np.split(as_rgb(run.decode(moved, kept)), len(order)))
-        live, labels = _labels(run.kl_per_latent, order)
-        faint = frozenset(row for row, alive in enumerate(live) if not alive)
+        for value, share in zip(values, np.linspace(0, 1, self.frames), strict=True):
+            moved = torch.cat([walk.move(starts, value, share) for walk in walks])
+            moments.append(np.split(as_rgb(run.decode(moved, kept)), len(walks)))
+        labels = [walk.label for walk in walks]
+        faint = frozenset(row for row, walk in enumerate(walks) if not walk.live)
         ends = [(0.15, number(values[0])), (len(starts) - 0.15, number(values[-1]))]
         sheet = Sheet(moments[0], labels, foot=ends, faint=faint)
         there = [_with_knob(frame, sheet, k / (self.frames - 1)) for k, frame in enumerate(sheet.frames(moments))]
@@ -121,9 +140,46 @@ def _blocks(own: Tensor | None, sizes: Sequence[int], most: int) -> dict[str, Te
     return dict(list(found.items())[:most])
 
 
-def _labels(kl_per_latent: np.ndarray, order: np.ndarray) -> tuple[np.ndarray, list[str]]:
-    rates = np.asarray(kl_per_latent)[order]
-    return rates >= DEAD, [f"z{j}  {rate:.2f} nats" for j, rate in zip(order, rates, strict=True)]
+@dataclass(frozen=True)
+class Walk:
+    """A row: what it is called, its rate in nats, and codes (n, d) moved to a value, or by the share of the way."""
+
+    label: str
+    rate: float
+    move: Callable[[Tensor, float, float], Tensor]
+
+    @property
+    def live(self) -> bool:
+        """Whether its rate is 0.1 nats or more."""
+        return self.rate >= DEAD
+
+
+def _of_latent(j: int, rate: float) -> Walk:
+    return Walk(f"z{j}  {rate:.2f} nats", rate, lambda codes, value, share: with_latent(codes, j, value))
+
+
+def _of_plane(block: Block, rate: float) -> tuple[Walk, Walk]:
+    """The radius of a plane, from 0 to 2, and its angle, once round from where the codes are."""
+    who = " and ".join(f"z{j}" for j in block.latents)
+
+    def moved(codes: Tensor, change: Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]) -> Tensor:
+        columns = block.polar(codes.double().cpu().numpy())
+        radius, angle = change(columns[:, 0], np.arctan2(columns[:, 2], columns[:, 1]))
+        there = block.inverse(np.stack([radius, np.cos(angle), np.sin(angle)], axis=1))
+        made = codes.clone()
+        made[:, list(block.latents)] = torch.from_numpy(there).to(codes)
+        return made
+
+    def outwards(codes: Tensor, value: float, share: float) -> Tensor:
+        return moved(codes, lambda radius, angle: (np.full_like(radius, WIDEST * share), angle))
+
+    def round_once(codes: Tensor, value: float, share: float) -> Tensor:
+        return moved(codes, lambda radius, angle: (np.maximum(radius, RIM), angle + 2 * np.pi * share))
+
+    return (
+        Walk(f"{who} once round  {rate:.2f} nats", rate, round_once),
+        Walk(f"{who}, radius 0 to {number(WIDEST)}", rate, outwards),
+    )
 
 
 def _words(run: Run, labels: list[str], values: np.ndarray, heads: list[str]) -> str:
