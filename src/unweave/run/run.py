@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 POOL = 60_000  # images encoded once, from which every metric draws
 SEARCHED = 20_000  # images in whose codes subspaces are looked for
+LOOKED_AT = 20  # latents of highest rate that are looked at, since every pair takes a moment
 SHOWN = 10_000  # images encoded for pictures of classes
 
 
@@ -186,7 +187,7 @@ class Run:
         """The latents that together go round, found without labels; kept with the weights they were found from.
 
         Looked for in the codes of up to 20,000 images that were trained on, and in the decoder; latents below 0.1 nats
-        are left out. See `unweave.subspaces.find_subspaces`.
+        are left out, and of many the 20 of highest rate are looked at. See `unweave.subspaces.find_subspaces`.
         """
         return self._book.subspaces()
 
@@ -195,9 +196,13 @@ class Run:
         encoded = [self.posterior(self.data.images(part)) for part in np.array_split(images, -(-len(images) // 512))]
         codes = np.concatenate([np.asarray(each.mean) for each in encoded])
         rates = self.kl_per_latent
-        live = None if np.isnan(rates).any() else [int(j) for j in np.flatnonzero(rates >= MIN_KL)]
+        most = np.argsort(-rates)[:LOOKED_AT]
+        live = None if np.isnan(rates).any() else sorted(int(j) for j in most if rates[j] >= MIN_KL)
         decode = None if self.category_sizes else self._decoded
-        return find_subspaces(codes, decode=decode, live=live)
+        try:
+            return find_subspaces(codes, decode=decode, live=live)
+        except InputError as too_few:  # images that differ; nothing is wrong with the run
+            return Subspaces(codes.shape[1], len(codes), 0, 0.05, (), (), (), (), skipped=str(too_few))
 
     def _decoded(self, codes: np.ndarray) -> np.ndarray:
         return np.asarray(self.decode(torch.as_tensor(codes, dtype=torch.float32)))

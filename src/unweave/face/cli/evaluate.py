@@ -77,7 +77,9 @@ def evaluate(
 def in_words(found: Subspaces) -> str:
     """Which planes codes are read in, for a heading."""
     planes = [" and ".join(map(str, block.latents)) for block in found.blocks]
-    return f"latents {', '.join(planes)} read as radius and angle" if planes else "no planes found: codes as they are"
+    if planes:
+        return f"latents {', '.join(planes)} read as radius and angle"
+    return f"codes as they are: {found.skipped or 'no planes found'}"
 
 
 def print_json(scores: Mapping[str, Score]) -> None:

@@ -1,0 +1,127 @@
+"""Codes read in planes: found once for the weights of a run, told in scores, files, words and on the command line."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+import unweave
+from unweave.base.errors import InputError
+from unweave.base.records import Encoded
+from unweave.face.cli.app import main
+from unweave.run.run import Run
+from unweave.run.scorebook import SUBSPACES
+from unweave.show.codes import encode_to
+from unweave.subspaces import find_subspaces
+from unweave.subspaces.reading import in_planes
+
+
+def round_codes(turns):
+    """A ring in the first two latents, whose radius is neither constant nor normal, and something else in the third."""
+    radius = 1.4 + 0.1 * np.sin(37 * turns)
+    return np.stack([radius * np.cos(turns), radius * np.sin(turns), np.sin(11 * turns)], axis=1)
+
+
+def encoder(images):
+    """The angle of a clock's hand, from the middle of its light."""
+    middle = torch.arange(16) - 7.5
+    shade = images[:, 0] / images[:, 0].sum((1, 2), keepdim=True)
+    x, y = (shade.sum(1) * middle).sum(1), -(shade.sum(2) * middle).sum(1)
+    codes = torch.from_numpy(round_codes(torch.atan2(y, x).double().numpy())).float()
+    return Encoded(codes, torch.ones_like(codes), torch.full_like(codes, 1.5))
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    out = tmp_path_factory.mktemp("planes") / "run"
+    settings = {"data": "circle", "data.angles": 600, "latents": 3, "steps": 1, "batch": 8, "threads": 1}
+    return unweave.train("vae", out=out, callbacks=[], **settings).path
+
+
+@pytest.fixture
+def run(trained, monkeypatch):
+    for kept in (SUBSPACES, "metrics.json", "doctor.json"):
+        (trained / kept).unlink(missing_ok=True)
+    monkeypatch.setattr(Run, "posterior", lambda self, images: encoder(images))
+    return Run(trained)
+
+
+def test_planes_are_found_once_and_kept_with_the_weights(run, monkeypatch):
+    assert [block.latents for block in run.subspaces.blocks] == [(0, 1)]
+    monkeypatch.setattr("unweave.run.run.find_subspaces", None)
+    assert Run(run.path).subspaces == run.subspaces
+    path = run.path / SUBSPACES
+    path.write_text(path.read_text().replace(run.weights_hash, "00000000"))
+    with pytest.raises(TypeError):  # of other weights: looked for again
+        _ = Run(run.path).subspaces
+
+
+def test_scores_say_which_codes_they_read_and_stand_beside_each_other(run):
+    means = run.evaluate(["mig"], calibrate=False)["mig"]
+    planes = run.evaluate(["mig"], calibrate=False, codes="planes")["mig"]
+    assert "codes" not in means.settings
+    assert planes.settings["codes"] == "planes"
+    assert planes.settings["columns"] == ["latent 2", "radius 0+1", "cos 0+1", "sin 0+1"]
+    assert np.shape(planes.tables["normalised"]) == (1, 4)
+    assert run.scores == {"mig": means, "mig, planes": planes}
+    assert Run(run.path).evaluate(["mig"], calibrate=False)["mig"] == means
+
+
+def test_what_needs_the_model_does_not_read_planes(run):
+    assert run.evaluate(["iwae", "elbo-decomposition"], codes="planes") == {}
+    assert run.metrics(["iwae"])[0] == ["iwae"]
+    assert "model" in run.metrics(["iwae"], codes="planes")[1]["iwae"]
+    with pytest.raises(InputError, match="codes must be one of means, planes"):
+        run.evaluate(["mig"], codes="polar")
+
+
+def test_the_doctor_names_the_plane(run):
+    (finding,) = [each for each in run.findings if each.topic == "planes"]
+    assert "Latents 0 and 1 together go round" in finding.sentence
+    assert finding.numbers["latents"] == [0, 1]
+
+
+def test_few_images_are_a_stated_skip(tmp_path):
+    made = unweave.train(
+        "vae", data="circle", latents=2, steps=1, batch=8, threads=1, out=tmp_path / "few", callbacks=[]
+    )
+    assert made.subspaces.blocks == ()
+    assert "200" in made.subspaces.skipped
+    assert any("not looked for" in each.sentence for each in made.findings)
+
+
+def test_files_of_codes_hold_the_planes_beside_the_codes(run, tmp_path):
+    with np.load(encode_to(run, tmp_path / "codes.npz", limit=50, codes="planes")) as held:
+        assert held["planes_columns"].tolist() == ["radius 0+1", "cos 0+1", "sin 0+1"]
+        np.testing.assert_allclose(np.hypot(held["planes"][:, 1], held["planes"][:, 2]), 1)
+        polar, _ = run.subspaces.polar(held["codes"])
+        np.testing.assert_allclose(held["planes"], polar[:, 1:])
+    with np.load(encode_to(run, tmp_path / "means.npz", limit=5)) as held:
+        assert "planes" not in held
+
+
+def test_a_probe_in_planes_keeps_what_is_known_of_its_rows():
+    turns = np.random.default_rng(0).uniform(0, 2 * np.pi, 1000)
+    codes = round_codes(turns)
+    probe = unweave.metrics.Probe(
+        codes, np.stack([turns, turns > 3], axis=1), factor_names=["turn", "late"], kl_per_latent=[2.0, 1.0, 0.5]
+    )
+    found = find_subspaces(codes)
+    read = in_planes(probe, found)
+    assert read.kl_per_latent.tolist() == [0.5, 3.0, 3.0, 3.0]
+    assert (read.factor_names, read.continuous) == (("turn", "late"), ("turn",))
+    np.testing.assert_array_equal(read.values, probe.values)
+    np.testing.assert_allclose(found.inverse(read.codes), codes)
+
+
+def test_the_command_line_scores_and_walks_planes(run, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["evaluate", str(run.path), "--metrics", "mig", "--codes", "planes", "--no-calibrate"]) == 0
+    assert "latents 0 and 1 read as radius and angle" in " ".join(capsys.readouterr().out.split())
+    assert main(["traverse", str(run.path), "--codes", "planes", "--out", "walk.png"]) == 0
+    np.save("codes.npy", round_codes(np.linspace(0, 6, 2000)))
+    assert main(["score", "codes.npy", "--codes", "planes", "--metrics", "hoyer", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out.partition("\n")[2])["hoyer"]["settings"]["blocks"] == [[0, 1]]
+    assert main(["evaluate", str(run.path), "--codes", "circles"]) == 2
+    assert "codes must be one of means, planes" in capsys.readouterr().err
