@@ -120,7 +120,7 @@ def test_the_command_line_scores_and_walks_planes(run, tmp_path, capsys, monkeyp
     assert main(["evaluate", str(run.path), "--metrics", "mig", "--codes", "planes", "--no-calibrate"]) == 0
     assert "latents 0 and 1 read as radius and angle" in " ".join(capsys.readouterr().out.split())
     assert main(["traverse", str(run.path), "--codes", "planes", "--out", "walk.png"]) == 0
-    np.save("codes.npy", round_codes(np.linspace(0, 6, 2000)))
+    np.save("codes.npy", round_codes(np.linspace(0, 2 * np.pi, 2000)))
     assert main(["score", "codes.npy", "--codes", "planes", "--metrics", "hoyer", "--json"]) == 0
     assert json.loads(capsys.readouterr().out.partition("\n")[2])["hoyer"]["settings"]["blocks"] == [[0, 1]]
     assert main(["evaluate", str(run.path), "--codes", "circles"]) == 2
