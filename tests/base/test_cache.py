@@ -110,9 +110,9 @@ def test_an_array_that_is_not_genuine_is_replaced(own_cache):
 def test_without_a_writable_folder_it_stays_in_memory_and_says_so(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("UNWEAVE_CACHE", str(tmp_path / "file" / "cache"))
-    with pytest.warns(RuntimeWarning, match="cannot be written .* set UNWEAVE_CACHE") as said:
+    with pytest.warns(RuntimeWarning, match="cannot be written .* set UNWEAVE_CACHE") as warned:
         held = cache.array("a", (4, 3), WORDS, blocks)
-    assert len(said) == 1
+    assert len(warned) == 1
     np.testing.assert_array_equal(held, np.arange(12).reshape(4, 3))
     assert not held.flags.writeable
 

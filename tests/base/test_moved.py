@@ -17,11 +17,11 @@ for old, new in sorted(moved.MOVED.items()):
     found = importlib.import_module(new)
     inner = pkgutil.walk_packages(getattr(found, "__path__", []), ".")
     for below in ("", *(each.name for each in inner if not each.name.endswith("__main__"))):
-        with warnings.catch_warnings(record=True) as told:
+        with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             module = importlib.import_module(old + below)
-        said = [str(each.message) for each in told if each.category is DeprecationWarning]
-        if module is not importlib.import_module(new + below) or f"{old}{below} is now {new}{below}" not in said:
+        messages = [str(each.message) for each in caught if each.category is DeprecationWarning]
+        if module is not importlib.import_module(new + below) or f"{old}{below} is now {new}{below}" not in messages:
             wrong.append(old + below)
 assert callable(metrics.mig), metrics.mig
 print(json.dumps(wrong))

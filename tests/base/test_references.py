@@ -44,10 +44,10 @@ def test_entries_are_whole(entry):
 
 
 def test_a_text_stands_once_with_all_that_it_is_for():
-    told = bibliography({**named("factor-vae"), **named("factor-vae-score"), **named("mlp")})
-    assert told.count("@inproceedings{kim2018,") == 1
-    assert "% factor-vae (method), factor-vae-score (metric)\n@inproceedings{kim2018," in told
-    assert told.endswith("% nothing else to cite: mlp (net)")
+    text = bibliography({**named("factor-vae"), **named("factor-vae-score"), **named("mlp")})
+    assert text.count("@inproceedings{kim2018,") == 1
+    assert "% factor-vae (method), factor-vae-score (metric)\n@inproceedings{kim2018," in text
+    assert text.endswith("% nothing else to cite: mlp (net)")
 
 
 def test_an_unknown_source_is_given_in_its_own_words():

@@ -75,9 +75,9 @@ def test_missing_shape_scores_0_80():
 
 def test_declared_symmetries_lower_the_ceiling_and_only_where_declared():
     world = worlds.identity(ROWS)
-    told = calibration(MIG(bins=40), on_dsprites(world))
+    known = calibration(MIG(bins=40), on_dsprites(world))
     bare = calibration(MIG(bins=40), probe_of(world))
-    assert bare.ceiling - told.ceiling > 0.001  # 39 and 0 are one image, so one value of 40 cannot be told
+    assert bare.ceiling - known.ceiling > 0.001  # 39 and 0 are one image, so one value of 40 cannot be told
 
 
 def test_learners_are_calibrated_on_2000_rows_and_say_so():
@@ -193,9 +193,9 @@ CALIBRATED = Score(0.5, floor=0.1, ceiling=0.9, tables={"as_if_missing": {"a": 0
     ],
 )
 def test_verdicts_in_words(changes, words):
-    said = verdict(replace(CALIBRATED, **changes))
-    assert bool(said) == bool(words)
-    assert words in said
+    sentence = verdict(replace(CALIBRATED, **changes))
+    assert bool(sentence) == bool(words)
+    assert words in sentence
 
 
 def test_a_blind_metric_says_that_a_factor_may_be_lost():

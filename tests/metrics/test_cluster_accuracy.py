@@ -22,10 +22,10 @@ from unweave.models.distributions.mixture import Mixture
 @given(seed=st.integers(0, 10_000), categories=st.integers(1, 4), values=st.integers(1, 4))
 def test_the_map_is_the_best_of_all(seed, categories, values):
     rng = np.random.default_rng(seed)
-    told, truth = rng.integers(categories, size=30), rng.integers(values, size=30)
+    predicted, truth = rng.integers(categories, size=30), rng.integers(values, size=30)
     wide = max(categories, values)
-    best = max(np.mean(np.array(order)[told] == truth) for order in permutations(range(wide)))
-    score = cluster_accuracy(told, truth)
+    best = max(np.mean(np.array(order)[predicted] == truth) for order in permutations(range(wide)))
+    score = cluster_accuracy(predicted, truth)
     assert score.value == pytest.approx(best)
     assert score.value <= score.parts["purity"] <= 1
     assert score.parts["majority"] <= score.parts["purity"]
@@ -62,9 +62,9 @@ def test_a_single_category_reaches_the_majority():
 
 def shapes(n=3_000, **more):
     world = worlds.identity(n)
-    told = (world.factors[:, 0] + 1) % 3
+    predicted = (world.factors[:, 0] + 1) % 3
     names = more.pop("names", worlds.NAMES)
-    return Probe(world.codes, world.factors, factor_names=names, categories=told, **more)
+    return Probe(world.codes, world.factors, factor_names=names, categories=predicted, **more)
 
 
 def test_the_truth_is_shape_unless_another_is_named():
@@ -115,8 +115,8 @@ def test_what_cannot_be_scored_is_refused_with_a_sentence():
 
 def test_floor_is_what_shuffled_categories_get_and_ceiling_what_the_truth_gets():
     truth = np.repeat([0, 1, 2], [500, 300, 200])
-    told = np.random.default_rng(0).integers(2, size=1_000)
-    score = cluster_accuracy(told, truth)
+    predicted = np.random.default_rng(0).integers(2, size=1_000)
+    score = cluster_accuracy(predicted, truth)
     assert score.ceiling == 0.8  # two categories cannot name three values
     assert score.floor == pytest.approx(0.4, abs=0.06)  # half of each of two values, the two largest
     assert cluster_accuracy(truth, truth).ceiling == 1.0

@@ -218,18 +218,18 @@ CELLS = [(case, name) for case, (_, expected) in CASES.items() for name in expec
 @pytest.mark.parametrize(("case", "name"), CELLS, ids=map("-".join, CELLS))
 def test_each_case_has_its_value_or_its_reason(case, name):
     (codes, factors, kl), expected = CASES[case]
-    score, told = scored(name, codes, factors, kl), expected[name]
-    if isinstance(told, str):
+    score, wanted = scored(name, codes, factors, kl), expected[name]
+    if isinstance(wanted, str):
         assert math.isnan(score.value)
-        assert told in score.reason
-    elif isinstance(told, tuple) and isinstance(told[1], str):
-        assert score.value == told[0]
-        assert told[1] in score.reason
-    elif isinstance(told, tuple):
-        assert told[0] <= score.value <= told[1]
+        assert wanted in score.reason
+    elif isinstance(wanted, tuple) and isinstance(wanted[1], str):
+        assert score.value == wanted[0]
+        assert wanted[1] in score.reason
+    elif isinstance(wanted, tuple):
+        assert wanted[0] <= score.value <= wanted[1]
         assert score.reason is None
     else:
-        assert score.value == pytest.approx(told, abs=1e-3 if name in ("mig_sampled", "infomec") else 1e-6)
+        assert score.value == pytest.approx(wanted, abs=1e-3 if name in ("mig_sampled", "infomec") else 1e-6)
         assert score.reason is None
 
 

@@ -169,5 +169,5 @@ def test_the_hint_finds_the_causes_that_were_mixed():
     axes = np.linalg.qr(np.random.default_rng(1).normal(size=(3, 3)))[0]
     white = causes @ axes / causes.std(axis=0).mean()
     found = independent(white, np.random.default_rng(2))
-    told = np.abs(np.corrcoef(found.T, causes.T)[:3, 3:])
-    assert told.max(axis=0) == pytest.approx(np.ones(3), abs=0.01)
+    correlations = np.abs(np.corrcoef(found.T, causes.T)[:3, 3:])
+    assert correlations.max(axis=0) == pytest.approx(np.ones(3), abs=0.01)

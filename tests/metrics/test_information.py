@@ -29,12 +29,12 @@ def test_influences_average_to_the_weighted_information():
 def test_a_row_moves_the_information_as_leaving_it_out_says():
     world = worlds.noisy(worlds.rotated(8_000))
     cut, factors = quantise(world.codes[:, :1], 5), world.factors[:, 1:2]
-    told = influences(cut, factors, np.ones((1, 1)))
+    shifts = influences(cut, factors, np.ones((1, 1)))
     whole = mutual_information(cut, factors)[0, 0]
     for row in range(5):
         kept = np.arange(8_000) != row
         shift = 7_999 * (whole - mutual_information(cut[kept], factors[kept])[0, 0])
-        assert told[row] - whole == pytest.approx(shift, abs=0.02)
+        assert shifts[row] - whole == pytest.approx(shift, abs=0.02)
 
 
 def test_bins_of_equal_width_are_those_of_a_histogram():

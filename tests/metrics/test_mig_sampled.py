@@ -31,8 +31,8 @@ def test_the_value_equals_a_slow_one_within_three_standard_errors():
     gaps = []
     for factor in SMALL.T:
         same = factor[rows, None] == factor
-        told = logsumexp(np.where(same[..., None], each, -np.inf), axis=1) - np.log(same.sum(1))[:, None] - every
-        top = np.sort(told.mean(axis=0))[::-1]
+        log_ratios = logsumexp(np.where(same[..., None], each, -np.inf), axis=1) - np.log(same.sum(1))[:, None] - every
+        top = np.sort(log_ratios.mean(axis=0))[::-1]
         share = np.bincount(factor) / n
         gaps.append((top[0] - top[1]) / -(share * np.log(share)).sum())
     score = mig_sampled(codes, scale, SMALL, samples=600)

@@ -212,10 +212,10 @@ def with_more(value, before, after):
 def test_completeness_rises_with_idle_latents_by_the_base_of_its_logarithm(table, idle):
     """C_j = 1 - H_D: with D' latents instead of D its distance from 1 shrinks to log D / log D' of what it was."""
     beside = np.concatenate([table, np.zeros((idle, 3))])
-    told = table.sum(axis=0) > 0
+    informative = table.sum(axis=0) > 0
     before, after = completeness(table), completeness(beside)
     expected = [with_more(c, 4, 4 + idle) for c in before[1]]
-    assert after[1][told] == pytest.approx(np.array(expected)[told], abs=1e-6)
+    assert after[1][informative] == pytest.approx(np.array(expected)[informative], abs=1e-6)
     assert after[0] == pytest.approx(with_more(before[0], 4, 4 + idle), abs=1e-6)
     assert disentanglement(beside)[0] == pytest.approx(disentanglement(table)[0], abs=1e-6)  # its base is K
 

@@ -42,11 +42,11 @@ def test_the_value_equals_a_slow_one_made_with_scikit_learn():
     train, test = order[:500], order[500:]
     gaps = []
     for factor in world.factors.T:
-        told = []
+        accuracies = []
         for code in world.codes.T:
             peer = LinearSVC(C=0.01, class_weight="balanced", dual=False, tol=1e-9, max_iter=10_000)
-            told.append(peer.fit(code[train, None], factor[train]).score(code[test, None], factor[test]))
-        best, second = sorted(told)[::-1][:2]
+            accuracies.append(peer.fit(code[train, None], factor[train]).score(code[test, None], factor[test]))
+        best, second = sorted(accuracies)[::-1][:2]
         gaps.append(best - second)
     assert list(score.per_factor.values()) == pytest.approx(gaps, abs=1e-6)
     assert score.value == pytest.approx(np.mean(gaps), abs=1e-6)

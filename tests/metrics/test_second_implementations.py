@@ -140,16 +140,16 @@ def test_dci_by_a_forest_of_scikit_learn():
 
 def test_infomec_of_scikit_learns_parts():
     x = (CODES - CODES.mean(axis=0)) / CODES.std(axis=0)
-    told, explained = np.empty((len(SIZES), 4)), []
+    shares, explained = np.empty((len(SIZES), 4)), []
     for k, size in enumerate(SIZES):
         share = np.bincount(FACTORS[:, k]) / len(FACTORS)
         found = mutual_info_classif(x, FACTORS[:, k], discrete_features=False, n_neighbors=10, random_state=0)
-        told[k] = found / entropy(share)
+        shares[k] = found / entropy(share)
         model = LogisticRegression(C=np.inf, class_weight="balanced", max_iter=100).fit(x, FACTORS[:, k])
         loss = -model.predict_log_proba(x)[np.arange(len(x)), FACTORS[:, k]].mean()
         explained.append(1 - loss / math.log(size))
-    infom = (np.mean([max(column) / sum(column) for column in told.T]) - 1 / 3) / (1 - 1 / 3)
-    infoc = (np.mean([max(row) / sum(row) for row in told]) - 1 / 4) / (1 - 1 / 4)
+    infom = (np.mean([max(column) / sum(column) for column in shares.T]) - 1 / 3) / (1 - 1 / 3)
+    infoc = (np.mean([max(row) / sum(row) for row in shares]) - 1 / 4) / (1 - 1 / 4)
     score = metrics.infomec(CODES, FACTORS)
     assert score.value == pytest.approx(infom, abs=1e-6)
     assert score.parts["infoc"] == pytest.approx(infoc, abs=1e-6)

@@ -62,7 +62,7 @@ def test_of_too_many_combinations_random_ones_are_drawn(run, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("images", "says"),
+    ("images", "rule"),
     [
         (np.zeros((2, 1, 64, 64)), "shape (n, 1, 32, 32), got (2, 1, 64, 64)"),
         (np.zeros((32, 32)), "got (32, 32)"),
@@ -72,14 +72,14 @@ def test_of_too_many_combinations_random_ones_are_drawn(run, monkeypatch):
         ("picture", "must be numbers, got str"),
     ],
 )
-def test_images_it_cannot_have_been_trained_on_are_refused(model, images, says):
+def test_images_it_cannot_have_been_trained_on_are_refused(model, images, rule):
     with pytest.raises(InputError) as refused:
         model.encode(images)
-    assert says in str(refused.value)
+    assert rule in str(refused.value)
 
 
 @pytest.mark.parametrize(
-    ("codes", "categories", "says"),
+    ("codes", "categories", "rule"),
     [
         (np.zeros((3, 4)), None, "codes must have shape (n, 2), got (3, 4)"),
         (np.zeros((3, 2)), np.zeros((3, 2)), "integers of shape (3, 2)"),
@@ -87,10 +87,10 @@ def test_images_it_cannot_have_been_trained_on_are_refused(model, images, says):
         (np.zeros((3, 2)), np.array([[0, 0], [0, 2], [0, 0]]), "between 0 and 1, got 0 to 2"),
     ],
 )
-def test_codes_that_are_none_of_its_own_are_refused(model, codes, categories, says):
+def test_codes_that_are_none_of_its_own_are_refused(model, codes, categories, rule):
     with pytest.raises(InputError) as refused:
         model.decode(codes, categories)
-    assert says in str(refused.value)
+    assert rule in str(refused.value)
 
 
 def test_a_run_that_is_not_finished_has_no_model(run, tmp_path):

@@ -91,9 +91,9 @@ class Settings:
 def setting(name: str, hint: Any, default: Any) -> Setting:
     """What `Annotated[type, "help", Range(...), Formerly("..."), registry]` says of a field or an argument."""
     kind, *notes = get_args(hint) if get_origin(hint) is Annotated else [hint]
-    said: dict[type, Any] = {type(note): note for note in notes}
-    former = said.get(Formerly, Formerly("")).name or None
-    return Setting(name, kind, default, said.get(str, ""), said.get(checks.Range), former, said.get(Registry))
+    by_type: dict[type, Any] = {type(note): note for note in notes}
+    former = by_type.get(Formerly, Formerly("")).name or None
+    return Setting(name, kind, default, by_type.get(str, ""), by_type.get(checks.Range), former, by_type.get(Registry))
 
 
 @cache

@@ -52,11 +52,12 @@ class BinnedMetric(FactorMetric):
     def cut(self, probe: Probe, name: str) -> Cells:
         """At most `n` rows, drawn by `name`, as cells."""
         draw = probe.at_most(self.n, name)
-        chosen, told = [k for k in self.chosen(probe) if np.ptp(draw.known_factors[:, k]) > 0], self.categories_of(draw)
+        categories = self.categories_of(draw)
+        chosen = [k for k in self.chosen(probe) if np.ptp(draw.known_factors[:, k]) > 0]
         return Cells(
-            cells=np.concatenate([quantise(draw.codes, self.bins, self.binning), told], axis=1),
-            live=np.concatenate([self.live(probe), np.ptp(told, axis=0) > 0]),
+            cells=np.concatenate([quantise(draw.codes, self.bins, self.binning), categories], axis=1),
+            live=np.concatenate([self.live(probe), np.ptp(categories, axis=0) > 0]),
             factors=draw.known_factors[:, chosen],
             factor_names=[probe.factor_names[k] for k in chosen],
-            column_names=latent_names(draw.codes.shape[1], told.shape[1]),
+            column_names=latent_names(draw.codes.shape[1], categories.shape[1]),
         )

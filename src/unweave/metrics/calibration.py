@@ -137,7 +137,7 @@ class Bench:
     sizes: tuple[int, ...]
     live: npt.NDArray[np.bool_]  # (D,)
     labels: tuple[int, ...]  # how many values each categorical code takes
-    rates: bool  # whether the probe tells rates
+    rates: bool  # whether the probe has rates
     origin: Mapping[str, Any]  # what the rows depend on
     seed: int
 
@@ -301,25 +301,25 @@ def verdict(score: Score) -> str:
     if floor is None or ceiling is None or not math.isfinite(value):
         return ""
     missing: Mapping[str, float] = score.tables.get("as_if_missing", {})
-    said = f"{value:.2f}: "
+    sentence = f"{value:.2f}: "
     near, up = _tolerance(score, floor, ceiling), 1 if score.higher_is_better else -1
     if up * (ceiling - floor) <= NEAR * max(abs(ceiling), abs(floor)):
-        return said + f"tells nothing here, since noise gets {floor:.2f} and the true factors {ceiling:.2f}"
+        return sentence + f"tells nothing here, since noise gets {floor:.2f} and the true factors {ceiling:.2f}"
     if up * (value - ceiling) > near:
-        return said + f"better than the true factors themselves ({ceiling:.2f}), so not to be trusted"
+        return sentence + f"better than the true factors themselves ({ceiling:.2f}), so not to be trusted"
     alike = [name for name, other in missing.items() if abs(value - other) <= near]
     if up * (value - ceiling) >= -near:
         blind = f", and a code without {_one_of(alike, missing)} gets it too" if alike else ""
-        return f"{said}what the true factors themselves get{blind}"
+        return f"{sentence}what the true factors themselves get{blind}"
     if up * (value - floor) <= near:
-        return said + ("no better than noise" if up * (value - floor) >= -near else "worse than noise")
+        return sentence + ("no better than noise" if up * (value - floor) >= -near else "worse than noise")
     if alike:
-        return f"{said}what a code perfect but for {_culprit(alike, missing, score.per_factor)} would get"
+        return f"{sentence}what a code perfect but for {_culprit(alike, missing, score.per_factor)} would get"
     way = f"{(value - floor) / (ceiling - floor):.0%}".replace("%", " %")
-    said += f"{way} of the way from noise ({floor:.2f}) to the true factors ({ceiling:.2f})"
+    sentence += f"{way} of the way from noise ({floor:.2f}) to the true factors ({ceiling:.2f})"
     if len(missing) > 1 and all(up * (other - value) > 0 < up * (ceiling - other) - near for other in missing.values()):
-        said += ", below a code that lacks any one factor"
-    return said
+        sentence += ", below a code that lacks any one factor"
+    return sentence
 
 
 def _tolerance(score: Score, floor: float, ceiling: float) -> float:
@@ -331,8 +331,8 @@ def _tolerance(score: Score, floor: float, ceiling: float) -> float:
 
 def _culprit(alike: Sequence[str], missing: Mapping[str, float], per_factor: Mapping[str, float]) -> str:
     """Name the factor whose absence explains the value, or all that could."""
-    told = {name: value for name, value in per_factor.items() if math.isfinite(value)}
-    lowest = min(told, key=lambda name: told[name]) if told else ""
+    known = {name: value for name, value in per_factor.items() if math.isfinite(value)}
+    lowest = min(known, key=lambda name: known[name]) if known else ""
     return lowest if lowest in alike else _one_of(alike, missing)
 
 

@@ -21,17 +21,17 @@ RULES = 3  # grows whenever the same codes would get other findings
 MIN_KL, MIN_STD = 0.1, 0.05  # a latent below is dead, as in the scores
 TOGETHER = 0.3  # correlation from which two latents are called tied
 SAME = 0.95  # correlation of ranks from which they are called the same
-BOUND = 0.2  # share of entropy that one latent tells of another from which they are bound, though not tied
+BOUND = 0.2  # share of a latent's entropy that another carries, from which they are bound, though not tied
 ICA_ROWS, ICA_STEPS = 10_000, 100
 PEAKED = 0.3  # mean |excess kurtosis| that some rotation must reach for its absence to be a hint
 GAIN = 1.5  # by how much that rotation must beat the latents as they are
 MATCH = 0.15  # by how much mean or standard deviation of codes may miss the prior's
 BINS = 20
-CARRIES = 0.1  # share of a factor's entropy from which a latent is said to carry it
-RIVAL = 0.5  # a second latent shares a factor if it tells this much of what the first does
-LEVELS = 6  # into how many levels a factor is cut to be foretold
+CARRIES = 0.1  # share of a factor's entropy from which a latent carries it
+RIVAL = 0.5  # a second latent shares a factor if it carries this much of what the first does
+LEVELS = 6  # into how many levels a factor is cut to be predicted
 TRAIN, TEST, NEIGHBOURS = 6_000, 1_500, 15
-FORETOLD = 0.2  # variance that all live latents explain of a factor that is in the codes at all
+EXPLAINED = 0.2  # variance that all live latents explain of a factor that is in the codes at all
 ALONE = 0.6  # share of that which the best latent explains by itself where codes are not rotated
 
 
@@ -61,8 +61,8 @@ def doctor(probe: Probe) -> list[Finding]:
     (independent component analysis): mixtures of independent causes are closer to a normal than the causes are. This
     hint cannot see rotations of normal causes. With them: I(g_k; z_j) / H(g_k)
     with 20 bins, and the share of variance of each factor, cut into at most 6 levels, that 15 nearest neighbours
-    foretell on held-out rows from the best latent and from all live ones. A factor is missing if neither tells it;
-    codes look rotated if together they tell what no latent tells alone.
+    explain on held-out rows, given the best latent and given all live ones. A factor is missing if neither explains
+    it; codes look rotated if together they explain what no latent explains alone.
 
     The thresholds are round numbers, given with each sentence's numbers.
 
@@ -124,14 +124,14 @@ def _ties(codes: Reals, live: Whole) -> Iterator[Finding]:
     if not tied:
         sentence = f"No two live latents are tied: the largest correlation is {strongest[0]:.2f} ({much})."
     else:
-        told = "; ".join(f"{b} and {a} ({r:.2f})" for r, a, b in tied[:5])
+        listed = "; ".join(f"{b} and {a} ({r:.2f})" for r, a, b in tied[:5])
         more = f" and {len(tied) - 5} more pairs" if len(tied) > 5 else ""
-        sentence = f"Latents that go up and down together, by correlation: {told}{more}; {much}."
+        sentence = f"Latents that go up and down together, by correlation: {listed}{more}; {much}."
     yield Finding("ties between latents", sentence, not tied, numbers)
 
 
 def _doubles(probe: Probe, live: Whole) -> Iterator[Finding]:
-    """Latents that tell the same, and latents that hang together though they do not go up and down together."""
+    """Latents that carry the same, and latents that hang together though they do not go up and down together."""
     if len(live) < 2:
         return
     codes = probe.codes[probe.rows_at_most(ICA_ROWS, "doctor/doubles")][:, live]
@@ -151,18 +151,18 @@ def _doubles(probe: Probe, live: Whole) -> Iterator[Finding]:
         if min(shares[a, b], shares[b, a]) >= BOUND and max(straight[a, b], alike[a, b]) < TOGETHER
     ]
     if same:
-        told = _list(f"{a} and {b} ({r:.2f})" for a, b, r in same[:5])
+        listed = _list(f"{a} and {b} ({r:.2f})" for a, b, r in same[:5])
         yield Finding(
             "duplicates",
-            f"Latents that tell the same, by correlation of ranks: {told}.",
+            f"Latents that tell the same, by correlation of ranks: {listed}.",
             False,
             {"same": [list(each) for each in same]},
         )
     if bound:
-        told = _list(f"{b} and {a} ({r:.0%})".replace("%", " %") for a, b, r in bound[:5])
+        listed = _list(f"{b} and {a} ({r:.0%})".replace("%", " %") for a, b, r in bound[:5])
         yield Finding(
             "hidden ties",
-            f"Uncorrelated latents that tell of each other all the same, by share of entropy: {told}.",
+            f"Uncorrelated latents that tell of each other all the same, by share of entropy: {listed}.",
             False,
             {"bound": [list(each) for each in bound]},
         )
@@ -175,7 +175,7 @@ def _hint(probe: Probe, live: Whole) -> Iterator[Finding]:
     codes = standardised(probe.codes[probe.rows_at_most(ICA_ROWS, "doctor/rotation")][:, live])
     scale, axes = np.linalg.eigh(codes.T @ codes / len(codes))
     if scale.min() < 1e-6:
-        return  # one follows from the others, which was said
+        return  # one follows from the others, which was reported
     white = codes @ axes / np.sqrt(scale)
     as_they_are, turned = _peaks(codes), _peaks(independent(white, probe.rng("doctor/rotation/start")))
     numbers = {"as_they_are": round(as_they_are, 3), "turned": round(turned, 3)}
@@ -248,8 +248,8 @@ def _prior(probe: Probe, live: Whole) -> Iterator[Finding]:
 
 
 @dataclass(frozen=True)
-class Told:
-    """What live latents tell of the factors: `shares` (K, d) of entropy, `best` and `together` (K,) of variance."""
+class FactorInformation:
+    """What live latents carry of the factors: `shares` (K, d) of entropy, `best` and `together` (K,) of variance."""
 
     names: Sequence[str]
     live: Whole
@@ -260,7 +260,7 @@ class Told:
     @property
     def present(self) -> npt.NDArray[np.bool_]:
         """Factors that are in the codes, whether in one latent or in many, (K,)."""
-        return (self.together >= FORETOLD) | (self.shares.max(axis=1) >= CARRIES)
+        return (self.together >= EXPLAINED) | (self.shares.max(axis=1) >= CARRIES)
 
     @property
     def carried(self) -> npt.NDArray[np.bool_]:
@@ -272,8 +272,8 @@ class Told:
         """Places that are true in `among`, those with the largest `by` first."""
         return [place for place in np.argsort(-by, kind="stable").tolist() if among[place]]
 
-    def say(self, k: int, j: int) -> str:
-        """Name a factor with the share of it that the j-th live latent tells."""
+    def label(self, k: int, j: int) -> str:
+        """A factor's name with the share of its entropy in the j-th live latent."""
         return f"{self.names[k]} ({self.shares[k, j]:.0%})".replace("%", " %")
 
 
@@ -282,15 +282,15 @@ def _factors(probe: Probe, live: Whole) -> Iterator[Finding]:
     if not varies.size:
         yield Finding("factors", "No factor varies, so nothing can be said of them.")
         return
-    told = _told(probe, live, varies)
-    yield _carriers(told)
-    yield from _sharers(told)
-    yield _missing(told)
+    information = _factor_information(probe, live, varies)
+    yield _carriers(information)
+    yield from _sharers(information)
+    yield _missing(information)
     if len(live) > 1 and len(varies) > 1:
-        yield _rotation(told)
+        yield _rotation(information)
 
 
-def _told(probe: Probe, live: Whole, varies: Whole) -> Told:
+def _factor_information(probe: Probe, live: Whole, varies: Whole) -> FactorInformation:
     """Information of every live latent about every factor that varies, alone and together."""
     rows = probe.rng("doctor").permutation(len(probe))
     factors, codes = _cut(probe)[:, varies], standardised(probe.codes[:, live])
@@ -302,11 +302,11 @@ def _told(probe: Probe, live: Whole, varies: Whole) -> Told:
         levels = _levels(column)
         parts = (rows[:cut], rows[cut : cut + TEST])
         first = int(shares[k].argmax())
-        best[k] = _foretold(codes[:, first : first + 1], levels, *parts)
-        together[k] = max(best[k], _foretold(codes, levels, *parts))
+        best[k] = _explained(codes[:, first : first + 1], levels, *parts)
+        together[k] = max(best[k], _explained(codes, levels, *parts))
     heights = np.maximum(entropy(factors[some]), 1e-12)
     names = [probe.factor_names[k] for k in varies.tolist()]
-    return Told(names, live, shares / heights[:, None], best, together)
+    return FactorInformation(names, live, shares / heights[:, None], best, together)
 
 
 def _cut(probe: Probe) -> Whole:
@@ -326,7 +326,7 @@ def _levels(column: Whole) -> Reals:
     return np.eye(min(count, LEVELS))[level]
 
 
-def _foretold(codes: Reals, levels: Reals, train: Whole, test: Whole) -> float:
+def _explained(codes: Reals, levels: Reals, train: Whole, test: Whole) -> float:
     """Share of the levels' variance in `test` that the nearest neighbours in `train` explain, in [0, 1]."""
     from sklearn.neighbors import KNeighborsRegressor  # late: takes a second
 
@@ -338,83 +338,87 @@ def _foretold(codes: Reals, levels: Reals, train: Whole, test: Whole) -> float:
     return float(np.clip(1 - left / total, 0, 1)) if total > 0 else 0.0
 
 
-def _carriers(told: Told) -> Finding:
-    """Say what each live latent is about."""
+def _carriers(information: FactorInformation) -> Finding:
+    """What each live latent is about."""
     lines: list[str] = []
-    for j, latent in enumerate(told.live):
-        if factors := told.order(told.carried[:, j], told.shares[:, j]):
-            lines.append(f"latent {latent} carries {_list(told.say(k, j) for k in factors)}")
-    if idle := told.live[~told.carried.any(axis=0)].tolist():
-        most = told.shares[:, ~told.carried.any(axis=0)].max()
+    for j, latent in enumerate(information.live):
+        if factors := information.order(information.carried[:, j], information.shares[:, j]):
+            lines.append(f"latent {latent} carries {_list(information.label(k, j) for k in factors)}")
+    if idle := information.live[~information.carried.any(axis=0)].tolist():
+        most = information.shares[:, ~information.carried.any(axis=0)].max()
         who = f"latent {idle[0]} carries" if len(idle) == 1 else f"latents {_list(idle)} carry"
         lines.append(f"{who} no factor alone (at most {most:.0%})".replace("%", " %"))
     sentence = f"Of each factor's entropy: {'; '.join(lines)}."
-    table = {name: _rounded(row) for name, row in zip(told.names, told.shares, strict=True)}
-    per_latent = told.carried.sum(axis=0)
+    table = {name: _rounded(row) for name, row in zip(information.names, information.shares, strict=True)}
+    per_latent = information.carried.sum(axis=0)
     return Finding(
         "what each latent carries",
         sentence,
         bool((per_latent == 1).all()),
-        {"latents": told.live.tolist(), "share_of_entropy": table},
+        {"latents": information.live.tolist(), "share_of_entropy": table},
     )
 
 
-def _sharers(told: Told) -> Iterator[Finding]:
-    """Factors that several latents tell, and latents that tell several factors."""
-    for k, name in enumerate(told.names):
-        latents = told.order(told.carried[k], told.shares[k])
+def _sharers(information: FactorInformation) -> Iterator[Finding]:
+    """Factors that several latents carry, and latents that carry several factors."""
+    for k, name in enumerate(information.names):
+        latents = information.order(information.carried[k], information.shares[k])
         if len(latents) > 1:
-            parts = _list(f"{told.live[j]} ({told.shares[k, j]:.0%})".replace("%", " %") for j in latents)
+            parts = _list(f"{information.live[j]} ({information.shares[k, j]:.0%})".replace("%", " %") for j in latents)
             yield Finding(
                 "shared factor",
                 f"{name} is spread over latents {parts}.",
                 False,
-                {"factor": name, "latents": told.live[latents].tolist(), "share": _rounded(told.shares[k, latents])},
+                {
+                    "factor": name,
+                    "latents": information.live[latents].tolist(),
+                    "share": _rounded(information.shares[k, latents]),
+                },
             )
-    for j, latent in enumerate(told.live):
-        factors = told.order(told.carried[:, j], told.shares[:, j])
+    for j, latent in enumerate(information.live):
+        factors = information.order(information.carried[:, j], information.shares[:, j])
         if len(factors) > 1:
-            parts = _list(told.say(k, j) for k in factors)
-            names = [told.names[k] for k in factors]
+            parts = _list(information.label(k, j) for k in factors)
+            names = [information.names[k] for k in factors]
             yield Finding(
                 "mixed latent",
                 f"latent {latent} mixes {parts}.",
                 False,
-                {"latent": int(latent), "factors": names, "share": _rounded(told.shares[factors, j])},
+                {"latent": int(latent), "factors": names, "share": _rounded(information.shares[factors, j])},
             )
 
 
-def _missing(told: Told) -> Finding:
-    """Say which factors no latent carries, alone or with others."""
-    lost: list[int] = np.flatnonzero(~told.present).tolist()
+def _missing(information: FactorInformation) -> Finding:
+    """Factors that no latent carries, alone or with others."""
+    lost: list[int] = np.flatnonzero(~information.present).tolist()
     numbers = {
-        "together": dict(zip(told.names, _rounded(told.together), strict=True)),
-        "best_latent": dict(zip(told.names, _rounded(told.best), strict=True)),
-        "missing": [told.names[k] for k in lost],
+        "together": dict(zip(information.names, _rounded(information.together), strict=True)),
+        "best_latent": dict(zip(information.names, _rounded(information.best), strict=True)),
+        "missing": [information.names[k] for k in lost],
     }
     if not lost:
-        weakest = int(told.together.argmin())
+        weakest = int(information.together.argmin())
         sentence = (
-            f"Every factor is in the codes; hardest to foretell is {told.names[weakest]}: all live latents together "
-            f"explain {told.together[weakest]:.0%} of its variance."
+            f"Every factor is in the codes; hardest to foretell is {information.names[weakest]}: all live latents "
+            f"together explain {information.together[weakest]:.0%} of its variance."
         )
         return Finding("missing factors", sentence.replace("%", " %"), True, numbers)
     parts = _list(
-        f"{told.names[k]} (the best latent tells {told.shares[k].max():.0%} of its entropy, all together explain "
-        f"{told.together[k]:.0%} of its variance)"
+        f"{information.names[k]} (the best latent tells {information.shares[k].max():.0%} of its entropy, all together "
+        f"explain {information.together[k]:.0%} of its variance)"
         for k in lost
     )
     return Finding("missing factors", f"Nobody carries {parts}.".replace("%", " %"), False, numbers)
 
 
-def _rotation(told: Told) -> Finding:
-    """Say whether latents tell together what none of them tells alone."""
-    here = told.together >= FORETOLD
-    ratio = np.where(here, told.best / np.maximum(told.together, 1e-12), math.nan)
-    spread = [told.names[k] for k in np.flatnonzero(here & (ratio < ALONE)).tolist()]
+def _rotation(information: FactorInformation) -> Finding:
+    """Whether latents together explain what none of them explains alone."""
+    here = information.together >= EXPLAINED
+    ratio = np.where(here, information.best / np.maximum(information.together, 1e-12), math.nan)
+    spread = [information.names[k] for k in np.flatnonzero(here & (ratio < ALONE)).tolist()]
     numbers = {
         "alone_over_together": {
-            n: None if math.isnan(r) else round(float(r), 3) for n, r in zip(told.names, ratio, strict=True)
+            n: None if math.isnan(r) else round(float(r), 3) for n, r in zip(information.names, ratio, strict=True)
         },
         "spread": spread,
     }

@@ -80,9 +80,9 @@ class BetaVAEScore(FactorMetric):
 
     def score(self, probe: Probe) -> Score:
         """Held-out accuracy, with the confusion matrix of true (rows) and guessed factors."""
-        (how, named), told = self.followed(), self.categories_of(probe)
+        (how, named), categories = self.followed(), self.categories_of(probe)
         chosen = self.shared(probe)
-        numbers, varies = self.live(probe), np.ptp(told, axis=0) > 0
+        numbers, varies = self.live(probe), np.ptp(categories, axis=0) > 0
         live = np.concatenate([numbers, varies])
         facts = {**named, **scored(chosen, live), **probe.group_facts(chosen.tolist())}
         if len(chosen) < 2:
@@ -93,7 +93,7 @@ class BetaVAEScore(FactorMetric):
         names = [probe.factor_names[k] for k in chosen]
         codes = probe.codes[:, numbers] - probe.codes[:, numbers].mean(axis=0)
         train, test = (
-            how._points(codes, told[:, varies], probe.groups, chosen, count, probe.rng(f"beta-vae-score/{part}"))
+            how._points(codes, categories[:, varies], probe.groups, chosen, count, probe.rng(f"beta-vae-score/{part}"))
             for part, count in (("train", how.train), ("test", how.test))
         )
         found = dict(
@@ -144,6 +144,6 @@ def _confusions(train: tuple[Reals, Whole], test: tuple[Reals, Whole], k: int, s
         model = LogisticRegression(max_iter=1_000).fit((points - middle) / scale, labels)
         guesses = [model.predict((part[0] - middle) / scale) for part in (train, test)]
     return [
-        np.bincount(part[1] * k + said, minlength=k * k).reshape(k, k)
-        for part, said in zip((train, test), guesses, strict=True)
+        np.bincount(part[1] * k + predicted, minlength=k * k).reshape(k, k)
+        for part, predicted in zip((train, test), guesses, strict=True)
     ]

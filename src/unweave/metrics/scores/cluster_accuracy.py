@@ -23,8 +23,8 @@ LABELS = "labels"  # what `factor` is called where the truth is the data set's c
 
 def _categories(categories: Any, labels: Any, *, seed: int = 0) -> Probe:
     """Of categories and true labels, both whole numbers (n,)."""
-    told = np.asarray(categories)
-    return Probe(np.zeros((len(told), 1)), categories=told, labels=labels, seed=seed)
+    predicted = np.asarray(categories)
+    return Probe(np.zeros((len(predicted), 1)), categories=predicted, labels=labels, seed=seed)
 
 
 @dataclass(frozen=True)
@@ -79,14 +79,14 @@ class ClusterAccuracy(Metric):
 
     def score(self, probe: Probe) -> Score:
         """Accuracy and purity with the contingency table."""
-        told, kind = self._told(probe)
+        predicted, kind = self._predicted(probe)
         name = self._truth_name(probe)
         assert name is not None
         truth, names = self._truth(probe, name)
-        score, rng = _score(told, truth, names), probe.rng("cluster-accuracy")
-        floor = float(np.mean([_score(rng.permutation(told), truth).value for _ in range(SHUFFLES)]))
+        score, rng = _score(predicted, truth, names), probe.rng("cluster-accuracy")
+        floor = float(np.mean([_score(rng.permutation(predicted), truth).value for _ in range(SHUFFLES)]))
         counts = np.sort(np.unique(truth, return_counts=True)[1])[::-1]
-        ceiling = float(counts[: len(np.unique(told))].sum() / len(truth))
+        ceiling = float(counts[: len(np.unique(predicted))].sum() / len(truth))
         return replace(score, floor=floor, ceiling=ceiling).with_settings(truth=name, told_by=kind)
 
     def _truth_name(self, probe: Probe) -> str | None:
@@ -104,7 +104,7 @@ class ClusterAccuracy(Metric):
         assert probe.labels is not None
         return probe.labels, () if probe.data is None else probe.data.classes
 
-    def _told(self, probe: Probe) -> tuple[Whole, str]:
+    def _predicted(self, probe: Probe) -> tuple[Whole, str]:
         """The category of every row, (n,), and where it comes from."""
         if probe.categories is None:
             modes = _modes(probe)
@@ -122,15 +122,15 @@ def _modes(probe: Probe) -> Any:
     return None if means is None else means.detach().cpu().double().numpy()
 
 
-def _score(told: Whole, truth: Whole, names: tuple[str, ...] = ()) -> Score:
+def _score(predicted: Whole, truth: Whole, names: tuple[str, ...] = ()) -> Score:
     """Accuracy of categories (n,) against true values (n,)."""
-    categories, row = np.unique(told, return_inverse=True)
+    categories, row = np.unique(predicted, return_inverse=True)
     values, column = np.unique(truth, return_inverse=True)
     table = np.zeros((len(categories), len(values)), np.int64)
     np.add.at(table, (row, column), 1)
     rows, columns = linear_sum_assignment(table, maximize=True)
     shown = [names[v] if v < len(names) else str(v) for v in values.tolist()]
-    right, n = int(table[rows, columns].sum()), len(told)
+    right, n = int(table[rows, columns].sum()), len(predicted)
     matched = dict.fromkeys(shown, 0.0)
     for i, j in zip(rows, columns, strict=True):
         matched[shown[j]] = float(table[i, j] / table[:, j].sum())

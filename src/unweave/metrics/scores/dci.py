@@ -119,21 +119,21 @@ class DCI(FactorMetric):
 
     def score(self, probe: Probe) -> Score:
         """D, C and informativeness, with the importances (D x K); a small pool is split in proportion."""
-        (how, named), told = self.followed(), self.categories_of(probe)
-        chosen, numbers, live = self.chosen(probe), self.live(probe), self.live_with(probe, told)
+        (how, named), categories = self.followed(), self.categories_of(probe)
+        chosen, numbers, live = self.chosen(probe), self.live(probe), self.live_with(probe, categories)
         train, test = parted(len(probe), self.train, self.test, probe.rng("dci"))
         rows, cut = np.concatenate([train, test]), len(train)
         facts: dict[str, Any] = {**named, **scored(chosen, live), "train": cut, "test": len(rows) - cut}
         if not chosen:
             return undefined("no factor varies", **facts)
-        hot, of = one_hot_columns(told[:, live[len(numbers) :]])
+        hot, of = one_hot_columns(categories[:, live[len(numbers) :]])
         fed = np.concatenate([standardised(probe.codes[:, numbers])[rows], hot[rows]], axis=1)
         owner = np.concatenate([np.arange(numbers.sum()), numbers.sum() + of])  # which live latent each column is of
         fits: list[Fit] = []
         for k, column in enumerate(how._targets(probe, chosen)[rows].T):
             fits.append(how._learn(fed, column, cut, derive(probe.seed, f"dci/{k}")).of_latents(owner, int(live.sum())))
         names = [probe.factor_names[k] for k in chosen]
-        score = _judge(fits, live, names, latent_names(len(numbers), told.shape[1]), how)
+        score = _judge(fits, live, names, latent_names(len(numbers), categories.shape[1]), how)
         reason = score.reason if live.any() else f"{self.no_life(probe)}, so no latent tells a factor"
         return replace(score, settings={**facts, **score.settings}, reason=reason)
 

@@ -55,8 +55,8 @@ class Explicitness(FactorMetric):
 
     def score(self, probe: Probe) -> Score:
         """Mean area under the curve, held-out, and of each factor."""
-        told = self.categories_of(probe)
-        chosen, live = self.chosen(probe), self.live_with(probe, told)
+        categories = self.categories_of(probe)
+        chosen, live = self.chosen(probe), self.live_with(probe, categories)
         train, test = parted(len(probe), self.train, self.test, probe.rng("explicitness"))
         facts = {**scored(chosen, live), "train": len(train), "test": len(test)}
         if not chosen:
@@ -64,7 +64,7 @@ class Explicitness(FactorMetric):
         if not live.any():
             reason = f"{self.no_life(probe)}, and guessing ranks half of the pairs right"
             return Score(0.5, reason=reason, settings=facts)
-        codes = np.concatenate([probe.codes[:, self.live(probe)], one_hot_columns(told)[0]], axis=1)
+        codes = np.concatenate([probe.codes[:, self.live(probe)], one_hot_columns(categories)[0]], axis=1)
         codes = codes - codes[train].mean(axis=0)
         std = codes[train].std(axis=0)
         codes = codes / np.where(std > 0, std, 1.0)

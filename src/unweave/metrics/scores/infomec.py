@@ -72,10 +72,10 @@ class InfoMEC(FactorMetric):
         """The three parts, with the matrix N (factors x latents) and InfoE of each factor."""
         draw = probe.at_most(self.n, "infomec")
         chosen = [k for k in self.chosen(probe) if np.ptp(draw.known_factors[:, k]) > 0]
-        width, told = np.ptp(draw.codes, axis=0), self.categories_of(draw)
+        width, categories = np.ptp(draw.codes, axis=0), self.categories_of(draw)
         numbers = self.live(probe) & (width > self.min_range * width.max())
-        active = np.concatenate([numbers, np.ptp(told, axis=0) > 0])
-        told = told[:, active[len(numbers) :]]
+        active = np.concatenate([numbers, np.ptp(categories, axis=0) > 0])
+        categories = categories[:, active[len(numbers) :]]
         facts: dict[str, Any] = {"n": len(draw.codes), **scored(chosen, active)}
         if not chosen:
             return undefined("no factor varies", **facts)
@@ -87,18 +87,18 @@ class InfoMEC(FactorMetric):
         codes = codes / codes.std(axis=0)
         local = neighbour_terms(codes, labels, self.neighbours, probe.rng("infomec/ties"))  # (K, d, n)
         information = np.maximum(0.0, local.mean(axis=2))
-        if told.shape[1]:
-            information = np.concatenate([information, mutual_information(told, labels)], axis=1)
+        if categories.shape[1]:
+            information = np.concatenate([information, mutual_information(categories, labels)], axis=1)
         heights = entropy(labels)
         shares = information / heights[:, None]
-        fed = np.concatenate([codes, one_hot_columns(told)[0]], axis=1)
+        fed = np.concatenate([codes, one_hot_columns(categories)[0]], axis=1)
         losses = np.array([lost(fed, column, self.iterations) for column in labels.T])  # (K, n)
         names = [probe.factor_names[k] for k in chosen]
         explained = 1 - losses.mean(axis=1)
         parts = {"infom": concentration(shares.T), "infoc": concentration(shares), "infoe": float(explained.mean())}
         swings = {
-            "infom": _swing(shares.T, heights, local, told, labels, of_factors=False),
-            "infoc": _swing(shares, heights, local, told, labels, of_factors=True),
+            "infom": _swing(shares.T, heights, local, categories, labels, of_factors=False),
+            "infoc": _swing(shares, heights, local, categories, labels, of_factors=True),
             "infoe": -losses.mean(axis=0),
         }
         bounds = {n: around(parts[n], swing, -math.inf if n == "infoe" else 0.0) for n, swing in swings.items()}
@@ -133,14 +133,14 @@ def concentration(table: Reals) -> float:
     return min(1.0, max(0.0, (share - 1 / width) / (1 - 1 / width)))
 
 
-def _swing(table: Reals, heights: Reals, local: Reals, told: Whole, labels: Whole, *, of_factors: bool) -> Reals:
+def _swing(table: Reals, heights: Reals, local: Reals, categories: Whole, labels: Whole, *, of_factors: bool) -> Reals:
     """By how much each row moves `concentration` of the table of shares (K, D), or (D, K) if not `of_factors`, (n,)."""
     slope = slopes(table) if of_factors else slopes(table).T  # (K, D)
     slope = slope / heights[:, None]
     d = local.shape[1]
     moved = np.einsum("kj,kjn->n", slope[:, :d] * (local.mean(axis=2) > 0), local)
-    if told.shape[1]:
-        moved = moved + influences(told, labels, slope[:, d:])
+    if categories.shape[1]:
+        moved = moved + influences(categories, labels, slope[:, d:])
     return moved
 
 

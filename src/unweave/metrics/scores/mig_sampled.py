@@ -114,11 +114,11 @@ class SampledMIG(FactorMetric):
             return undefined("a gap needs two latents, and there is one", **facts)
         labels, names = renumbered(factors[:, chosen]), [probe.factor_names[k] for k in chosen]
         each = {name: float(np.bincount(c).mean()) for name, c in zip(names, labels.T, strict=True)}
-        told = np.zeros((len(chosen), len(drawn), len(live)))
+        log_ratios = np.zeros((len(chosen), len(drawn), len(live)))
         if live.any():
-            told[:, :, live] = self._log_ratios(probe, rows, labels, drawn, live)
+            log_ratios[:, :, live] = self._log_ratios(probe, rows, labels, drawn, live)
         reason = None if live.any() else f"{self.no_life(probe)}, so no latent tells a factor"
-        return _gaps(told, entropy(labels), names, {**facts, "components_per_value": each}, reason)
+        return _gaps(log_ratios, entropy(labels), names, {**facts, "components_per_value": each}, reason)
 
     def _log_ratios(self, probe: Probe, rows: Whole, labels: Whole, drawn: Whole, live: npt.NDArray[np.bool_]) -> Reals:
         """Log q(z_j | g_k) - log q(z_j) of a code of each of the `drawn` rows (m,), (K, m, live)."""
@@ -158,13 +158,13 @@ def stratified(factors: Whole, n: int, rng: np.random.Generator) -> Whole:
     return order[((np.arange(n) + rng.random()) * len(factors) / n).astype(np.int64)]
 
 
-def _gaps(told: Reals, heights: Reals, names: list[str], facts: dict[str, Any], reason: str | None) -> Score:
+def _gaps(log_ratios: Reals, heights: Reals, names: list[str], facts: dict[str, Any], reason: str | None) -> Score:
     """Value, interval, gaps per factor and matrices of log ratios (K, m, D) and entropies (K,)."""
-    information = told.mean(axis=1).clip(min=0.0)
+    information = log_ratios.mean(axis=1).clip(min=0.0)
     best, second = np.argsort(-information, axis=1, kind="stable")[:, :2].T
     at = np.arange(len(names))
     gaps = (information[at, best] - information[at, second]) / heights
-    counted = told * (information > 0)[:, None, :]
+    counted = log_ratios * (information > 0)[:, None, :]
     each = ((counted[at, :, best] - counted[at, :, second]) / heights[:, None]).mean(axis=0)  # (m,)
     value = float(gaps.mean())
     return Score(
@@ -175,7 +175,7 @@ def _gaps(told: Reals, heights: Reals, names: list[str], facts: dict[str, Any], 
             "mutual_information": information.tolist(),
             "normalised": (information / heights[:, None]).tolist(),
             "rows": names,
-            "columns": latent_names(told.shape[2]),
+            "columns": latent_names(log_ratios.shape[2]),
         },
         reason=reason,
         settings=facts,

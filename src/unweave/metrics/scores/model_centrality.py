@@ -56,13 +56,13 @@ class ModelCentrality(Comparison):
         for i, table in enumerate(codes):
             for j, truth in enumerate(factors):
                 if i != j and table.shape[1] and truth is not None:
-                    pairs[i, j] = self._told(table, truth, probes[0].seed)
+                    pairs[i, j] = self._factor_vae_score(table, truth, probes[0].seed)
         both = (pairs + pairs.T) / 2
         known = ~np.isnan(both)
         each = np.array([line[seen].mean() if seen.any() else np.nan for line, seen in zip(both, known, strict=True)])
         return of_models(pairs, each, _why(codes, each), n=len(rows), active_per_model=[t.shape[1] for t in codes])
 
-    def _told(self, codes: Reals, factors: Whole, seed: int) -> float:
+    def _factor_vae_score(self, codes: Reals, factors: Whole, seed: int) -> float:
         """FactorVAE score, held-out, of one model's codes with the binned codes of another as factors."""
         metric = FactorVAEScore(samples=self.samples, votes=self.votes, held_out=self.votes, prune=False)
         return metric(Probe(codes, factors, seed=seed)).value

@@ -78,7 +78,7 @@ class SAP(FactorMetric):
             std = codes[train].std(axis=0)
             codes = (codes - codes[train].mean(axis=0)) / np.where(std > 0, std, 1.0)
         if self.kind == "svm":
-            right = told(codes, renumbered(probe.known_factors[:, chosen]), train, test)
+            right = correct_rows(codes, renumbered(probe.known_factors[:, chosen]), train, test)
             table = right.mean(axis=2)
             first, second = _top_two(np.where(live, table, -1.0) if live.sum() > 1 else table)
             each = [
@@ -112,8 +112,8 @@ def _top_two(table: Reals) -> tuple[Whole, Whole]:
     return order[:, 0], order[:, 1]
 
 
-def told(codes: Reals, labels: Whole, train: Whole, test: Whole) -> npt.NDArray[np.bool_]:
-    """Which held-out values of factors (n, K), 0, 1, ..., each code (n, D) alone tells, (K, D, rows)."""
+def correct_rows(codes: Reals, labels: Whole, train: Whole, test: Whole) -> npt.NDArray[np.bool_]:
+    """Which held-out values of factors (n, K), 0, 1, ..., a line on each code (n, D) gets right, (K, D, rows)."""
     found = np.zeros((labels.shape[1], codes.shape[1], len(test)), bool)
     for j, column in enumerate(codes.T):
         machine = LineMachine(column[train])
