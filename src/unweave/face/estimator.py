@@ -53,7 +53,7 @@ class Unweaver(TransformerMixin, BaseEstimator):
     X is a table (n, K) of numbers, or images (n, H, W), (n, H, W, C) or (n, C, H, W): numpy or torch arrays, pandas
     frames, lists. What its numbers are decides how they are scaled, the net and the likelihood, as it does for files:
     pixels are brought into [0, 1], columns are standardised inside the model, and codes are made from, and turned back
-    into, numbers in your units. Codes are posterior means (n, latents), float32; where the model tells categories,
+    into, numbers in your units. Codes are posterior means (n, latents), float32; where the model gives categories,
     they follow as zeros and ones, a column for each value.
 
     Parameters
@@ -169,7 +169,7 @@ class Unweaver(TransformerMixin, BaseEstimator):
         with tempfile.TemporaryDirectory(prefix="unweave-") as place:
             kept, held = self._split(rows)
             data = self._described(kept, Path(place) / NAME)
-            spec = replace(self._spec(data, len(kept)), account=_said(data))
+            spec = replace(self._spec(data, len(kept)), account=_account(data))
             stopping = [] if held is None else [self._early(data, held)]
             shown = [ProgressBar()] if self.verbose else []
             try:
@@ -191,9 +191,10 @@ class Unweaver(TransformerMixin, BaseEstimator):
         rows = self._rows(X, reset=False)
         parts: list[NDArray[np.float32]] = []
         for at in range(0, len(rows), BLOCK):
-            said = self._model.posterior(self._images(rows[at : at + BLOCK]))
-            told = [] if said.categories is None else [_places(said.categories, self._model.category_sizes)]
-            parts.append(np.concatenate([said.mean, *told], axis=1))
+            encoding = self._model.posterior(self._images(rows[at : at + BLOCK]))
+            found = encoding.categories
+            categories = [] if found is None else [_places(found, self._model.category_sizes)]
+            parts.append(np.concatenate([encoding.mean, *categories], axis=1))
         return np.concatenate(parts)
 
     def inverse_transform(self, X: Any) -> NDArray[np.float32]:
@@ -205,8 +206,8 @@ class Unweaver(TransformerMixin, BaseEstimator):
             raise InputError(f"X must have the {columns} columns that transform gives, got {codes.shape[1]}")
         d, sizes = self._model.latents, self._model.category_sizes
         ends = np.cumsum([d, *sizes])
-        told = [codes[:, a:b].argmax(1) for a, b in pairwise(ends)]
-        return self._own(self._model.decode(codes[:, :d], np.stack(told, axis=1) if told else None))
+        categories = [codes[:, a:b].argmax(1) for a, b in pairwise(ends)]
+        return self._own(self._model.decode(codes[:, :d], np.stack(categories, axis=1) if categories else None))
 
     def score(self, X: Any, y: Any = None) -> float:
         """Mean evidence lower bound of the rows of X, nats; higher is better. `y` is ignored.
@@ -242,8 +243,8 @@ class Unweaver(TransformerMixin, BaseEstimator):
                 )
         sizes = self._model.category_sizes
         heads = ["category"] if len(sizes) == 1 else [f"category{k}" for k in range(len(sizes))]
-        told = [f"{head}_{k}" for head, size in zip(heads, sizes, strict=True) for k in range(size)]
-        return np.asarray([*(f"z{j}" for j in range(self._model.latents)), *told], dtype=object)
+        columns = [f"{head}_{k}" for head, size in zip(heads, sizes, strict=True) for k in range(size)]
+        return np.asarray([*(f"z{j}" for j in range(self._model.latents)), *columns], dtype=object)
 
     @property
     def model_(self) -> Model:
@@ -382,13 +383,13 @@ class Unweaver(TransformerMixin, BaseEstimator):
         data = run.data
         assert isinstance(data, Array)
         self._data, self._done = data, run.done
-        told = {**run.stored["data"], "path": NAME}  # not the place it had during fit
         command = str(run.stored["command"]).replace(data.path, NAME)
-        self._stored = {**run.stored, "data": told, "command": command}
+        named = {**run.stored["data"], "path": NAME}  # not the place it had during fit
+        self._stored = {**run.stored, "data": named, "command": command}
         self._log = (run.path / folder.LOG).read_bytes()
         self.history_ = read_log(run.path / folder.LOG)[0]
         self.n_steps_ = int(self._done["steps"])
-        self.account_ = _said(data)
+        self.account_ = _account(data)
         self._model = Model(run.vae, data.image_shape, data.bounded, run.title)
 
     def _images(self, rows: NDArray[Any]) -> Tensor:
@@ -411,7 +412,7 @@ def _read(data: Array, rows: NDArray[Any]) -> Tensor:
     return same.images(np.arange(len(rows)))
 
 
-def _said(data: Array) -> tuple[str, ...]:
+def _account(data: Array) -> tuple[str, ...]:
     """What was assumed of the data, which have no name but X."""
     return tuple(sentence.replace(NAME, "X") for sentence in data.account)
 

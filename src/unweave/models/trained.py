@@ -172,10 +172,10 @@ def prepared(data: ImageData) -> dict[str, Any]:
     return {name: value for name, value in plain(data).items() if name in PREPARED}
 
 
-def write_weights(path: Path, vae: nn.Module) -> None:
+def write_weights(path: Path, vae: nn.Module, metadata: Mapping[str, str] | None = None) -> None:
     """Write the model's weights as safetensors; same weights, same bytes."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in vae.state_dict().items()}
-    data = save(tensors, metadata={"format": str(FORMAT)})
+    data = save(tensors, metadata=dict(metadata or {"format": str(FORMAT)}))
     write_atomic(path, lambda file: file.write(data))
 
 

@@ -283,24 +283,24 @@ def _spec(found: Imported, specs: Mapping[str, Any], data: Any, given: Mapping[s
 
 
 def _number(value: Any) -> int | None:
-    """A whole number above 0; of a list, which tells several runs, the middle one; None for anything else."""
+    """A whole number above 0; of a list, which is of several runs, the middle one; None for anything else."""
     if isinstance(value, list) and value and all(isinstance(each, int) for each in value):
         value = median_low(cast(list[int], value))
     return value if isinstance(value, int) and value > 0 else None
 
 
-def _shape(told: Any, specs: Mapping[str, Any]) -> tuple[int, int, int]:
-    """The shape of images, as told or as the data set has it."""
+def _shape(size: Any, specs: Mapping[str, Any]) -> tuple[int, int, int]:
+    """The shape of images: `size`, or else that of the data set."""
     known = DATA.get(str(specs.get("dataset")))
-    if told is None and known is not None:
+    if size is None and known is not None:
         return known[1]
-    if not isinstance(told, list) or len(told) != 3 or told[1] != told[2] or told[1] not in (32, 64):
-        raise InputError(f"img_size of specs.json must be [channels, 64, 64] or [channels, 32, 32], got {told!r}")
-    return int(told[0]), int(told[1]), int(told[2])
+    if not isinstance(size, list) or len(size) != 3 or size[1] != size[2] or size[1] not in (32, 64):
+        raise InputError(f"img_size of specs.json must be [channels, 64, 64] or [channels, 32, 32], got {size!r}")
+    return int(size[0]), int(size[1]), int(size[2])
 
 
 def _capacity(value: Any) -> list[float] | None:
-    """Least, largest, steps and weight of a capacity; None where it was not told."""
+    """Least, largest, steps and weight of a capacity; None where it is not given."""
     if value is None:
         return None
     if not isinstance(value, list) or len(value) != 4 or not all(isinstance(each, (int, float)) for each in value):

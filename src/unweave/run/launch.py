@@ -29,7 +29,7 @@ def resolve(method: str, *, recipe: str | None = None, **settings: Any) -> Spec:
 
 
 def default_out(spec: Spec) -> Path:
-    """Where a run goes if not told: runs/METHOD-DATA-HASH8."""
+    """Where a run goes if no folder is given: runs/METHOD-DATA-HASH8."""
     return Path("runs") / f"{spec.method.name}-{spec.data.name}-{spec.hash}"
 
 

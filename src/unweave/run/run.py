@@ -58,9 +58,9 @@ class Run:
     def _repr_html_(self) -> str:
         done = {"images": self.done["images"], "seconds": self.done.get("seconds")} if self.finished else {}
         facts = {"folder": self.path, "steps": self.spec.training.steps, **done, "finished": self.finished}
-        told = "; ".join(f"{name} {html.text(value)}" for name, value in facts.items() if value is not None)
+        line = "; ".join(f"{name} {html.text(value)}" for name, value in facts.items() if value is not None)
         below = scores_html(found) if self.finished and (found := self.scores) else "<p>Not scored yet.</p>"
-        return f"<div><strong>{html.escape(self.title)}</strong><p>{html.escape(told)}</p>{below}</div>"
+        return f"<div><strong>{html.escape(self.title)}</strong><p>{html.escape(line)}</p>{below}</div>"
 
     @property
     def name(self) -> str:
@@ -112,7 +112,7 @@ class Run:
     def posterior(self, images: Images) -> Encoded:
         """Means, standard deviations and rates (nats) of each latent for images (n, C, H, W), each (n, d).
 
-        Where the model tells categories, their numbers (n, L) too.
+        Where the model gives categories, their numbers (n, L) too.
         """
         return self.model.posterior(images)
 
@@ -121,13 +121,13 @@ class Run:
         return self.model.encode(images)
 
     def categories(self, images: Images) -> torch.Tensor | None:
-        """Categories of images (n, C, H, W), numbers (n, L); None where the model tells none."""
+        """Categories of images (n, C, H, W), numbers (n, L); None where the model gives none."""
         return self.model.categories(images)
 
     def decode(self, codes: Codes, categories: torch.Tensor | None = None) -> Images:
         """Expected images of codes (n, d) and categories, numbers (n, L); pixels are cut to [0, 1].
 
-        Without `categories` a model that tells any takes the first of each.
+        Without `categories` a model that gives any takes the first of each.
         """
         return self.model.decode(codes, categories)
 
@@ -162,7 +162,7 @@ class Run:
     def fit(self, n: int = 5000) -> dict[str, float]:
         """How well images come back, nats per image: distortion of sampled codes, its floor, the excess, the rate.
 
-        The categories' rate is that against a uniform prior: log S each where they are told without probabilities.
+        The categories' rate is that against a uniform prior: log S each where they are given without probabilities.
         """
         rng, totals = Generators(0), np.zeros(4)
         numbers = numpy_generator(0, "fit").integers(len(self.data), size=n)
@@ -178,7 +178,7 @@ class Run:
         return {"distortion": distortion, **known, **rates, "images": float(n)}
 
     def book(self, codes: Reading = "means") -> ScoreBook:
-        """The scores made of the codes as they are, or with planes told as radius and angle."""
+        """The scores made of the codes as they are, or with planes as radius and angle."""
         checks.one_of(get_args(Reading), codes=codes)
         return self._book if codes == MEANS else self._book.in_planes()
 
@@ -234,7 +234,7 @@ class Run:
     ) -> dict[str, Score]:
         """Scores by the metric's name, kept in metrics.json; one already there for these weights is not made again.
 
-        With `codes` "planes" the latents that together go round are told as radius and angle (see `subspaces`), and the
+        With `codes` "planes" the latents that together go round become radius and angle (see `subspaces`), and the
         scores say so in their settings. `settings` maps a metric's name to settings of its own. A metric that does not
         apply is left out; `metrics` says why. With `calibrate`, scores against true factors get their floor and
         ceiling, stored ones too. Unknown names raise InputError.
@@ -248,7 +248,7 @@ class Run:
 
     @property
     def category_sizes(self) -> tuple[int, ...]:
-        """Size of each categorical latent that the model tells, () where it tells none."""
+        """Size of each categorical latent that the model gives, () where it tells none."""
         return self.vae.category_sizes
 
     def classes(self, factor: str | None = None) -> Classes | None:

@@ -54,7 +54,7 @@ class ScoreBook:
     def scores(self) -> dict[str, Score]:
         """Scores made so far for these weights; of several with different settings the newest.
 
-        Those of codes told in planes stand under names such as "mig, planes".
+        Those of codes in planes stand under names such as "mig, planes".
         """
         kept = [each for each in self._entries().values() if each["weights"] == self.weights]
         return {title_of(each["metric"], each.get("codes", MEANS)): Score.from_json(each["score"]) for each in kept}
@@ -69,7 +69,7 @@ class ScoreBook:
         return Subspaces.from_dict(held["subspaces"])
 
     def in_planes(self) -> ScoreBook:
-        """The same book, of the codes with their planes told as radius and angle."""
+        """The same book, of the codes with their planes as radius and angle."""
         return replace(self, planes=True, probe=cache(lambda: in_planes(self.probe(), self.subspaces())))
 
     def evaluate(self, metrics: Mapping[str, Metric], *, calibrate: bool) -> dict[str, Score]:

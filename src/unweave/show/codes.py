@@ -29,7 +29,7 @@ from unweave.subspaces import Subspaces
 from unweave.subspaces.reading import MEANS, PLANES, Reading
 
 Block = dict[str, NDArray[Any]]  # rows of every array, by its name
-Counter = Callable[[int, int], object]  # told how many rows are done, and of how many
+Counter = Callable[[int, int], object]  # given how many rows are done, and of how many
 GROUP = 20  # chunks in one row group of a parquet file
 RANGE = ("low", "high")  # settings that say which values become 0 and 1
 WRITTEN = "%.9g"  # nine digits bring every float32 back as it was
@@ -111,7 +111,7 @@ def encode_to(
     Without `data` these are the images the run was trained on; `given` are settings of the data set, and `limit`
     keeps to its first images. A row holds the image's number, its file, label, class and factors where the data set
     knows them, then z0, z1 ... (posterior means), z0_std ... (standard deviations), z0_kl ... (rates, nats), and
-    where the model tells categories their numbers and probabilities. An npz holds these as arrays: index, file, label,
+    where the model gives categories their numbers and probabilities. An npz holds these as arrays: index, file, label,
     class, factors, codes, std, kl, categories, probabilities, and the names of their columns as NAME_columns. A csv
     has nine digits, enough for the same float32. With `codes` "planes" the radius, cosine and sine of
     the run's planes (`Run.subspaces`) stand beside the codes, as the array planes or in columns such as "radius 3+7".
@@ -148,7 +148,7 @@ def encode_to(
 def sample(source: Run | Model, n: int = 64, seed: int = 0) -> Samples:
     """`n` images that a run or model decodes from its prior, with their codes and categories.
 
-    A model that tells categories goes through all of them in order. Same seed, same images.
+    A model that gives categories goes through all of them in order. Same seed, same images.
     """
     return model_of(source).sample(n, seed)
 
@@ -181,7 +181,7 @@ def checked_out(path: Path, forms: Mapping[str, Any], *, overwrite: bool) -> Non
 def coded(
     model: Model, data: ImageData, rows: int, counted: Counter | None = None, found: Subspaces | None = None
 ) -> CodeTable:
-    """The rows that `encode_to` writes, made as they are asked for; `found` are planes to tell codes in."""
+    """The rows that `encode_to` writes, made as they are asked for; `found` are planes to give codes in."""
     d, sizes = range(model.latents), model.category_sizes
     known, factors = _known(data)
     heads = ["category"] if len(sizes) == 1 else [f"category{k}" for k in range(len(sizes))]
@@ -198,19 +198,19 @@ def coded(
     def blocks() -> Iterator[Block]:
         for at in range(0, rows, CHUNK):
             numbers = np.arange(at, min(at + CHUNK, rows))
-            said = model.posterior(data.images(numbers))
+            encoding = model.posterior(data.images(numbers))
             block: Block = {"index": numbers, **{name: values[numbers] for name, values in known.items()}}
             if isinstance(data, FactorData):
                 block["factors"] = data.factors_at(numbers)
-            told = {
-                "codes": said.mean,
-                "std": said.std,
-                "kl": said.kl,
-                "categories": said.categories,
-                "probabilities": said.probabilities,
-                "planes": None if found is None or not found.blocks else _in_planes(said.mean, found),
+            encoded = {
+                "codes": encoding.mean,
+                "std": encoding.std,
+                "kl": encoding.kl,
+                "categories": encoding.categories,
+                "probabilities": encoding.probabilities,
+                "planes": None if found is None or not found.blocks else _in_planes(encoding.mean, found),
             }
-            yield {**block, **{name: values for name, values in told.items() if values is not None}}
+            yield {**block, **{name: values for name, values in encoded.items() if values is not None}}
             if counted is not None:
                 counted(int(numbers[-1]) + 1, rows)
 
@@ -244,8 +244,8 @@ def _known(data: ImageData) -> tuple[Block, tuple[str, ...]]:
     for column, name in enumerate(table.names):
         if worded[column]:
             values = table.values[:, column]
-            told = np.append(np.array(table.words[column]), "")  # the last one is what nobody knows
-            known[f"factor_{name}"] = told[np.where(np.isnan(values), len(told) - 1, values).astype(int)]
+            words = np.append(np.array(table.words[column]), "")  # the last one is what nobody knows
+            known[f"factor_{name}"] = words[np.where(np.isnan(values), len(words) - 1, values).astype(int)]
     names = [name for name, words in zip(table.names, worded, strict=True) if not words]
     if names:
         known["factors"] = table.values[:, ~np.array(worded)]

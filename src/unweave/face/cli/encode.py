@@ -73,7 +73,7 @@ def counting(what: str) -> Generator[Callable[[int, int], None]]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     console = Console(stderr=True, highlight=False)
-    began = told = time.monotonic()
+    began = printed = time.monotonic()
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(bar_width=24),
@@ -85,12 +85,12 @@ def counting(what: str) -> Generator[Callable[[int, int], None]]:
     task = bar.add_task(what, total=None)
 
     def counted(done: int, of: int) -> None:
-        nonlocal told
+        nonlocal printed
         now = time.monotonic()
         speed = f"{done / max(now - began, 1e-9):,.0f} images/s"
         bar.update(task, completed=done, total=of, description=f"{what}, {speed}")
-        if not console.is_terminal and now - told >= EVERY:
-            told = now
+        if not console.is_terminal and now - printed >= EVERY:
+            printed = now
             console.print(f"{what}: {done:,} of {of:,} images, {speed}", soft_wrap=True)
 
     with bar:

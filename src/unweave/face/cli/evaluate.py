@@ -105,9 +105,11 @@ def show(
     for name, score in scores.items():
         interval = "" if score.interval is None else f"{score.interval[0]:.3f} to {score.interval[1]:.3f}"
         ends = ["" if end is None else f"{end:.3f}" for end in (score.floor, score.ceiling)]
-        said = verdict(score).partition(": ")[2]
+        meaning = verdict(score).partition(": ")[2]
         apart = "categories left out" if score.settings.get("categorical_codes") == LEFT_OUT else ""
-        table.add_row(name, f"{score.value:.3f}", interval, *ends, "; ".join(filter(None, (score.reason, said, apart))))
+        table.add_row(
+            name, f"{score.value:.3f}", interval, *ends, "; ".join(filter(None, (score.reason, meaning, apart)))
+        )
     console.print(table)
     for name, score in scores.items():
         if parts := _parts(score):
@@ -121,9 +123,9 @@ def show(
 def _parts(score: Score) -> str:
     """Sub-scores, or the values by factor, with what noise and truth get, and what truth without one factor would."""
     what, inside = ("parts", score.parts) if score.parts else ("factors", score.per_factor)
-    told = [f"{part.replace('_', ' ')} {value:.3f}{_beside(score, what, part)}" for part, value in inside.items()]
+    values = [f"{part.replace('_', ' ')} {value:.3f}{_beside(score, what, part)}" for part, value in inside.items()]
     without = [f"{name} {value:.3f}" for name, value in score.tables.get("as_if_missing", {}).items()]
-    lines = [", ".join(told), f"truth without {', '.join(without)}" if without else ""]
+    lines = [", ".join(values), f"truth without {', '.join(without)}" if without else ""]
     return "; ".join(line for line in lines if line)
 
 
@@ -131,14 +133,14 @@ def _beside(score: Score, what: str, part: str) -> str:
     """Interval, noise and truth of one of a score's parts or factors, in brackets."""
     bounds = score.settings.get("intervals", {}).get(part)
     ends = {"noise": f"floor_of_{what}", "truth": f"ceiling_of_{what}"}
-    said = [] if bounds is None else [f"{bounds[0]:.3f} to {bounds[1]:.3f}"]
-    said += [f"{word} {held[part]:.3f}" for word, key in ends.items() if part in (held := score.tables.get(key, {}))]
-    return f" ({', '.join(said)})" if said else ""
+    facts = [] if bounds is None else [f"{bounds[0]:.3f} to {bounds[1]:.3f}"]
+    facts += [f"{word} {held[part]:.3f}" for word, key in ends.items() if part in (held := score.tables.get(key, {}))]
+    return f" ({', '.join(facts)})" if facts else ""
 
 
 def _fit(fit: Mapping[str, float]) -> str:
     floor = ""
     if "distortion_floor" in fit:
         floor = f" (floor {fit['distortion_floor']:.2f}, excess {fit['distortion_excess']:.2f})"
-    told = f", of categories {fit['rate_of_categories']:.2f}" if "rate_of_categories" in fit else ""
-    return f"distortion {fit['distortion']:.2f}{floor}, rate {fit['rate']:.2f}{told}, nats per image"
+    categories = f", of categories {fit['rate_of_categories']:.2f}" if "rate_of_categories" in fit else ""
+    return f"distortion {fit['distortion']:.2f}{floor}, rate {fit['rate']:.2f}{categories}, nats per image"

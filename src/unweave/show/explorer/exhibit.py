@@ -60,24 +60,24 @@ class Exhibit:
     def decoded(self, rows: np.ndarray) -> bytes:
         """Frames of codes and categories, float32 (n, width); numbers that are none or too large raise InputError."""
         d = self.model.latents
-        codes, told = rows[:, :d], rows[:, d:]
+        codes, categories = rows[:, :d], rows[:, d:]
         if not np.isfinite(rows).all() or np.abs(codes).max(initial=0) > LIMIT:
             raise InputError(f"codes must be finite numbers between {-LIMIT:g} and {LIMIT:g}, got others")
-        if (told != np.rint(told)).any():
+        if (categories != np.rint(categories)).any():
             raise InputError("categories must be whole numbers, got others")
-        return self.frames(self.model.decode(codes.copy(), told.astype(np.int64) if told.size else None))
+        return self.frames(self.model.decode(codes.copy(), categories.astype(np.int64) if categories.size else None))
 
     def encoded(self, images: Tensor) -> list[dict[str, Any]]:
         """Of each image its codes, its categories and its frame in base64."""
-        said = self.model.posterior(images)
-        told = np.zeros((len(images), 0), np.int64) if said.categories is None else said.categories
+        encoding = self.model.posterior(images)
+        categories = np.zeros((len(images), 0), np.int64) if encoding.categories is None else encoding.categories
         return [
             {
                 "codes": [round(float(value), 5) for value in mean],
                 "categories": numbers.tolist(),
                 "frame": b64encode(self.frames(image[None])).decode(),
             }
-            for image, mean, numbers in zip(images, said.mean, told, strict=True)
+            for image, mean, numbers in zip(images, encoding.mean, categories, strict=True)
         ]
 
     def image(self, number: int) -> dict[str, Any]:
@@ -132,8 +132,8 @@ def exhibit(run: Run) -> Exhibit:
     if not model.bounded and not vector and images is not None:
         low, high = (float(end) for end in np.percentile(images.numpy(), (0.5, 99.5)))
         high = high if high > low else low + 1
-    told = np.zeros(model.latents) if images is None else np.abs(model.posterior(images).mean).max(0)
-    reach = np.maximum(REACH, np.ceil(told))
+    largest = np.zeros(model.latents) if images is None else np.abs(model.posterior(images).mean).max(0)
+    reach = np.maximum(REACH, np.ceil(largest))
     count = max(4, min(REFERENCES, SHOWN // (channels * height * width)))
     samples = model.sample(SAMPLES)
     facts: dict[str, Any] = {

@@ -137,8 +137,8 @@ def _encode(shown: Exhibit) -> Handler:
 def _names(run: Run, shown: Exhibit) -> Handler:
     async def names(request: Request) -> Response:
         try:
-            told = json.loads(await _body(request, SMALL))
-            latent, name, star = told["latent"], told["name"], told["star"]
+            sent = json.loads(await _body(request, SMALL))
+            latent, name, star = sent["latent"], sent["name"], sent["star"]
         except (ValueError, KeyError, TypeError):
             raise InputError("names must come as JSON with latent, name and star, got something else") from None
         return JSONResponse(await run_in_threadpool(save_name, run.path, shown.model.latents, latent, name, star))
@@ -156,7 +156,7 @@ async def _body(request: Request, limit: int) -> bytes:
     return bytes(received)
 
 
-SAID = {
+REASONS = {
     404: "there is nothing at this address; the page is at /",
     405: "this address does not take requests of this kind",
 }
@@ -164,7 +164,7 @@ SAID = {
 
 async def _refused(request: Request, wrong: Exception) -> Response:
     assert isinstance(wrong, HTTPException)
-    return _error(request.scope, wrong.status_code, SAID.get(wrong.status_code, wrong.detail))
+    return _error(request.scope, wrong.status_code, REASONS.get(wrong.status_code, wrong.detail))
 
 
 async def _wrong(request: Request, wrong: Exception) -> Response:

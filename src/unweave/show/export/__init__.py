@@ -11,17 +11,17 @@ from unweave.base import checks
 from unweave.base.errors import InputError
 from unweave.base.files import write_atomic, write_json
 from unweave.engine import folder
-from unweave.models.trained import Model
+from unweave.models.trained import Model, write_weights
 from unweave.run.run import Run
 from unweave.show.export.card import card
-from unweave.show.export.config import CONFIG, WEIGHTS, config_of, is_exported, load_model, write_weights
+from unweave.show.export.config import CONFIG, METADATA, WEIGHTS, config_of, is_exported, load_model
 from unweave.show.export.graphs import write_graphs
 from unweave.show.export.web import write_page
 
 CARD = "README.md"
 # What each form writes into an empty folder beside config.json and README.md.
 FORMS: dict[str, Callable[[Path, Model, Mapping[str, Any]], object]] = {
-    "safetensors": write_weights,
+    "safetensors": lambda place, model, _: write_weights(place / WEIGHTS, model.vae, METADATA),
     "onnx": write_graphs,
 }
 

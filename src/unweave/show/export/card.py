@@ -90,8 +90,8 @@ def _front(run: Run, scores: Mapping[str, Score]) -> dict[str, Any]:
 
 def _what(run: Run) -> str:
     channels, height, width = run.data.image_shape
-    told = run.category_sizes
-    categories = f" and {_list([f'one of {size} categories' for size in told])}" if told else ""
+    sizes = run.category_sizes
+    categories = f" and {_list([f'one of {size} categories' for size in sizes])}" if sizes else ""
     seen = f"vectors of {width} numbers" if (channels, height) == (1, 1) else f"{channels} x {height} x {width} images"
     return (
         f"A variational autoencoder trained by unweave with {run.spec.method.name}. It encodes {seen}, "
@@ -101,15 +101,15 @@ def _what(run: Run) -> str:
 
 def _use(run: Run, files: Sequence[str]) -> str:
     shape = ", ".join(map(str, run.data.image_shape))
-    told = run.category_sizes
+    sizes = run.category_sizes
     facts = {"shape": shape, "units": units(run.data)}
     if "model.safetensors" in files:
-        return LOAD.format(**facts, more=", model.categories(images)" if told else "")
-    return RUN.format(**facts, more=f', "categories": one_hot  # float32 (n, {sum(told)})\n' if told else "")
+        return LOAD.format(**facts, more=", model.categories(images)" if sizes else "")
+    return RUN.format(**facts, more=f', "categories": one_hot  # float32 (n, {sum(sizes)})\n' if sizes else "")
 
 
 def _latents(run: Run) -> str:
-    """The rate of each latent when training ended, where the log tells it."""
+    """The rate of each latent when training ended, where the log has it."""
     rates = run.done.get("last", {}).get("kl_per_latent")
     if not rates:
         return f"{run.spec.training.latents} continuous ones; their rates were not logged."
@@ -124,8 +124,8 @@ def _scores(scores: Mapping[str, Score]) -> str:
     for name, score in scores.items():
         interval = "" if score.interval is None else f"{score.interval[0]:.3f} to {score.interval[1]:.3f}"
         ends = ["" if end is None else f"{end:.3f}" for end in (score.floor, score.ceiling)]
-        said = verdict(score).partition(": ")[2]
-        notes = "; ".join(filter(None, (score.reason, said)))
+        meaning = verdict(score).partition(": ")[2]
+        notes = "; ".join(filter(None, (score.reason, meaning)))
         rows.append(f"| {' | '.join(map(_cell, (name, f'{score.value:.3f}', interval, *ends, notes)))} |")
     heads = "| score | value | 95 % interval | noise gets | the truth gets | which says |"
     return "\n".join([heads, "|---|---|---|---|---|---|", *rows])
@@ -147,12 +147,14 @@ def _settings(about: Mapping[str, Any]) -> str:
 
 def _again(run: Run) -> str:
     made = {name: value for name, value in run.made_with.items() if value is not None}
-    told = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in made.items() if not isinstance(value, dict))
+    facts = ", ".join(
+        f"{name.replace('_', ' ')} {value}" for name, value in made.items() if not isinstance(value, dict)
+    )
     origin = run.stored.get("origin")
     if isinstance(origin, Mapping):
-        told = f"Imported, not trained here: {', '.join(f'{k} {v}' for k, v in origin.items() if isinstance(v, str))}."
-        return _cell(told)
-    return f"```\n{_without_folders(run)}\n```\n\nMade with {told}."
+        source = ", ".join(f"{name} {value}" for name, value in origin.items() if isinstance(value, str))
+        return _cell(f"Imported, not trained here: {source}.")
+    return f"```\n{_without_folders(run)}\n```\n\nMade with {facts}."
 
 
 def _without_folders(run: Run) -> str:

@@ -10,12 +10,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import save
 from torch import Tensor
 
 from unweave.base import registry
 from unweave.base.errors import InputError
-from unweave.base.files import read_json, write_atomic
+from unweave.base.files import read_json
 from unweave.base.seeds import Generators
 from unweave.base.settings import build, plain
 from unweave.data.base import ImageData
@@ -27,6 +26,7 @@ from unweave.run.run import Run
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 KIND = "unweave-vae"  # what config.json calls itself, as other libraries' do
 GROUPS = ("method", *(group for group in PARTS if group != "data"))
+METADATA = {"format": "pt", "library": "unweave"}  # of the weights, as model hubs expect
 LARGEST = 1 << 20  # bytes of a config.json; ours have a few thousand
 
 
@@ -80,13 +80,6 @@ def units(data: ImageData) -> str:
     return "pixels from 0 to 1" if data.bounded else "numbers in the units of the data set"
 
 
-def write_weights(place: Path, model: Model, about: Mapping[str, Any]) -> None:
-    """Write model.safetensors, in the layout that model hubs expect."""
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.vae.state_dict().items()}
-    content = save(tensors, metadata={"format": "pt", "library": "unweave"})
-    write_atomic(place / WEIGHTS, lambda file: file.write(content))
-
-
 def is_exported(path: str | Path) -> bool:
     """Whether a folder holds an exported model."""
     return Path(path, CONFIG).is_file() and not folder.is_run(Path(path))
@@ -131,7 +124,7 @@ def _spec(about: Mapping[str, Any]) -> Spec:
     if not isinstance(training, Mapping):
         raise InputError(f"training must be a table, got {training!r}")
     needed = {name: training[name] for name in ("steps", "latents", "seed") if name in training}
-    made = build(Training, needed, of="training")  # the rest tells how it was trained, here or elsewhere
+    made = build(Training, needed, of="training")  # the rest is how it was trained, here or elsewhere
     return Spec(data=Part(str(_facts(about)["name"]), _absent(_facts(about))), training=made, **parts)
 
 

@@ -45,7 +45,7 @@ class _Decode(nn.Module):
     def forward(self, z: Tensor, categories: Tensor | None = None) -> Tensor:
         vae = self.vae
         width = sum(vae.latents.categories)
-        if categories is None and width:  # a model that tells none yet: its decoder sees zeros
+        if categories is None and width:  # a model that gives none yet: its decoder sees zeros
             categories = torch.zeros_like(z[:, :1]).expand(-1, width)
         made = vae.likelihood.image(vae.decode(z, categories))
         made = made if vae.units is None else vae.units.back(made)
@@ -57,7 +57,7 @@ def write_graphs(place: Path, model: Model, about: Mapping[str, Any]) -> None:
 
     The encoder takes `image` (n, C, H, W) in the data set's units and gives `mean` and `log_variance` (n, d), and
     `categories` (n, sum S), probabilities, where it has a head for them. The decoder takes `z` (n, d), and
-    `categories` (n, sum S), one-hot, where the model tells any, and gives `image`. Weights are the ones of torch in
+    `categories` (n, sum S), one-hot, where the model gives any, and gives `image`. Weights are the ones of torch in
     its usual layout.
 
     A missing package, and numbers that differ by more than 1e-5 (relative above 1), raise InputError.
@@ -80,16 +80,16 @@ def write_graphs(place: Path, model: Model, about: Mapping[str, Any]) -> None:
         ENCODER: (encode, (images,), ["image"], heads),
         DECODER: (decode, codes, ["z", "categories"][: len(codes)], ["image"]),
     }
-    for name, (module, inputs, given, told) in written.items():
-        content = _graph(module, inputs, given, told, about)
+    for name, (module, inputs, given, outputs) in written.items():
+        content = _graph(module, inputs, given, outputs, about)
         for size in SIZES:
             part = tuple(each[:size] for each in inputs)
-            _compare(name, content, module, part, given, told, None if name == ENCODER else vae)
+            _compare(name, content, module, part, given, outputs, None if name == ENCODER else vae)
         write_atomic(place / name, lambda file, content=content: file.write(content))
 
 
 def _codes(model: Model, n: int) -> tuple[Tensor, ...]:
-    """Inputs of the decoder: codes of the prior, and categories in turn where the model tells any."""
+    """Inputs of the decoder: codes of the prior, and categories in turn where the model gives any."""
     rng = Generators(0)
     with torch.no_grad():
         z = model.vae.prior.sample(n, rng["prior"]).float()
@@ -102,7 +102,11 @@ def _codes(model: Model, n: int) -> tuple[Tensor, ...]:
 
 
 def _graph(
-    module: nn.Module, inputs: tuple[Tensor, ...], given: Sequence[str], told: Sequence[str], about: Mapping[str, Any]
+    module: nn.Module,
+    inputs: tuple[Tensor, ...],
+    given: Sequence[str],
+    outputs: Sequence[str],
+    about: Mapping[str, Any],
 ) -> bytes:
     """The graph of a module, without a trace of the machine it was made on."""
     import onnx  # pyright: ignore[reportMissingImports]
@@ -119,7 +123,7 @@ def _graph(
                 module,
                 tuple(each[:2] for each in inputs),
                 input_names=list(given),
-                output_names=list(told),
+                output_names=list(outputs),
                 dynamic_shapes=tuple({0: batch} for _ in inputs),
                 dynamo=True,
                 verbose=False,
@@ -153,7 +157,7 @@ def _compare(
     module: nn.Module,
     inputs: tuple[Tensor, ...],
     given: Sequence[str],
-    told: Sequence[str],
+    outputs: Sequence[str],
     decoder: VAE | None,
 ) -> None:
     """Run the graph and the module on the same numbers; InputError where they differ by more than allowed."""
@@ -163,13 +167,13 @@ def _compare(
     options = runtime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     session = runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    got: list[np.ndarray] = session.run(list(told), {n: x.numpy() for n, x in zip(given, inputs, strict=True)})
+    got: list[np.ndarray] = session.run(list(outputs), {n: x.numpy() for n, x in zip(given, inputs, strict=True)})
     with torch.no_grad():
         meant = module(*inputs)
     meant = meant if isinstance(meant, tuple) else (meant,)
     units = None if decoder is None else decoder.units
     shift, scale = (0.0, 1.0) if units is None else (units.shift.numpy(), units.scale.numpy())
-    for output, found, right in zip(told, got, (each.numpy() for each in meant), strict=True):
+    for output, found, right in zip(outputs, got, (each.numpy() for each in meant), strict=True):
         allowed = LIMIT * np.maximum(scale, np.abs(right - shift)) + ROUNDING * np.abs(right)
         apart = np.abs(found - right)
         if found.shape != right.shape or not bool((apart <= allowed).all()):

@@ -25,14 +25,14 @@ from unweave.run.run import Run
 from unweave.show.explorer.exhibit import Exhibit, exhibit
 from unweave.show.explorer.names import read_names
 
-PAGE = "explorer.html"  # in the run's folder, unless told
+PAGE = "explorer.html"  # in the run's folder, unless another is given
 POINTWISE: Mapping[type[nn.Module], str] = {
     nn.ReLU: "relu", nn.Tanh: "tanh", nn.Sigmoid: "sigmoid", nn.SiLU: "silu",
 }  # fmt: skip
 
 
 class _Weights:
-    """Arrays that lie one after another; each is told as (start, length)."""
+    """Arrays that lie one after another; each is given as (start, length)."""
 
     def __init__(self) -> None:
         self.parts: list[np.ndarray] = []
@@ -116,13 +116,13 @@ def _model(shown: Exhibit, weights: _Weights) -> dict[str, Any]:
     """What web_engine.js decodes with."""
     vae = shown.model.vae
     units = vae.units
-    told = list(shown.model.category_sizes)
+    sizes = list(shown.model.category_sizes)
     read, softmax = _read(vae.likelihood)
     return {
         "layers": [_layer(each, weights) for each in _flat(vae.decoder)],
         "latents": shown.model.latents,
-        "categories": told,
-        "silent": sum(vae.latents.categories) - sum(told),  # places that the decoder has and the model never tells
+        "categories": sizes,
+        "silent": sum(vae.latents.categories) - sum(sizes),  # places that the decoder has and the model never gives
         "read": read,
         "softmax": softmax,
         "units": None if units is None else {"shift": weights.add(units.shift), "scale": weights.add(units.scale)},

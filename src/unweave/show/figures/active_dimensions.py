@@ -24,7 +24,7 @@ class ActiveDimensions(Settings):
 
     Each block starts with an image of the class, the one whose code lies nearest to the mean code of the class, and
     its reconstruction; then one row a latent, from -`reach` to `reach`, with its mean |z_d| over the class beside it.
-    Not told which classes, it takes those with the largest mean |z_d| of all, in the order of the data set. A data set
+    Without `classes` it takes those with the largest mean |z_d| of all, in the order of the data set. A data set
     without classes and factors, or a class or factor that it does not have, raises InputError.
     Source: Mathieu et al. 2019, https://arxiv.org/abs/1812.02833, figure 3b.
     """

@@ -22,7 +22,7 @@ CELL = (0.42, 0.27)  # inches
 LONGEST = 28  # letters of a column's name that are drawn
 SAMPLE = 5000  # rows from which deviations are taken
 FULL = 2.0  # standard deviations at which the colour is full, or more where a column moves further
-SLIGHT = 0.2  # a column that moves by less is not said
+SLIGHT = 0.2  # a column that moves by less is left out
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Moves:
         >>> Moves(changes, ("height", "weight"), np.array([0.01, 2.13]), 2.0).sentences()
         ['latent 1 (KL 2.1 nats): height +1.8 sd, weight −1.2 sd']
         """
-        said: list[str] = []
+        sentences: list[str] = []
         for j in self.order():
             if not self.rates[j] >= DEAD:
                 continue
@@ -77,8 +77,8 @@ class Moves:
             parts = [f"{self.columns[k]} {_signed(float(own[k]))} sd" for k in strong]
             rest = int((np.abs(own) >= SLIGHT).sum()) - len(parts)
             parts += [f"{rest} more by {SLIGHT:g} sd or more"] if rest > 0 else []
-            said.append(f"latent {j} (KL {self.rates[j]:.1f} nats): {', '.join(parts) or 'no column by itself'}")
-        return said
+            sentences.append(f"latent {j} (KL {self.rates[j]:.1f} nats): {', '.join(parts) or 'no column by itself'}")
+        return sentences
 
 
 def column_sentences(run: Run, reach: float = 2.0) -> list[str]:
@@ -128,11 +128,11 @@ class Columns(Settings):
             bar.outline.set_visible(False)
         left_out = len(moves.columns) - len(chosen)
         more = f"; {left_out} columns that move less are left out" if left_out else ""
-        said = "; ".join(moves.sentences()) or "no latent is live"
+        moved = "; ".join(moves.sentences()) or "no latent is live"
         return Picture(
             made,
             f"Change of each column, in its standard deviations, as one latent goes from {ends} and the others are 0, "
-            f"{run.title}: {said}{more}.",
+            f"{run.title}: {moved}{more}.",
         )
 
 

@@ -21,7 +21,7 @@ MOST = 5_000  # reference images that can be named
 class Interpolation(Settings):
     """Decode((1 - t) z_a + t z_b) for t from 0 to 1, between the images a and b at both ends of each row.
 
-    z are posterior means. Where the model tells categories, those of a hold up to the middle and those of b after it. A
+    z are posterior means. Where the model gives categories, those of a hold up to the middle and those of b after it. A
     good decoder passes through believable images, one that has learnt single images by heart fades between two. An
     image number beyond the data set's reference images raises InputError.
 
@@ -62,8 +62,8 @@ class Interpolation(Settings):
         foot = [(0.5, "image"), *((k + 1.5, number(t)) for k, t in enumerate(self.shares)), (self.steps + 1.5, "image")]
         sheet = Sheet(rows, [f"{a} to {b}" for a, b in pairs], foot=foot, unit="share of the way")
         apart = [float((codes[a] - codes[b]).norm()) for a, b in pairs]
-        told = "; ".join(f"{a} to {b}, {number(far)} apart" for (a, b), far in zip(pairs, apart, strict=True))
+        distances = "; ".join(f"{a} to {b}, {number(far)} apart" for (a, b), far in zip(pairs, apart, strict=True))
         return Picture(
             sheet.figure(),
-            f"Interpolation between images of {run.title} in {self.steps} steps through their codes: {told}.",
+            f"Interpolation between images of {run.title} in {self.steps} steps through their codes: {distances}.",
         )

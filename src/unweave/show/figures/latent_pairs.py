@@ -66,7 +66,7 @@ class LatentPairs(Settings):
             raise InputError(f"latent-pairs needs 2 or more latents, {run.name} has {width}")
         if self.pair is not None and max(self.pair) >= width:
             raise InputError(f"pair must be below {width}, got {max(self.pair)}")
-        order = [int(j) for j in self.pair or _telling(run, found)[: min(self.latents, width)]]
+        order = [int(j) for j in self.pair or _informative(run, found)[: min(self.latents, width)]]
         rows = evenly(len(found.codes), self.points)
         last = len(order) - 1
         with style.applied():
@@ -116,7 +116,7 @@ def between(found: Classes) -> np.ndarray:
     return np.where(whole > 1e-12, around / np.maximum(whole, 1e-12), 0.0)
 
 
-def _telling(run: Run, found: Classes) -> np.ndarray:
+def _informative(run: Run, found: Classes) -> np.ndarray:
     """Numbers of the latents, live ones first, those that know most of the factor before the others."""
     dead = np.asarray(run.kl_per_latent) < DEAD
     return by_rate(between(found) - dead)

@@ -49,7 +49,7 @@ class Marginals(Settings):
         beneath = _prior(prior, line, mean.shape[1], drawn)
         columns = min(self.columns, len(order))
         rows = -(-len(order) // columns)
-        told: list[str] = []
+        distances: list[str] = []
         with style.applied():
             made = style.figure(max(PANEL[0] * columns, 2.2), PANEL[1] * rows + 0.45, layout="constrained")
             grid = made.subplots(rows, columns, squeeze=False, sharex=True)
@@ -61,13 +61,13 @@ class Marginals(Settings):
                 rate = "" if rates is None else f" {rates[j]:.2f} nats"
                 _panel(axes, line, above, beneath[j], dead=rates is not None and bool(rates[j] < DEAD))
                 axes.set_title(f"z{j}{rate}", fontsize=style.SMALL)
-                told.append(f"z{j}{rate}, distance {apart:.2f}")
+                distances.append(f"z{j}{rate}, distance {apart:.2f}")
             made.supylabel("density", fontsize=style.SMALL)
             made.supxlabel("value of z; blue: codes, orange: prior", fontsize=style.SMALL)
         return Picture(
             made,
             f"Aggregate posterior of each latent against its prior, {run.title}; total variation distance "
-            f"between both: {'; '.join(told)}.",
+            f"between both: {'; '.join(distances)}.",
         )
 
 

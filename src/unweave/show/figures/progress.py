@@ -79,14 +79,14 @@ class Progress(Settings):
             key = 0.15 * max((len(own) for own in groups.values() if any(own)), default=0)
             made = style.figure(width, PANEL[1] * len(rows) + 0.5 + key, layout="constrained")
             grid = made.subplots(len(rows), len(columns), squeeze=False, sharex=True, sharey="row")
-            told: list[str] = []
+            ends: list[str] = []
             for across, column in enumerate(columns):
                 for down, row in enumerate(rows):
                     axes = grid[down, across]
                     for number, (name, own) in enumerate(groups[column].items()):
                         band = self._band(own, row)
                         _line(axes, band, name, number)
-                        told += [f"{column} {name}".strip() + f" {row} {band.value[-1]:.3g}"] if len(band.at) else []
+                        ends += [f"{column} {name}".strip() + f" {row} {band.value[-1]:.3g}"] if len(band.at) else []
                 _axes(list(grid[:, across]), rows, column if len(columns) > 1 else "", first=across == 0)
                 if any(groups[column]):
                     grid[-1, across].legend(
@@ -96,7 +96,7 @@ class Progress(Settings):
             self._across(grid[-1])
             _error_axis(grid[0])
             made.supxlabel(cost(runs), fontsize=style.SMALL)
-        return Picture(made, f"Progress in training of {len(runs)} runs. At the end: {'; '.join(told)}. {cost(runs)}.")
+        return Picture(made, f"Progress in training of {len(runs)} runs. At the end: {'; '.join(ends)}. {cost(runs)}.")
 
     def _rows(self, runs: Sequence[Run]) -> list[str]:
         known = list(dict.fromkeys(key for run in runs for line in run.progress for key in line if key not in BESIDE))

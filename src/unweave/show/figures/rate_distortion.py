@@ -113,9 +113,9 @@ def _points(given: Sequence[Run], fits: Sequence[Mapping[str, float]]) -> list[P
         apart = differences(kin, ignored=("seed", along, *BOOKKEEPING))[kin.index(each.settings)]
         curve = ", ".join(filter(None, [method if len(set(methods)) > 1 else "", apart]))
         value = weight(each.settings, along)
-        told = "" if value is None else f"{along} {short(value)}"
+        label = "" if value is None else f"{along} {short(value)}"
         rate = fit["rate"] + fit.get("rate_of_categories", 0.0)
-        found.append(Point(rate, fit["distortion"], curve, 0.0 if value is None else value, told))
+        found.append(Point(rate, fit["distortion"], curve, 0.0 if value is None else value, label))
     return found
 
 
@@ -161,15 +161,15 @@ def _weights(axes: Axes, points: Sequence[Point]) -> None:
     (left, right), (low, top) = axes.get_xlim(), axes.get_ylim()
     scale = (PLOT[0] / (right - left), PLOT[1] / (top - low))
     taken = [(scale[0] * p.rate - 4, scale[1] * p.distortion - 4, 8.0, 8.0) for p in points]
-    said: dict[str, list[tuple[float, float]]] = {}
+    drawn: dict[str, list[tuple[float, float]]] = {}
     for curve in dict.fromkeys(p.curve for p in points):
         own = [p for p in points if p.curve == curve]
         texts = {p.value: p.weight for p in sorted(own, key=lambda p: p.value)}
         for text, (x, y) in zip(texts.values(), joined(own), strict=True):
             wide = style.text_width(text, style.SMALL - 1)
-            if any(abs(scale[0] * x - a) + abs(scale[1] * y - b) < 40 for a, b in said.get(text, [])):
+            if any(abs(scale[0] * x - a) + abs(scale[1] * y - b) < 40 for a, b in drawn.get(text, [])):
                 continue  # another curve's point says so
-            said.setdefault(text, []).append((scale[0] * x, scale[1] * y))
+            drawn.setdefault(text, []).append((scale[0] * x, scale[1] * y))
             for dx, dy in ((8, -6), (-8 - wide, -6), (-wide / 2, 7), (-wide / 2, -19)):
                 box = (scale[0] * x + dx, scale[1] * y + dy, wide, 12.0)
                 inside = scale[0] * left <= box[0] and box[0] + wide <= scale[0] * right and box[1] > scale[1] * low

@@ -17,7 +17,7 @@ from unweave.show.figures.sheet import Sheet
 class Samples(Settings):
     """Decode z ~ p(z): what the model believes images to be like when it is shown none.
 
-    A model that tells categories gets a block of rows for each combination of them, each with codes of its own. Where
+    A model that gives categories gets a block of rows for each combination of them, each with codes of its own. Where
     samples look worse than reconstructions, the codes of images do not fill the prior.
 
     >>> Samples(columns=0)

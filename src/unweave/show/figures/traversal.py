@@ -31,7 +31,7 @@ class Traversal(Settings):
 
     Rows are sorted by mean KL, which stands beside each in nats per image; dead latents (KL below 0.1 nats)
     come last and are greyed. The other latents stay at the code of the outlined image, or at 0 with span
-    "zero". A model that tells categories gets the rows once for each category, in blocks; of several categorical
+    "zero". A model that gives categories gets the rows once for each category, in blocks; of several categorical
     latents one takes its values while the others stay at those of the image. Saved as .gif, rows are latents, columns
     are reference images, whose categories stay, and all latents move forth and back together. With `codes` "planes" two
     latents that together go round (`Run.subspaces`) get a row for their angle, once round from that of the image at a

@@ -123,8 +123,8 @@ def _run(run: Run, number: int, scale: float, *, moving: bool, only: bool) -> st
     for name, heading, caption in [COLUMNS, *shown] if moves else shown:
         parts.append(_section(heading, level, _pictures(name, run, caption, scale, moving=moving)))
     parts.append(_section("Scores", level, _scores(run)))
-    if told := _findings(run) + html.listed(moves):
-        parts.append(_section("What the codes are like", level, told))
+    if findings := _findings(run) + html.listed(moves):
+        parts.append(_section("What the codes are like", level, findings))
     parts.append(_section("How to make it again", level, _provenance(run)))
     title = escape(run.title)
     head = "" if only else f"<h2>{title}</h2>"
@@ -226,8 +226,8 @@ def _scores(run: Run) -> str:
     heads = ["metric", "value", "95 % interval", *(["noise", "truth", "which says"] if calibrated else []), "parts"]
     rows: list[list[str]] = []
     for name, score in run.scores.items():
-        said = verdict(score).partition(": ")[2]
-        ends = [html.number(score.floor), html.number(score.ceiling), said] if calibrated else []
+        meaning = verdict(score).partition(": ")[2]
+        ends = [html.number(score.floor), html.number(score.ceiling), meaning] if calibrated else []
         inside = {**score.parts, **score.per_factor}
         parts = ", ".join(f"{_words(part)} {html.number(value)}" for part, value in inside.items())
         row = [name, html.number(score.value), _interval(score), *ends, parts]
@@ -300,8 +300,8 @@ def _side_by_side(runs: Sequence[Run]) -> str:
 def _apart(runs: Sequence[Run]) -> str:
     """The settings that the runs do not share."""
     tables = [dict(_flat(run.settings)) for run in runs]
-    told = (name for table in tables for name in table if name.removeprefix("training.") not in BOOKKEEPING)
-    names = list(dict.fromkeys(told))
+    paths = (name for table in tables for name in table if name.removeprefix("training.") not in BOOKKEEPING)
+    names = list(dict.fromkeys(paths))
     rows = [[name, *(table.get(name, html.DASH) for table in tables)] for name in names]
     unlike = [row for row in rows if len(set(row[1:])) > 1]
     shown = html.boxed("Settings", ["setting", *_titles(runs)], unlike)
