@@ -36,6 +36,11 @@ def chosen(
     return {name: build(registry.metrics.get(name), (settings or {}).get(name), of=name) for name in wanted}
 
 
+def diagnosed(weights: str) -> str:
+    """What findings are kept of: the weights by their hash, and the rules that they were looked at with."""
+    return f"{weights} v{RULES}.{SEARCH}"
+
+
 @dataclass(frozen=True)
 class ScoreBook:
     """What the run in the folder `path` was scored with its `weights`, a hash; `probe` gives its encoded images.
@@ -102,7 +107,7 @@ class ScoreBook:
 
     def findings(self) -> list[Finding]:
         """What the doctor says of these weights."""
-        path, key = self.path / DIAGNOSIS, f"{self.weights} v{RULES}.{SEARCH}"
+        path, key = self.path / DIAGNOSIS, diagnosed(self.weights)
         held: dict[str, Any] = read_json(path) if path.exists() else {}
         if held.get("of") != key:
             found = [*doctor(self.probe()), *findings_of(self.subspaces())]

@@ -13,9 +13,8 @@ from unweave.base.files import read_json
 from unweave.base.records import Score
 from unweave.base.settings import plain
 from unweave.metrics.calibration import verdict
-from unweave.metrics.doctor import RULES
 from unweave.run.run import Run
-from unweave.run.scorebook import DIAGNOSIS
+from unweave.run.scorebook import DIAGNOSIS, diagnosed
 from unweave.show.export.config import units
 from unweave.show.figures.base import DEAD
 
@@ -135,7 +134,7 @@ def _findings(run: Run) -> str:
     """The doctor's sentences, where they are there and about these weights."""
     path = run.path / DIAGNOSIS
     held = read_json(path) if path.is_file() else {}
-    if held.get("of") != f"{run.weights_hash} v{RULES}":
+    if held.get("of") != diagnosed(run.weights_hash):
         return ""
     return "\n".join(f"- {_cell(finding['sentence'])}" for finding in held["findings"])
 
