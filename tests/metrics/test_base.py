@@ -6,6 +6,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
+from unweave.base import registry
 from unweave.base.errors import InputError
 from unweave.base.records import Score
 from unweave.base.settings import build
@@ -15,6 +16,8 @@ from unweave.metrics.base import Metric
 from unweave.metrics.intervals import wilson
 from unweave.metrics.probe import Probe
 from unweave.metrics.scores.factor_vae_score import FactorVAEScore
+
+LABEL_FREE = ("gaussian-total-correlation", "wasserstein-correlation", "code-mutual-information")
 
 
 @pytest.mark.parametrize("p, n", [(0.5, 40), (0.95, 200), (0.02, 400)])
@@ -75,5 +78,32 @@ def test_settings_come_from_text_and_unknown_factors_are_refused():
     assert metric.exclude_factors == ("shape", "x")
     assert metric.samples == 8
     world = worlds.identity(500)
-    with pytest.raises(InputError, match="unknown factor in exclude_factors 'shap'; did you mean 'shape'"):
+    with pytest.raises(InputError, match="exclude_factors 'shap'; did you mean 'shape'"):
         FactorVAEScore(exclude_factors=("shap",))(Probe(world.codes, world.factors, factor_names=worlds.NAMES))
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "rule"),
+    [
+        *((name, {"n": 1}, "n must be 2 or more") for name in LABEL_FREE),
+        *((name, {"preset": "other"}, "preset must be one of default") for name in ("beta-vae-score", "dci", "irs")),
+        ("beta-vae-score", {"train": 1}, "train must be 2 or more"),
+        ("dci", {"trees": 0}, "trees must be 1 or more"),
+        ("dci", {"backend": "forest"}, "backend must be one of"),
+        ("explicitness", {"test": 0}, "test must be 1 or more"),
+        ("factor-vae-score", {"samples": 1}, "samples must be 2 or more"),
+        ("factor-vae-score", {"preset": "dlip"}, "preset must be one of dlib, cascade"),
+        ("infomec", {"neighbours": 0}, "neighbours must be 1 or more"),
+        ("irs", {"quantile": 99}, "quantile must lie between 0 and 1"),
+        ("mig", {"bins": 1}, "bins must be 2 or more"),
+        ("mig", {"binning": "depth"}, "binning must be one of"),
+        ("mig-sampled", {"samples": 1}, "samples must be 2 or more"),
+        ("modularity", {"bins": 1}, "bins must be 2 or more"),
+        ("prior-match", {"n": 19}, "n must be 20 or more"),
+        ("sap", {"train": 0}, "train must be 1 or more"),
+        ("sap", {"kind": "tree"}, "kind must be one of"),
+    ],
+)
+def test_settings_out_of_range_are_refused(name, settings, rule):
+    with pytest.raises(InputError, match=rule):
+        registry.metrics.get(name)(**settings)

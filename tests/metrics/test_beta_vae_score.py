@@ -2,10 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from unweave.base.errors import InputError
 from unweave.contracts import worlds
 from unweave.metrics import beta_vae_score
 from unweave.metrics.probe import Probe
@@ -14,23 +11,6 @@ from unweave.metrics.scores.beta_vae_score import BetaVAEScore
 
 def scored(world, **options):
     return beta_vae_score(world.codes, world.factors, kl_per_latent=world.kl, factor_names=world.names, **options)
-
-
-@pytest.mark.parametrize(
-    "world, low, high",
-    [
-        (worlds.identity(), 0.999, 1.0),
-        (worlds.missing("orientation"), 0.999, 1.0),  # its known weakness: one missing factor is forgiven
-        (worlds.missing("shape", "orientation"), 0.78, 0.83),
-        (worlds.rotated(turn=1), 0.92, 0.98),  # and a rotation is hardly seen
-        (worlds.noise(), 0.17, 0.24),
-    ],
-    ids=["identity", "no orientation", "no two", "rotated", "noise"],
-)
-def test_known_answers(world, low, high):
-    score = scored(world)
-    assert low <= score.value <= high
-    assert score.interval[0] <= score.value <= score.interval[1]
 
 
 def test_points_equal_those_of_a_python_loop():
@@ -63,28 +43,6 @@ def test_small_codes_underfit_unless_standardised():
     assert scored(small, standardise=False, **options).value < scored(world, **options).value - 0.05
 
 
-def test_dead_latents_change_nothing():
-    alone, beside = worlds.identity(5_000), worlds.with_dead(worlds.identity(5_000))
-    options = {"train": 500, "test": 500, "samples": 8}
-    clean, pruned = scored(alone, **options), scored(beside, **options)
-    assert (clean.value, clean.parts) == (pruned.value, pruned.parts)
-    assert pruned.settings["active"] == [1, 2, 3, 4, 5]
-
-
-@settings(max_examples=10)
-@given(order=st.permutations(range(5)), sign=st.sampled_from([-1.0, 1.0]), scale=st.floats(0.5, 100))
-def test_order_sign_and_unit_of_codes_do_not_matter(order, sign, scale):
-    world = worlds.noisy(worlds.rotated(500))
-    options = {"train": 200, "test": 200, "samples": 5}
-    changed = worlds.World(world.codes[:, list(order)] * sign * scale, world.factors)
-    assert scored(changed, **options).value == pytest.approx(scored(world, **options).value, abs=0.011)
-
-
 def test_two_points_of_one_factor_are_still_a_classifier():
     score = scored(worlds.identity(300), train=2, test=50, seed=1)
     assert 0 <= score.value <= 1
-
-
-def test_wrong_settings_are_refused():
-    with pytest.raises(InputError, match="train must be 2 or more, got 1"):
-        BetaVAEScore(train=1)

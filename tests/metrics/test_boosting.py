@@ -101,13 +101,6 @@ def test_lasso_takes_continuous_factors_and_importances_give_the_formula():
 
 
 @pytest.mark.parametrize("backend", ["gbt", "lasso"])
-def test_dead_latents_change_nothing(backend):
-    world = worlds.rotated(500)
-    clean, beside = (scored(w, backend=backend) for w in (world, worlds.with_dead(world)))
-    assert beside.parts == pytest.approx(clean.parts)
-
-
-@pytest.mark.parametrize("backend", ["gbt", "lasso"])
 def test_degenerate_input(backend):
     for codes, factors in (
         (np.ones((40, 2)), worlds.grid(40, sizes=(3, 2))),

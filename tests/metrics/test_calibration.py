@@ -157,7 +157,7 @@ def test_a_metric_without_true_factors_is_left_alone():
     score = metric(probe)
     assert not calibrates(metric)
     assert calibrated(score, metric, probe) is score
-    with pytest.raises(InputError, match="metric must compare codes with true factors"):
+    with pytest.raises(InputError, match="metric must compare"):
         calibration(metric, probe)
 
 

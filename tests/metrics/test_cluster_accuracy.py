@@ -87,7 +87,7 @@ def test_one_of_several_categoricals_is_scored():
     probe = Probe(world.codes, world.factors, factor_names=worlds.NAMES, categories=both)
     assert ClusterAccuracy(categorical=1)(probe).value == 1.0
     assert ClusterAccuracy()(probe).value < 0.5
-    with pytest.raises(InputError, match="categorical must be below 2, got 2"):
+    with pytest.raises(InputError, match="categorical must be below 2"):
         ClusterAccuracy(categorical=2)(probe)
 
 
@@ -107,7 +107,7 @@ def test_what_cannot_be_scored_is_refused_with_a_sentence():
     assert lacks in ClusterAccuracy().refuses(Probe(codes, labels=truth))
     assert lacks in ClusterAccuracy().refuses(Probe(codes, labels=truth, model=PriorOnly(Isotropic().build(4))))
     assert "needs a factor named shape, labels, or" in ClusterAccuracy().refuses(Probe(codes, categories=truth))
-    with pytest.raises(InputError, match="unknown factor 'shap'; did you mean 'shape'"):
+    with pytest.raises(InputError, match="did you mean 'shape'"):
         ClusterAccuracy(factor="shap")(shapes(100))
     with pytest.raises(InputError, match="labels must have as many rows as codes"):
         cluster_accuracy(torch.arange(5), [0, 1])

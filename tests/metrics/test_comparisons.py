@@ -140,13 +140,13 @@ def test_degenerate_models_have_a_value_or_a_reason(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_what_cannot_be_compared_is_refused(name):
     cls, pure = registry.comparisons.get(name), getattr(metrics, name.replace("-", "_"))
-    with pytest.raises(InputError, match="needs two models or more, got 1"):
+    with pytest.raises(InputError, match="needs two models or more"):
         pure([random()])
-    with pytest.raises(InputError, match=r"the same rows from all models, got \[400, 300\] rows"):
+    with pytest.raises(InputError, match="the same rows from all models"):
         pure([random(), random(300)])
-    with pytest.raises(InputError, match="kl_per_latent must be one row a model, got 1 for 2 models"):
+    with pytest.raises(InputError, match="kl_per_latent must be one row a model"):
         pure([random(), random()], kl_per_latent=[[1, 1, 1]])
-    with pytest.raises(InputError, match="n must be 2 or more, got 1"):
+    with pytest.raises(InputError, match="n must be 2 or more"):
         pure([random(), random()], n=1)
     probes = [Probe(random(5), numbers=np.arange(5) + shift) for shift in (0, 1)]
     with pytest.raises(InputError, match="the same images from all models"):

@@ -9,10 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import entropy
 
-from unweave.base.errors import InputError
 from unweave.contracts import worlds
 from unweave.metrics import dci
-from unweave.metrics.scores.dci import DCI, completeness, disentanglement
+from unweave.metrics.scores.dci import completeness, disentanglement
 
 QUICK = {"train": 3_000, "test": 1_000, "trees": 10}
 
@@ -61,9 +60,8 @@ def test_zero_importances_score_zero():
     assert completeness(np.ones((1, 2)))[0] == 1.0
 
 
-@pytest.mark.parametrize("world", [worlds.identity(6_000), worlds.permuted(6_000)], ids=["identity", "permuted"])
-def test_a_perfect_code_is_perfect(world):
-    score = scored(world)
+def test_a_perfect_code_is_perfect():
+    score = scored(worlds.identity(6_000))
     assert score.value > 0.999
     assert score.parts["completeness"] > 0.999
     assert score.parts["informativeness_accuracy"] > 0.995
@@ -75,12 +73,6 @@ def test_a_rotated_code_is_informative_and_nothing_else():
     assert score.value < 0.2
     assert score.parts["completeness"] < 0.2
     assert score.parts["informativeness_accuracy"] > 0.35
-
-
-def test_noise_scores_nothing():
-    score = scored(worlds.noise(6_000, d=4))
-    assert score.value < 0.02
-    assert score.parts["informativeness_accuracy"] < 0.2
 
 
 def test_a_merged_code_is_complete_and_a_doubled_one_disentangled():
@@ -107,15 +99,6 @@ def test_dead_latents_change_nothing_and_have_no_importance():
     assert pruned.settings["active"] == [1, 2, 3, 4, 5]
 
 
-@pytest.mark.parametrize(
-    "change", [np.array([-1.0, 1, -1, 1, 1]), np.array([30.0, 1, 0.5, 7, 1])], ids=["sign", "unit"]
-)
-def test_sign_and_unit_of_codes_hardly_matter(change):
-    world = worlds.noisy(worlds.identity(3_000))
-    changed = worlds.World(world.codes * change, world.factors)
-    assert scored(changed).value == pytest.approx(scored(world).value, abs=0.03)
-
-
 def test_a_small_pool_is_split_in_proportion_and_a_large_one_capped():
     assert scored(worlds.identity(400), train=1_000, test=1_000).settings["test"] == 200
     large = scored(worlds.identity(400), train=100, test=50).settings
@@ -125,20 +108,3 @@ def test_a_small_pool_is_split_in_proportion_and_a_large_one_capped():
 def test_threads_do_not_change_the_score():
     world = worlds.rotated(800)
     assert scored(world, threads=2).parts == scored(world).parts
-
-
-def test_one_factor_has_completeness_but_no_disentanglement():
-    world = worlds.identity(1_000)
-    score = scored(world, exclude_factors=("shape", "scale", "orientation", "x"))
-    assert math.isnan(score.value)
-    assert score.reason == "disentanglement needs two factors that vary, and there is one"
-    assert score.parts["completeness"] > 0.9
-
-
-def test_wrong_settings_are_refused():
-    with pytest.raises(InputError, match="trees must be 1 or more, got 0"):
-        DCI(trees=0)
-    with pytest.raises(
-        InputError, match="backend must be one of random-forest, gbt, lasso, tuned-forest, got 'forest'"
-    ):
-        dci(np.eye(4), np.eye(4, dtype=int), backend="forest")

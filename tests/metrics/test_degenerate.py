@@ -266,14 +266,6 @@ def test_half_precision_is_scored_as_the_numbers_it_holds(name):
     assert scored(name, half.astype(np.float32)) == scored(name, half)
 
 
-@pytest.mark.parametrize("name", ALL)
-def test_half_precision_that_overflowed_is_refused(name):
-    with np.errstate(over="ignore"):
-        codes = (NOISY * 1e5).astype(np.float16)
-    with pytest.raises(InputError, match=r"codes must be finite, got \d+ values that are not"):
-        scored(name, codes)
-
-
 @pytest.mark.parametrize("name", [name for name in UNIT_FREE if name != "mig_sampled"])
 @pytest.mark.parametrize("unit", [1e-90, 1e90, 9e98])
 def test_huge_and_tiny_codes_are_scored_as_any_others(name, unit):
@@ -304,7 +296,9 @@ def test_unknown_factors_are_left_out_and_all_unknown_refused(name):
     known = ~np.isnan(holes[:, 1])
     score = scored(name, NOISY, holes)
     assert score.settings["rows_without_factors"] == (~known).sum()
-    assert score.value == scored(name, NOISY[known], FACTORS[known]).value
+    clean = scored(name, NOISY[known], FACTORS[known])
+    assert score.value == clean.value
+    assert "rows_without_factors" not in clean.settings
     with pytest.raises(InputError, match="factors"):
         scored(name, NOISY, np.full(FACTORS.shape, np.nan))
 
@@ -320,5 +314,5 @@ def test_comparisons_of_degenerate_models(name):
     rates = [[1.0, 1.0], [1.0, 1.0]]
     huge = pure([NOISY * 1e98, NOISY[:, ::-1] * 1e-80], kl_per_latent=rates)
     assert huge.value == pytest.approx(pure([NOISY, NOISY[:, ::-1]], kl_per_latent=rates).value, abs=1e-6)
-    with pytest.raises(InputError, match="codes must be finite, got 2 values that are not"):
+    with pytest.raises(InputError, match="codes must be finite"):
         pure([NOISY, np.where(np.arange(N)[:, None] == 1, np.nan, NOISY)])

@@ -32,7 +32,7 @@ def test_a_function_shows_what_it_takes():
 
 
 def test_arguments_that_do_not_fit_are_refused_by_the_name_of_the_function():
-    with pytest.raises(TypeError, match=r"mig\(\) missing a required argument: 'factors'"):
+    with pytest.raises(TypeError, match=r"mig\(\) missing .*'factors'"):
         metrics.mig(np.eye(3))
     with pytest.raises(AttributeError, match="no attribute 'gim'"):
         _ = metrics.gim

@@ -4,17 +4,14 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from scipy.special import digamma
 from sklearn.feature_selection import mutual_info_classif
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
-from unweave.base.errors import InputError
 from unweave.contracts import worlds
 from unweave.metrics import infomec
-from unweave.metrics.scores.infomec import InfoMEC, concentration, lost, neighbour_terms
+from unweave.metrics.scores.infomec import concentration, lost, neighbour_terms
 
 
 def neighbour_information(codes, labels, neighbours, rng):
@@ -80,16 +77,7 @@ def test_lost_is_scikit_learns_log_loss_over_that_without_codes():
     assert lost(world.codes, labels, 100).mean() == pytest.approx(losses[0] / losses[1], abs=1e-3)
 
 
-def test_known_answers():
-    perfect = scored(worlds.identity(3_000))
-    assert perfect.value == pytest.approx(0.997, abs=0.01)  # what the noise that parts ties leaves
-    assert perfect.parts["infoc"] == pytest.approx(0.997, abs=0.01)
-    rotated = scored(worlds.rotated(3_000, turn=1))
-    assert rotated.value < 0.6
-    assert rotated.parts["infoe"] == pytest.approx(perfect.parts["infoe"], abs=0.1)
-    doubled = scored(worlds.duplicated(1_500))
-    assert doubled.value > 0.97  # each latent tells one factor
-    assert doubled.parts["infoc"] == pytest.approx((0.5 - 0.1) / 0.9, abs=0.03)  # and each factor has two of ten
+def test_infoe_of_noise_and_of_a_missing_factor_is_near_0():
     assert abs(scored(worlds.noise(3_000, d=4)).parts["infoe"]) < 0.05
     missing = scored(worlds.missing("shape", n=1_500))
     assert dict(zip(worlds.NAMES, missing.tables["infoe_per_factor"], strict=True))["shape"] < 0.05
@@ -102,25 +90,3 @@ def test_a_narrow_latent_is_inactive_and_compactness_depends_on_their_number():
     assert score.settings["active"] == [0, 1, 2, 3, 4]
     assert score.parts["infoc"] == pytest.approx(infomec(world.codes, world.factors).parts["infoc"], abs=1e-2)
     assert infomec(narrow, world.factors, min_range=0.0).settings["active"] == [0, 1, 2, 3, 4, 5]
-
-
-@given(st.permutations(range(3)), st.sampled_from([-1.0, 1.0]), st.floats(1e-3, 1e3))
-def test_order_sign_and_common_unit_do_not_matter(order, sign, unit):
-    factors = worlds.grid(200, sizes=(3, 4, 5))
-    codes = factors + np.random.default_rng(1).normal(size=factors.shape)
-    value = infomec(codes, factors, iterations=1)
-    changed = infomec(codes[:, list(order)] * sign * unit, factors, iterations=1)
-    assert changed.value == pytest.approx(value.value, abs=1e-3)  # other noise parts the ties
-    assert changed.parts["infoc"] == pytest.approx(value.parts["infoc"], abs=1e-3)
-
-
-def test_one_factor_and_one_latent_have_parts_and_a_reason():
-    score = infomec(np.arange(40.0)[:, None], np.arange(40)[:, None] % 2)
-    assert math.isnan(score.value)
-    assert math.isnan(score.parts["infoc"])
-    assert score.reason == "InfoM needs two factors that vary, and there is one"
-
-
-def test_wrong_settings_are_refused():
-    with pytest.raises(InputError, match="neighbours must be 1 or more, got 0"):
-        InfoMEC(neighbours=0)

@@ -84,5 +84,5 @@ def test_order_and_units_do_not_matter():
 
 
 def test_a_scale_of_zero_is_refused():
-    with pytest.raises(InputError, match=r"scale must be more than 0 everywhere, got 0\.0"):
+    with pytest.raises(InputError, match="scale must be more than 0"):
         overlap(np.eye(3), np.zeros((3, 3)))

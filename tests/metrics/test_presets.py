@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from unweave.base.errors import InputError
 from unweave.contracts import worlds
 from unweave.metrics import beta_vae_score, dci, factor_vae_score, irs, mig_sampled
 
@@ -82,9 +81,3 @@ def test_a_forest_that_regresses_takes_continuous_factors_and_finds_its_depth():
     assert score.value > 0.95
     assert score.parts["informativeness_nrmse"] < 0.15
     assert dci(rng.normal(size=(600, 2)), angle, preset="qedr-forest").parts["informativeness_nrmse"] > 0.9
-
-
-@pytest.mark.parametrize("score", [beta_vae_score, dci, irs])
-def test_unknown_presets_are_refused(score):
-    with pytest.raises(InputError, match="preset must be one of default"):
-        score(WORLD.codes, WORLD.factors, preset="other")

