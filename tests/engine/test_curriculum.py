@@ -94,22 +94,22 @@ def test_a_stopped_run_goes_on_in_the_middle_of_its_easy_part(ends_alike):
 
 
 @pytest.mark.parametrize(
-    ("given_settings", "sentence"),
+    ("given_settings", "rule"),
     [
-        ({"blur": 3.0}, "blur_steps must be at least 1 where images start blurred, got 0"),
-        ({"ease": 0.5}, "ease_hold or ease_steps must be at least 1 where weights start small, got 0 and 0"),
-        ({"blur": 2.0, "blur_steps": 9, "steps": 8}, r"blur_steps must be at most steps \(8\), got 9"),
-        ({"ease": 0.1, "ease_hold": 5, "ease_steps": 4, "steps": 8}, r"at most steps \(8\), got 5 and 4"),
+        ({"blur": 3.0}, "blur_steps must be at least 1 where images start blurred"),
+        ({"ease": 0.5}, "ease_hold or ease_steps must be at least 1 where weights start small"),
+        ({"blur": 2.0, "blur_steps": 9, "steps": 8}, "blur_steps must be at most steps"),
+        ({"ease": 0.1, "ease_hold": 5, "ease_steps": 4, "steps": 8}, "ease_steps together must be at most steps"),
         ({"ease": 1.5, "ease_hold": 3}, "ease must lie"),
         ({"blur": -1.0}, "blur must be"),
     ],
 )
-def test_what_cannot_be_is_refused(given_settings: dict[str, float], sentence: str):
-    with pytest.raises(InputError, match=sentence):
+def test_what_cannot_be_is_refused(given_settings: dict[str, float], rule: str):
+    with pytest.raises(InputError, match=rule):
         Training(**given_settings)  # pyright: ignore[reportArgumentType]
 
 
 def test_rows_of_a_table_are_not_blurred():
     rows = np.random.default_rng(0).normal(size=(50, 4)).astype(np.float32)
-    with pytest.raises(InputError, match="blur must be 0 for rows of a table, got 2"):
+    with pytest.raises(InputError, match="blur must be 0 for rows of a table"):
         Spec.make("vae", data=rows, latents=2, blur=2.0, blur_steps=5)

@@ -12,27 +12,15 @@ from unweave.engine import Spec, folder, train
 
 def test_a_finished_run_holds_the_promised_files(tiny, tmp_path):
     out = train(tiny(), tmp_path / "r")
-    assert {p.name for p in out.iterdir()} == {
-        "settings.json",
-        "weights.safetensors",
-        "log.jsonl",
-        "done.json",
-    }
+    assert {p.name for p in out.iterdir()} == {"settings.json", "weights.safetensors", "log.jsonl", "done.json"}
     settings = json.loads((out / "settings.json").read_text())
     assert settings["format"] == 1
     assert {"torch", "threads", "commit", "unweave"} <= settings["made_with"].keys()
     assert Spec.from_plain(settings).hash == settings["hash"] == tiny().hash
     lines = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
     assert lines[0]["units"]["total_correlation"] == "nats per image"
-    assert {
-        "loss",
-        "distortion",
-        "kl",
-        "kl_per_latent",
-        "lr",
-        "images_per_second",
-        "critic_accuracy",
-    } <= lines[1].keys()
+    logged = {"loss", "distortion", "kl", "kl_per_latent", "lr", "images_per_second", "critic_accuracy"}
+    assert logged <= lines[1].keys()
     assert json.loads((out / "done.json").read_text())["images"] == 48
 
 
@@ -78,14 +66,9 @@ def test_resume_of_nothing_and_of_a_file_is_refused(tiny, tmp_path):
     with pytest.raises(InputError, match="resume needs a run"):
         train(tiny(), tmp_path / "nothing", resume=True)
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match="out must be a folder"):
-        train(tiny(), tmp_path / "file")
-
-
-def test_a_place_that_cannot_be_written_is_refused(tiny, tmp_path):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match="out must be a folder that can be written to"):
-        train(tiny(), tmp_path / "file" / "below")
+    for out, rule in (("file", "out must be a folder"), ("file/below", "out must be a folder that can be written to")):
+        with pytest.raises(InputError, match=rule):
+            train(tiny(), tmp_path / out)
 
 
 def test_a_newer_format_is_refused_by_name(tiny, tmp_path):
@@ -123,7 +106,7 @@ def test_a_loss_that_is_not_a_number_stops_with_step_term_and_checkpoint(tiny, t
         return at.terms(kl=(1.0, terms["kl"].value * (float("nan") if at.step == 9 else 1.0)))
 
     monkeypatch.setattr(VAEObjective, "__call__", breaks)
-    with pytest.raises(Diverged, match=r"kl became nan at step 10; the last good checkpoint is that of step 8"):
+    with pytest.raises(Diverged, match=r"kl became nan at step 10; .* that of step 8"):
         train(tiny("vae"), tmp_path / "r")
     assert (tmp_path / "r" / "checkpoints" / "step-000000008.safetensors").exists()
     assert not (tmp_path / "r" / "weights.safetensors").exists()

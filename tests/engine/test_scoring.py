@@ -61,9 +61,9 @@ def test_metrics_take_settings(tmp_path):
     [
         (("mig bin=40",), "unknown setting of mig 'mig.bin'"),
         (("mig bins=many",), "mig.bins must be"),
-        (("mig bins",), "settings of mig must be written name=value, got 'bins'"),
+        (("mig bins",), "settings of mig must be written name=value"),
         (("mig bins=20 bins=40",), "settings of mig must say bins once"),
-        (("mig", "mig bins=40"), "score_metrics must name every metric once, got mig again"),
+        (("mig", "mig bins=40"), "score_metrics must name every metric once"),
         ((" ",), "unknown metric of score_metrics ''"),
     ],
 )
@@ -111,7 +111,7 @@ def test_metrics_that_are_unknown_or_do_not_apply_are_refused(tmp_path):
     with pytest.raises(InputError, match="metric of score_metrics 'migg'"):
         Spec.make("vae", **TINY, score_metrics=("migg",))
     spec = Spec.make("vae", data="pinwheel", steps=4, latents=2, score_every=2, score_metrics=("mig",), batch=8)
-    with pytest.raises(InputError, match="score_metrics cannot have mig of this run"):
+    with pytest.raises(InputError, match="score_metrics cannot have mig"):
         train(spec, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 

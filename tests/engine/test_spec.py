@@ -41,35 +41,17 @@ def test_plain_values_round_trip(gamma, steps, seed, size, channels):
 
 def test_the_hash_covers_what_changes_results_and_nothing_else():
     base = Spec.make("beta-vae", data="dsprites")
-    for same in (
-        {"beta": 4},
-        {"threads": 1},
-        {"checkpoint_every": 7},
-        {"log_every": 9},
-        {"data.hold": "lazy"},
-    ):
+    for same in ({"beta": 4}, {"threads": 1}, {"checkpoint_every": 7}, {"log_every": 9}, {"data.hold": "lazy"}):
         assert Spec.make("beta-vae", data="dsprites", **same).hash == base.hash, same
-    for other in (
-        {"beta": 5},
-        {"seed": 1},
-        {"data.size": 32},
-        {"net": "burgess"},
-        {"lr": 1e-3},
-        {"latents": 5},
-    ):
+    for other in ({"beta": 5}, {"seed": 1}, {"data.size": 32}, {"net": "burgess"}, {"lr": 1e-3}, {"latents": 5}):
         assert Spec.make("beta-vae", data="dsprites", **other).hash != base.hash, other
 
 
 def test_the_command_makes_the_same_run():
     import shlex
 
-    spec = Spec.make(
-        "factor-vae",
-        data="dsprites",
-        gamma=10,
-        single_batch=True,
-        **{"net": "conv", "net.channels": (8, 8, 8)},
-    )
+    net = {"net": "conv", "net.channels": (8, 8, 8)}
+    spec = Spec.make("factor-vae", data="dsprites", gamma=10, single_batch=True, **net)
     words = shlex.split(spec.command)[3:]
     values, at = {}, 0
     while at < len(words):
@@ -84,18 +66,18 @@ def test_the_command_makes_the_same_run():
     ("settings", "message"),
     [
         ({"gama": 3}, "did you mean 'gamma'"),
-        ({"gamma": -1}, "gamma must be 0 or more, got -1"),
-        ({"gamma": "ten"}, "gamma must be a number, got 'ten'"),
-        ({"steps": 0}, "steps must be 1 or more, got 0"),
+        ({"gamma": -1}, "gamma must be 0 or more"),
+        ({"gamma": "ten"}, "gamma must be a number"),
+        ({"steps": 0}, "steps must be 1 or more"),
         ({"steps": 1.5}, "steps must be a whole number"),
         ({"batch": 1}, "batch must be 2 or more"),
         ({"data": "dspirtes"}, "unknown data set, and no path, .dspirtes'; did you mean 'dsprites'"),
         ({"net": "nett"}, "unknown net 'nett'"),
         ({"net.chanels": 3, "net": "conv"}, "did you mean 'net.channels'"),
         ({"likelihood.distortion_weight": 0}, "likelihood.distortion_weight must be more than 0"),
-        ({"data.size": 48}, r"data\.size must be one of 64, 32, got 48"),
+        ({"data.size": 48}, r"data\.size must be one of 64, 32"),
         ({"critic_betas": "0.5,1.5"}, "critic_betas must lie between 0 and 1, 1 excluded"),
-        ({"device": "tpu"}, "device must be one of auto, cpu, cuda, mps, got 'tpu'"),
+        ({"device": "tpu"}, "device must be one of auto, cpu"),
         ({"lr": float("nan")}, "lr must be a finite number"),
     ],
 )  # fmt: skip

@@ -76,7 +76,7 @@ def test_pca_looks_at_the_data_of_the_run():
 
 
 def test_method_and_prior_that_do_not_go_together_are_refused():
-    with pytest.raises(InputError, match="decomposition-vae cannot be trained like this: mmd-dim compares each"):
+    with pytest.raises(InputError, match=r"decomposition-vae cannot be .* mmd-dim"):
         made(prior=Mixture(), divergence="mmd-dim").build_vae(Generators(0))
     with pytest.raises(InputError, match="needs a factorised prior"):
         Spec.make("beta-tcvae", data="pinwheel", latents=2, prior="mixture").build_vae(Generators(0))

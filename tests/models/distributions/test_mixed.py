@@ -100,10 +100,10 @@ def test_every_output_that_counts_gets_a_gradient():
 
 
 def test_bad_settings_and_rows_are_refused():
-    with pytest.raises(InputError, match="scale must be more than 0, got 0"):
+    with pytest.raises(InputError, match="scale must be more than 0"):
         Mixed(scale=0)
-    with pytest.raises(InputError, match="categories must be 1 or more, got 0"):
+    with pytest.raises(InputError, match="categories must be 1 or more"):
         Mixed(categories=(2, 0))
-    with pytest.raises(InputError, match="categories must add up to 7 or fewer, the numbers in a row, got 8"):
+    with pytest.raises(InputError, match="categories must add up to 7 or fewer"):
         Mixed(categories=(8,)).nll(outputs(), rows())
     assert likelihoods.get("mixed") is Mixed

@@ -98,11 +98,11 @@ def test_legacy_pca_takes_the_smaller_ten_of_twenty_uncentred_singular_values():
 
 
 def test_a_start_from_data_that_cannot_be_had_is_refused():
-    with pytest.raises(InputError, match="latents must be 6 or fewer for variances from the data, got 7"):
+    with pytest.raises(InputError, match="latents must be 6 or fewer for variances from the data"):
         pca_variances(torch.rand(6, 1, 4, 4), 7)
-    with pytest.raises(InputError, match="start by pca needs data that vary in 2 directions, got 1"):
+    with pytest.raises(InputError, match="start by pca needs data that vary in 2 directions"):
         pca_variances(torch.rand(6, 1, 1, 1).expand(6, 1, 2, 2), 2)
-    with pytest.raises(InputError, match="latents must be 20 or fewer, with 20 images and pixels or more"):
+    with pytest.raises(InputError, match="latents must be 20 or fewer, with 20 images"):
         pca_variances(some_images(), 21, legacy=True)
 
 
@@ -110,7 +110,7 @@ def test_a_start_from_data_that_cannot_be_had_is_refused():
     ("prior", "settings", "rule"),
     [
         (Anisotropic, {"scale": 0.0}, "scale must be more than 0"),
-        (Anisotropic, {"variances": (1.0, -1.0)}, "variances must be more than 0, got -1.0"),
+        (Anisotropic, {"variances": (1.0, -1.0)}, "variances must be more than 0"),
         (Anisotropic, {"variances": (1.0,), "start": "pca"}, "start must be iso where variances are given"),
         (Anisotropic, {"legacy_pca": True}, "legacy_pca needs start to be pca"),
         (Sparse, {"gamma": 1.5}, "gamma must lie between 0 and 1"),
@@ -124,7 +124,7 @@ def test_bad_settings_are_refused(prior, settings, rule):
 
 
 def test_variances_must_be_as_many_as_latents():
-    with pytest.raises(InputError, match=r"variances must be as many as the latents \(3\), got 2"):
+    with pytest.raises(InputError, match="variances must be as many as the latents"):
         Anisotropic(variances=(1.0, 2.0)).build(3)
 
 
@@ -194,17 +194,17 @@ def test_further_latents_of_a_circle_stay_at_the_centre():
 
 
 @pytest.mark.parametrize(
-    ("settings", "latents", "sentence"),
+    ("settings", "latents", "rule"),
     [
-        ({"components": 0}, 2, "components must be 1 or more, got 0"),
-        ({"weights": (1.0, 2.0)}, 2, r"weights must be as many as the components \(4\), got 2"),
-        ({"weights": (1.0, 2.0, 3.0, 0.0)}, 2, "weights must be more than 0, got 0.0"),
-        ({"means": (1.0, 2.0, 3.0)}, 2, r"means must hold components x latents numbers \(4 x 2 = 8\), got 3"),
-        ({}, 1, "latents must be 2 or more for clusters on a circle, got 1; or give means"),
+        ({"components": 0}, 2, "components must be 1 or more"),
+        ({"weights": (1.0, 2.0)}, 2, "weights must be as many as the components"),
+        ({"weights": (1.0, 2.0, 3.0, 0.0)}, 2, "weights must be more than 0"),
+        ({"means": (1.0, 2.0, 3.0)}, 2, "means must hold components x latents numbers"),
+        ({}, 1, "latents must be 2 or more for clusters on a circle"),
     ],
 )
-def test_mixtures_that_do_not_fit_are_refused(settings, latents, sentence):
-    with pytest.raises(InputError, match=sentence):
+def test_mixtures_that_do_not_fit_are_refused(settings, latents, rule):
+    with pytest.raises(InputError, match=rule):
         Mixture(**settings).build(latents)
 
 
@@ -233,17 +233,3 @@ def test_sigma0_is_a_standard_deviation_and_gamma_the_share_of_the_spike():
     assert drawn.var().item() == pytest.approx(0.8 * 0.05**2 + 0.2, rel=0.02)
     small = (drawn.abs() < 0.15).double().mean().item()
     assert small == pytest.approx(0.8 * 0.9973 + 0.2 * 0.1192, abs=0.005)
-
-
-@pytest.mark.parametrize(
-    ("prior", "anchor"),
-    [(Isotropic(), 0.231), (Sparse(), 0.650), (Sparse(gamma=0.95), 0.630), (Student(df=9), 0.259)],
-    ids=["normal", "sparse", "sparser", "student"],
-)
-def test_sparsity_of_samples_is_the_known_one(prior, anchor):
-    """Hoyer's measure of scaled codes in 50 latents, against values measured independently."""
-    z = prior.build(50).sample(20_000, rng())
-    scaled = z / z.std(0)
-    ratio = scaled.abs().sum(1) / scaled.norm(dim=1)
-    hoyer = (math.sqrt(50) - ratio.mean().item()) / (math.sqrt(50) - 1)
-    assert hoyer == pytest.approx(anchor, abs=0.01)

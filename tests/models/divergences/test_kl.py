@@ -36,16 +36,3 @@ def test_closed_form_equals_torch_and_the_mean_of_samples():
     z = many.rsample(torch.Generator().manual_seed(0))
     sampled = many.log_prob(z) - IsotropicPrior(2).log_prob(z)
     assert sampled.mean().item() == pytest.approx(theirs.sum().item(), abs=4 * sampled.std().item() / math.sqrt(2e5))
-
-
-@pytest.mark.parametrize("beta", [0.5, 1.0, 4.0])
-@given(mean=st.lists(SMALL, min_size=4, max_size=4), log_variance=st.lists(SMALL, min_size=4, max_size=4))
-def test_heavier_rate_is_an_annealed_prior_and_an_entropy_bonus(beta, mean, log_variance):
-    """beta KL(q || p) = KL(q || f_beta) - (beta - 1) H(q) - log F_beta with f_beta = N(0, I / beta)."""
-    q, d = q_of(mean, log_variance), 4
-    f = torch.distributions.Normal(torch.zeros(d), torch.full((d,), beta**-0.5))
-    to_f = torch.distributions.kl_divergence(torch.distributions.Normal(q.mean, q.std), f).sum()
-    log_f = d / 2 * ((1 - beta) * math.log(2 * math.pi) - math.log(beta))
-    left = beta * IsotropicPrior(d).kl_each(q).sum()
-    right = to_f - (beta - 1) * q.entropy_each().sum() - log_f
-    assert left.item() == pytest.approx(right.item(), rel=1e-5, abs=2e-5)

@@ -146,5 +146,5 @@ def test_exact_split_of_correlated_normals_matches_the_closed_form(r):
 def test_too_small_batches_and_data_are_refused():
     with pytest.raises(InputError, match="batch must be 2 or more"):
         log_weights("mss", 1, 10)
-    with pytest.raises(InputError, match=r"data_size must be at least the batch \(8\), got 4"):
+    with pytest.raises(InputError, match="data_size must be at least the batch"):
         log_weights("mss-symmetric", 8, 4)

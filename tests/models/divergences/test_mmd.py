@@ -66,5 +66,5 @@ def test_only_the_joint_form_sees_dependence():
 @pytest.mark.parametrize("shapes", [((1, 2), (1, 2)), ((4, 2), (5, 2)), ((4, 2), (4, 3))])
 def test_samples_of_unlike_shape_or_one_row_are_refused(shapes):
     for mmd in (mmd_per_latent, mmd_joint):
-        with pytest.raises(InputError, match="samples must be two of one shape with 2 or more rows, got"):
+        with pytest.raises(InputError, match="samples must be two of one shape"):
             mmd(torch.zeros(shapes[0]), torch.zeros(shapes[1]))

@@ -110,11 +110,9 @@ def test_conv_says_what_it_takes(shape, end):
         Conv().decoder(10, shape, 1)
 
 
-def test_conv_refuses_more_halvings_than_the_shorter_side_has():
+def test_conv_may_halve_down_to_one_row():
     deep = Conv(channels=(2, 2, 2, 2, 2))
     assert deep.encoder((1, 33, 32), HEADS)(torch.zeros(2, 1, 33, 32))["mean"].shape == (2, 10)
-    with pytest.raises(InputError, match=r"^channels must be at most 4 numbers for images of side 31, got 5$"):
-        deep.encoder((1, 200, 31), HEADS)
 
 
 def test_mlp_mirrors_its_widths():
@@ -135,21 +133,3 @@ def test_mlp_mirrors_its_widths():
 def test_mlp_widths_follow_the_length(numbers, width):
     assert MLP().widths_for(numbers) == (width, width)
     assert MLP(hidden=(7,)).widths_for(numbers) == (7,)
-
-
-@pytest.mark.parametrize(
-    ("wrong", "message"),
-    [
-        ({"hidden": ()}, "number of hidden layers must be 1 or more, got 0"),
-        ({"hidden": (8, 0)}, "hidden must be 1 or more, got 0"),
-        ({"activation": "sine"}, "activation must be one of relu, tanh, elu, gelu, silu, got sine"),
-    ],
-)
-def test_mlp_refuses(wrong, message):
-    with pytest.raises(InputError, match=f"^{message}$"):
-        MLP(**wrong)
-
-
-def test_mlp_refuses_empty_data():
-    with pytest.raises(InputError, match=r"^image_shape must be three numbers of 1 or more, got \(1, 1, 0\)$"):
-        MLP().encoder((1, 1, 0), HEADS)

@@ -4,7 +4,6 @@ import pytest
 import torch
 from torch import nn
 
-from unweave.base.errors import InputError
 from unweave.models.nets.base import build
 from unweave.models.nets.broadcast import Broadcast, OnGrid
 
@@ -42,10 +41,3 @@ def test_what_is_drawn_moves_with_a_code():
     here, moved = decoder(torch.tensor([[0.0], [4 / 15]])).detach()  # columns lie 2 / 15 apart
     assert torch.allclose(moved[..., 2:], here[..., :-2], atol=1e-5)
     assert here.std() > 0
-
-
-def test_refusals_name_what_is_wrong():
-    with pytest.raises(InputError, match=r"^doublings must be at most 4 for images of side 32, got 5$"):
-        Broadcast(doublings=5).decoder(10, (1, 32, 32), 1)
-    with pytest.raises(InputError, match="layers must be"):
-        Broadcast(layers=0)

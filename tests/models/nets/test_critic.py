@@ -45,7 +45,7 @@ def test_weights_follow_the_generator_and_the_global_state_stays():
 
 @pytest.mark.parametrize("name", ["latents", "layers", "width"])
 def test_empty_sizes_are_refused(name):
-    with pytest.raises(InputError, match=f"^{name} must be 1 or more, got 0$"):
+    with pytest.raises(InputError, match=f"^{name} must be 1 or more"):
         made(**{name: 0})
 
 

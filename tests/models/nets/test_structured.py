@@ -4,7 +4,6 @@ import pytest
 import torch
 from torch import nn
 
-from unweave.base.errors import InputError
 from unweave.models.nets.base import build
 from unweave.models.nets.fashion_conv import FashionConv
 from unweave.models.nets.pinwheel_mlp import PinwheelMLP
@@ -71,12 +70,3 @@ def test_deeper_perceptrons_for_longer_vectors():
     net = PinwheelMLP(hidden=10, layers=3)
     assert count(net.encoder((1, 1, 7), TWO)) == (7 * 10 + 10) + 2 * 110 + 2 * 22
     assert net.decoder(2, (1, 1, 7), 2)(torch.zeros(5, 2)).shape == (5, 2, 1, 7)
-
-
-def test_each_refuses_what_the_other_takes():
-    with pytest.raises(InputError, match=r"image_shape must be \(1, 1, numbers\), got \(1, 32, 32\)"):
-        PinwheelMLP().encoder((1, 32, 32), TWO)
-    with pytest.raises(InputError, match=r"image_shape must be \(channels, 32, 32\), got \(1, 1, 2\)"):
-        FashionConv().decoder(2, (1, 1, 2), 1)
-    with pytest.raises(InputError, match="layers must be 1 or more, got 0"):
-        PinwheelMLP(layers=0)

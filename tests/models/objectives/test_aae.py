@@ -4,10 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from unweave.base.errors import InputError
 from unweave.base.records import Pass
 from unweave.base.seeds import Generators
-from unweave.base.settings import build
 from unweave.engine import Spec
 from unweave.engine.loop import Loop
 from unweave.models.distributions import DiagonalNormal
@@ -114,10 +112,3 @@ def test_a_prior_that_learns_is_refused():
         prior = Learning()
 
     assert "cannot learn" in AAE().refuses(Fake)
-
-
-def test_wrong_settings_are_refused():
-    with pytest.raises(InputError, match="variant must be"):
-        build(AAE, {"variant": "wasserstein"}, of="aae")
-    with pytest.raises(InputError, match="strength must be 0 or more"):
-        AAE(strength=-1)

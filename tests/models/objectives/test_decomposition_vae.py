@@ -8,7 +8,6 @@ import pytest
 import torch
 from torch import distributions as reference
 
-from unweave.base.errors import InputError
 from unweave.base.records import NATS, Pass
 from unweave.base.seeds import Generators
 from unweave.models.distributions import DiagonalNormal
@@ -164,19 +163,3 @@ def test_what_a_prior_cannot_give_is_refused_with_a_sentence():
 def test_adam_uses_amsgrad_unless_told_otherwise():
     assert DecompositionVAE().optimiser().amsgrad
     assert not DecompositionVAE(amsgrad=False).optimiser().amsgrad
-
-
-@pytest.mark.parametrize(
-    ("settings", "sentence"),
-    [
-        ({"alpha": -1}, "alpha must be 0 or more, got -1"),
-        (
-            {"divergence": "mmd"},
-            "divergence must be one of mmd-dim, mmd-joint, kl-inclusive, kl-exclusive, none, got mmd",
-        ),
-        ({"entropy": "exact"}, "entropy must be one of sample, analytic, got exact"),
-    ],
-)
-def test_bad_settings_are_refused(settings, sentence):
-    with pytest.raises(InputError, match=sentence):
-        DecompositionVAE(**settings)

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 
-from unweave.base.errors import InputError
 from unweave.base.records import Pass
 from unweave.base.seeds import Generators
 from unweave.engine import Spec
@@ -126,9 +125,3 @@ def test_the_average_is_part_of_the_state_of_a_run():
             loop.step()
     for ours, theirs in zip(whole.state.vae.parameters(), again.state.vae.parameters(), strict=True):
         assert torch.equal(ours, theirs)
-
-
-@pytest.mark.parametrize("average", [1.0, 1.5, -0.1])
-def test_an_average_that_never_moves_is_refused(average):
-    with pytest.raises(InputError, match="average must"):
-        DIPVAEI(average=average)

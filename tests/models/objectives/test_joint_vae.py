@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 
-from unweave.base.errors import InputError
 from unweave.base.records import Pass
 from unweave.base.seeds import Generators
 from unweave.data.published.dsprites import DSprites
@@ -114,17 +113,3 @@ def test_gumbel_noise_has_a_generator_of_its_own():
 def test_relaxed_samples_need_probabilities():
     with pytest.raises(ValueError, match="does not give"):
         Gumbel((3,), 0.5).decide(None, lambda k: torch.zeros(1))
-
-
-@pytest.mark.parametrize(
-    ("settings", "words"),
-    [
-        ({"categories": (3, 1)}, "categories must be 2 or more, got 1"),
-        ({"tau": 0.0}, "tau must be more than 0"),
-        ({"capacity_min": 3.0, "capacity_max": 2.0}, "capacity_max must be 3.0 or more"),
-        ({"gamma_discrete": -1.0}, "gamma_discrete must be 0 or more"),
-    ],
-)
-def test_wrong_settings_are_refused(settings, words):
-    with pytest.raises(InputError, match=words):
-        JointVAE(**settings)

@@ -3,7 +3,9 @@
 import pytest
 import torch
 
+from unweave.base.errors import InputError
 from unweave.base.records import Pass
+from unweave.base.registry import methods
 from unweave.base.seeds import Generators
 from unweave.models.distributions import DiagonalNormal
 from unweave.models.distributions.isotropic import IsotropicPrior
@@ -67,3 +69,27 @@ def test_tcvae_form_with_the_exact_rate_has_the_same_expectation():
     sampled = (mi + 4 * tc + dkl).mean()
     kl = IsotropicPrior(3).kl_each(at.posterior).sum(1).mean()
     assert (exact - sampled).item() == pytest.approx((kl - (mi + tc + dkl).mean()).item(), abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "rule"),
+    [
+        ("aae", {"variant": "wasserstein"}, "variant must be"),
+        ("aae", {"strength": -1}, "strength must be 0 or more"),
+        ("cascade-vae", {"categories": 1}, "categories must be 2 or more"),
+        ("cascade-vae", {"stage_steps": 0}, "stage_steps must be 1 or more"),
+        ("cascade-vae", {"balance": -0.1}, "balance must be 0 or more"),
+        ("cascade-vae", {"heavy": -1.0}, "heavy must be 0 or more"),
+        ("decomposition-vae", {"alpha": -1}, "alpha must be 0 or more"),
+        ("decomposition-vae", {"divergence": "mmd"}, "divergence must be one of mmd-dim, mmd-joint"),
+        ("decomposition-vae", {"entropy": "exact"}, "entropy must be one of sample, analytic"),
+        *(("dip-vae-i", {"average": average}, "average must") for average in (1.0, 1.5, -0.1)),
+        ("joint-vae", {"categories": (3, 1)}, "categories must be 2 or more"),
+        ("joint-vae", {"tau": 0.0}, "tau must be more than 0"),
+        ("joint-vae", {"capacity_min": 3.0, "capacity_max": 2.0}, "capacity_max must be 3.0 or more"),
+        ("joint-vae", {"gamma_discrete": -1.0}, "gamma_discrete must be 0 or more"),
+    ],
+)
+def test_settings_out_of_range_are_refused(name, settings, rule):
+    with pytest.raises(InputError, match=rule):
+        methods.get(name)(**settings)
