@@ -17,8 +17,8 @@ from unweave.studies.spec import Published
 from unweave.studies.table import Row, beside, cells, compare, holm, rows, verdict
 
 
-def row(cell, seed, value, metric="mig", better=True):
-    return Row(f"{cell}-{seed}", cell, "vae", "dsprites", seed, metric, "", value, None, None, better, 64, 1.5, "0")
+def row(cell, seed, value, metric="mig", better=True, data="dsprites"):
+    return Row(f"{cell}-{seed}", cell, "vae", data, seed, metric, "", value, None, None, better, 64, 1.5, "0")
 
 
 def some(cell, values, **about):
@@ -69,16 +69,24 @@ def test_the_reference_may_be_chosen_and_lower_may_be_better():
         compare(results, "mig", "c")
 
 
+def test_cells_of_different_data_sets_are_not_compared():
+    means = {"a": ("circle", 0.9), "b": ("circle", 0.5), "c": ("tree", 0.3), "d": ("tree", 0.7), "e": ("identity", 0.1)}
+    results = [each for cell, (data, mean) in means.items() for each in some(cell, [mean, mean + 0.1], data=data)]
+    assert [(each.first, each.second) for each in compare(results, "mig")] == [("a", "b"), ("d", "c")]
+    assert [(each.first, each.second) for each in compare(results, "mig", "c")] == [("c", "d")]
+    assert not compare(results, "mig", "e")
+
+
 @pytest.mark.parametrize(
-    ("first", "second", "said"),
+    ("first", "second", "opening"),
     [
         ([0.5, 0.6], [0.5, 0.6], "a and b are equal in mig with each of 2 common seeds"),
         ([0.5, 0.9, 0.3], [0.4, 0.2, 0.6], "a and b cannot be told apart in mig: a is 0.167 higher"),
         ([0.9], [0.1], "a is 0.800 higher than b in mig with the one common seed, which decides nothing"),
     ],
 )
-def test_verdicts_say_no_more_than_the_numbers(first, second, said):
-    assert compare([*some("a", first), *some("b", second)], "mig")[0].verdict.startswith(said)
+def test_verdicts_say_no_more_than_the_numbers(first, second, opening):
+    assert compare([*some("a", first), *some("b", second)], "mig")[0].verdict.startswith(opening)
 
 
 def test_cells_without_a_common_seed_cannot_be_compared():

@@ -75,7 +75,7 @@ class Claim:
     """A run taken; `beat` every so often while working, `release` when done."""
 
     path: Path
-    says: Mapping[str, Any]
+    record: Mapping[str, Any]
 
     def beat(self) -> None:
         """Give a sign of life."""
@@ -85,19 +85,19 @@ class Claim:
     def release(self) -> None:
         """Give the run back."""
         with _one_at_a_time(self.path.parent):
-            if _read(self.path) == self.says:
+            if _read(self.path) == self.record:
                 self.path.unlink(missing_ok=True)
 
 
 def take(folder: Path, name: str, owner: str) -> Claim | None:
     """Claim the run `name`, or None while a living process that works for another owner has it."""
-    path, says = folder / name, mine(owner)
+    path, record = folder / name, mine(owner)
     with _one_at_a_time(folder):
         if is_held(path) and (_read(path) or {}).get("owner") != owner:
             return None
-        text = json.dumps(says) + "\n"
+        text = json.dumps(record) + "\n"
         write_atomic(path, lambda file: file.write(text.encode()))
-    return Claim(path, says)
+    return Claim(path, record)
 
 
 def is_held(path: Path) -> bool:

@@ -82,7 +82,7 @@ class _Crew:
         self.crew: list[_Worker] = []
         self.deaths: Counter[str] = Counter()
         self.needed, self.known = GUESS, False  # bytes a worker holds
-        self.short = False  # whether it was said that memory is short
+        self.short = False  # whether it was reported that memory is short
         self.context: SpawnContext = multiprocessing.get_context("spawn")
 
     def events(self) -> Generator[Event | None]:
@@ -193,7 +193,7 @@ def serve(pipe: Any, parent: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which says what to do
     threading.Thread(target=_die_with, args=(parent,), daemon=True).start()
 
-    def tell(event: Event) -> None:
+    def report(event: Event) -> None:
         try:
             pipe.send(event)
         except OSError:  # nobody listens any more: save and stop
@@ -202,7 +202,7 @@ def serve(pipe: Any, parent: int) -> None:
     with contextlib.suppress(EOFError, OSError, KeyboardInterrupt):
         pipe.send(None)  # ready
         while True:
-            work(pipe.recv(), tell)
+            work(pipe.recv(), report)
 
 
 def _die_with(parent: int) -> None:

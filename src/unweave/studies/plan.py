@@ -63,16 +63,16 @@ def plan(study: Study, trials: Sequence[Trial], stand: Mapping[str, State]) -> P
     left = [trial for trial in trials if stand[trial.name] in ("missing", "stopped")]
     done = [trial for trial in trials if stand[trial.name] == "done"][:SAMPLE]
     speeds, scoring, sizes = _measured(study.folder / RUNS, done)
-    told = f"from {len(done)} finished runs"
+    basis = f"from {len(done)} finished runs"
     if not speeds and left:
         firsts = list({repr(kind(trial)): trial for trial in left}.values())[:TIMED]
         speeds = {repr(kind(trial)): 1 / steps_in(trial.spec, 1.0, timed=10) for trial in firsts}
-        told = f"from {len(firsts)} short timing{'s' * (len(firsts) > 1)} of a process with all its threads"
+        basis = f"from {len(firsts)} short timing{'s' * (len(firsts) > 1)} of a process with all its threads"
     usual = statistics.mean(speeds.values()) if speeds else 0.0
     seconds = sum(trial.spec.training.steps * speeds.get(repr(kind(trial)), usual) for trial in left)
     size = statistics.mean(sizes) if sizes else _size(left[0]) if left else 0.0
     scored = statistics.mean(scoring) * len(left) if scoring else None if study.metrics else 0.0
-    return Plan(len(left), seconds, scored, size * len(left), told)
+    return Plan(len(left), seconds, scored, size * len(left), basis)
 
 
 def _measured(runs: Path, done: Iterable[Trial]) -> tuple[dict[str, float], list[float], list[int]]:

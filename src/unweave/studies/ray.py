@@ -76,7 +76,7 @@ def _events(ray: Any, jobs: Sequence[Job], workers: int, threads: int, token: st
     remote = ray.remote(num_cpus=threads, max_retries=0)(do)
     waiting, deaths = deque(jobs), Counter[str]()
     going: dict[Any, tuple[Job, claim.Claim]] = {}
-    told: dict[str, int] = {}
+    reported: dict[str, int] = {}
     beaten = time.monotonic()
     try:
         while waiting or going:
@@ -98,7 +98,7 @@ def _events(ray: Any, jobs: Sequence[Job], workers: int, threads: int, token: st
                     waiting.appendleft(job)
                 yield event
             if not ready:
-                yield from _how_far([job for job, _ in going.values()], told)
+                yield from _how_far([job for job, _ in going.values()], reported)
             if time.monotonic() - beaten > BEATS_EVERY:
                 beaten = time.monotonic()
                 for _, taken in going.values():
@@ -124,14 +124,14 @@ def _ended(ray: Any, reference: Any, job: Job, deaths: Counter[str]) -> Event:
     return events[-1]
 
 
-def _how_far(jobs: Any, told: dict[str, int]) -> Generator[Event]:
+def _how_far(jobs: Any, reported: dict[str, int]) -> Generator[Event]:
     """Steps done, read from the logs that can be seen here."""
     for job in jobs:
         with contextlib.suppress(InputError, OSError):
             records, _ = read_log(job.out / folder.LOG)
             step = int(records[-1]["step"]) if records else 0
-            if step > told.get(job.name, 0):
-                told[job.name] = step
+            if step > reported.get(job.name, 0):
+                reported[job.name] = step
                 yield Event(job.name, "step", step, int(job.spec["training"]["steps"]))
 
 
@@ -146,7 +146,7 @@ def _stop(ray: Any, references: list[Any]) -> None:
 def do(job: Job, token: str | None, held: dict[str, bytes]) -> tuple[list[Event], dict[str, bytes]]:
     """What a worker does: the run in the study's folder if it sees that, else in a folder of its own, sent back.
 
-    `held` are the files of a run that is trained and not yet scored. Returns what was said and the files to send. A
+    `held` are the files of a run that is trained and not yet scored. Returns the events and the files to send. A
     worker's own folder stays until the run is done, so that a second try on the same machine goes on from there.
     """
     events: list[Event] = []

@@ -270,8 +270,8 @@ def _settings(given: Mapping[str, Value], path: str, extra: Sequence[str] = ()) 
 def _own(setting: str, value: Any, path: str) -> None:
     """Refuse what a study decides itself."""
     if setting in ("seed", "out", "resume", "overwrite"):
-        says = "seeds lists them" if setting == "seed" else "the study sees to it"
-        raise InputError(f"{path}.{setting}: must be left out ({says}), got {checks.shown(value)}")
+        why = "seeds lists them" if setting == "seed" else "the study sees to it"
+        raise InputError(f"{path}.{setting}: must be left out ({why}), got {checks.shown(value)}")
 
 
 def _named(setting: str, value: Any, path: str) -> None:

@@ -139,8 +139,8 @@ def _points(metric: str, found: Sequence[Cell], results: Sequence[Row]) -> Pictu
         axes.grid(axis="x")
         axes.grid(visible=False, axis="y")
         axes.set_title(f"{metric}: every seed, mean and 95 % interval")
-    said = "; ".join(f"{cell.cell} {number(cell.mean)}" for cell in found)
-    return Picture(made, f"{metric} of every seed with mean and interval. {said}.")
+    means = "; ".join(f"{cell.cell} {number(cell.mean)}" for cell in found)
+    return Picture(made, f"{metric} of every seed with mean and interval. {means}.")
 
 
 def best_runs(study: Study, trials: Sequence[Trial], results: Sequence[Row]) -> list[Trial]:

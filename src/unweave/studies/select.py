@@ -105,12 +105,12 @@ class Selection:
     def words(self) -> str:
         """What was chosen, and how far that can be trusted here, in a few sentences."""
         first = self.ranked[0]
-        said = f"{self.by} chooses {first.cell}, seed {first.seed} ({first.run})"
+        chosen = f"{self.by} chooses {first.cell}, seed {first.seed} ({first.run})"
         if self.metric is None or first.real is None or self.regret is None or self.chance is None:
-            return f"{said}; no run has a real score to compare it with"
+            return f"{chosen}; no run has a real score to compare it with"
         agree = "cannot be had" if self.spearman is None else f"is {self.spearman:.2f}"
         return (
-            f"{said}: its {self.metric} is {first.real:.3f}, {self.regret:.3f} from the best, where a run at random "
+            f"{chosen}: its {self.metric} is {first.real:.3f}, {self.regret:.3f} from the best, where a run at random "
             f"would be {self.chance:.3f} away; the rank correlation with {self.metric} {agree}"
         )
 

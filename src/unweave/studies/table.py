@@ -148,31 +148,35 @@ def main_metrics(study: Study) -> list[str]:
 
 
 def compare(results: Iterable[Row], metric: str, against: str | None = None) -> list[Compared]:
-    """Every cell against the best one (or `against`) over common seeds, in one metric.
+    """Every cell against the best one on its data set (or `against`) over common seeds, in one metric.
 
-    The difference is first minus second, where the first is the reference. Holm's correction counts all comparisons;
-    seeds must be shared by two runs of each cell at least. An unknown cell raises InputError.
+    The difference is first minus second, where the first is the reference. Scores of different data sets are not
+    compared. Holm's correction counts all comparisons; seeds must be shared by two runs of each cell at least. An
+    unknown cell raises InputError.
     """
     by_cell: dict[str, dict[int, float]] = {}
+    data: dict[str, str] = {}
     better = True
     for row in results:
         if row.metric == metric and row.factor == "" and row.value is not None:
             by_cell.setdefault(row.cell, {})[row.seed] = row.value
-            better = row.higher_is_better
+            data[row.cell], better = row.data, row.higher_is_better
     if len(by_cell) < 2:
         return []
-    if against is None:
-        against = (max if better else min)(by_cell, key=lambda cell: float(np.mean(list(by_cell[cell].values()))))
-    checks.known("cell", against, by_cell)
-    others = [cell for cell in by_cell if cell != against]
-    pairs = {cell: _pair(by_cell[against], by_cell[cell]) for cell in others}
-    ps = {cell: pair[4] for cell, pair in pairs.items() if pair[4] is not None}
+    if against is not None:
+        checks.known("cell", against, by_cell)
+    pairs: dict[tuple[str, str], tuple[int, float, float | None, float | None, float | None]] = {}
+    for name in dict.fromkeys(data.values()) if against is None else [data[against]]:
+        on = {cell: values for cell, values in by_cell.items() if data[cell] == name}
+        first = against or (max if better else min)(on, key=lambda cell: float(np.mean(list(on[cell].values()))))
+        pairs |= {(first, cell): _pair(on[first], values) for cell, values in on.items() if cell != first}
+    ps = {both: pair[4] for both, pair in pairs.items() if pair[4] is not None}
     adjusted = dict(zip(ps, holm(list(ps.values())), strict=True))
     made: list[Compared] = []
-    for cell, (n, difference, low, high, p) in pairs.items():
-        corrected = adjusted.get(cell)
-        told = verdict(metric, against, cell, n, difference, (low, high), corrected, higher_is_better=better)
-        made.append(Compared(metric, against, cell, n, difference, low, high, p, corrected, told))
+    for (first, second), (n, difference, low, high, p) in pairs.items():
+        corrected = adjusted.get((first, second))
+        sentence = verdict(metric, first, second, n, difference, (low, high), corrected, higher_is_better=better)
+        made.append(Compared(metric, first, second, n, difference, low, high, p, corrected, sentence))
     return made
 
 
@@ -252,13 +256,13 @@ def beside(published: Published, found: Sequence[Cell]) -> Beside:
     if published.mean is not None and published.sd is not None and (published.n or 0) > 1:
         low, high = interval_of_mean(published.mean, published.sd, published.n or 0)
     if ours is None:
-        said = "not run"
+        place = "not run"
     elif low is None and high is None:
-        said = "no interval published"
+        place = "no interval published"
     else:
         inside = (low is None or ours.mean >= low) and (high is None or ours.mean <= high)
-        said = "inside" if inside else "outside"
-    return Beside(published, ours, low, high, said)
+        place = "inside" if inside else "outside"
+    return Beside(published, ours, low, high, place)
 
 
 def number(value: float | None) -> str:

@@ -28,16 +28,16 @@ from unweave.studies import claim
 from unweave.studies.spec import Study, Trial
 
 RUNS, OUTCOME, FAILED = "runs", "trial.json", "failed.json"
-SAYS_EVERY = 0.5  # seconds between two reports of how far a run has come
+REPORTS_EVERY = 0.5  # seconds between two reports of how far a run has come
 BEATS_EVERY = 20.0  # seconds between two signs of life of a claim
 
 State: TypeAlias = Literal["done", "failed", "running", "stopped", "missing"]
-Tell: TypeAlias = Callable[["Event"], None]
+Report: TypeAlias = Callable[["Event"], None]
 
 
 @dataclass(frozen=True)
 class Event:
-    """What is said of a run: it began, is at a step, is scored, done, failed, is busy (another process has it), lost.
+    """News of a run: it began, is at a step, is scored, done, failed, is busy (another process has it), lost.
 
     A lost run's worker died; it is taken up again. A note is for people.
     """
@@ -144,11 +144,11 @@ def fail(path: Path, wrong: BaseException | str) -> str:
     return reason
 
 
-def work(job: Job, tell: Tell) -> None:
+def work(job: Job, report: Report) -> None:
     """Do one run: claim it, train what is missing, score what is missing. Only Ctrl-C and SIGTERM come out of it."""
     taken = claim.take(Path(job.study) / claim.FOLDER, job.name, job.owner)
     if taken is None:
-        tell(Event(job.name, "busy"))
+        report(Event(job.name, "busy"))
         return
     try:
         with _beating(taken):
@@ -156,13 +156,13 @@ def work(job: Job, tell: Tell) -> None:
                 if job.plugin is not None:
                     _load_once(job.plugin)
                 if (job.out / FAILED).exists():
-                    tell(Event(job.name, "failed", text=why_failed(job.out)))
+                    report(Event(job.name, "failed", text=why_failed(job.out)))
                     return
-                text = _do(job, tell)
+                text = _do(job, report)
             except Exception as wrong:
-                tell(Event(job.name, "failed", text=fail(job.out, wrong), memory=private_memory()))
+                report(Event(job.name, "failed", text=fail(job.out, wrong), memory=private_memory()))
             else:
-                tell(Event(job.name, "done", text=text, memory=private_memory()))
+                report(Event(job.name, "done", text=text, memory=private_memory()))
     finally:
         taken.release()
 
@@ -203,23 +203,23 @@ def private_memory() -> int:
     return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("RssAnon:")), 0)
 
 
-class Teller(Callback):
+class ProgressCallback(Callback):
     """Passes on how far a run has come, not more often than every half second."""
 
-    def __init__(self, job: Job, tell: Tell) -> None:
-        self.job, self.tell, self.last = job, tell, 0.0
+    def __init__(self, job: Job, report: Report) -> None:
+        self.job, self.report, self.last = job, report, 0.0
 
     def on_train_start(self, vae: VAE, spec: Spec, run: Path, step: int) -> None:
         self.steps = spec.training.steps
-        self.tell(Event(self.job.name, "began", step, self.steps))
+        self.report(Event(self.job.name, "began", step, self.steps))
 
     def on_step_end(self, step: int, loss: float) -> None:
-        if (now := time.monotonic()) - self.last >= SAYS_EVERY:
+        if (now := time.monotonic()) - self.last >= REPORTS_EVERY:
             self.last = now
-            self.tell(Event(self.job.name, "step", step, self.steps))
+            self.report(Event(self.job.name, "step", step, self.steps))
 
 
-def _do(job: Job, tell: Tell) -> str:
+def _do(job: Job, report: Report) -> str:
     import torch
 
     spec, out = Spec.from_plain(job.spec), job.out
@@ -230,13 +230,13 @@ def _do(job: Job, tell: Tell) -> str:
         going = folder.is_run(out)
         if going and folder.read_spec(out)[0].hash != spec.hash:
             raise InputError(f"{out} must hold this study's run, got another with the same name")
-        train_spec(spec, out, resume=going, overwrite=not going, callbacks=[Teller(job, tell)])
-    tell(Event(job.name, "scoring"))
+        train_spec(spec, out, resume=going, overwrite=not going, callbacks=[ProgressCallback(job, report)])
+    report(Event(job.name, "scoring"))
     held = _score(job, Run(out))
     (out / FAILED).unlink(missing_ok=True)
-    told = [f"{name} {entry['value']:.3f}" for name, entry in held["scores"].items() if entry["value"] is not None]
+    parts = [f"{name} {entry['value']:.3f}" for name, entry in held["scores"].items() if entry["value"] is not None]
     minutes = (held["spent"]["train_seconds"] + held["spent"]["score_seconds"]) / 60
-    return ", ".join([*told, f"{minutes:.1f} minutes"])
+    return ", ".join([*parts, f"{minutes:.1f} minutes"])
 
 
 def _score(job: Job, run: Run) -> dict[str, Any]:

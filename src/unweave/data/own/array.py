@@ -118,7 +118,7 @@ class Array(OwnFile):
             f"{path.name}: {len(raw):,} rows of {kind}, {raw.dtype} {survey.low:g} to {survey.high:g}"
             + (f", classes {few(names)} from {labels}" if names else "")
             + (f", factors from {factors}" if factors else ""),
-            plan.said,
+            plan.sentence,
         )
         return replace(
             self, path=str(path), key=key, labels_key=labels, factors_key=factors, order=order, scale=plan.scale,
@@ -304,7 +304,7 @@ class _Plan:
     scale: Literal["dtype", "minmax", "percentile", "none"]
     low: float
     high: float
-    said: str
+    sentence: str
     values: Literal["binary", "shades", "real", "counts"] = "real"
     spread: float = 0.0
 
@@ -322,17 +322,19 @@ class _Plan:
                     f"columns of {name} must vary by more than {FINEST:.1g} of their size to be told apart in float32, "
                     f"got column {few(survey.blurred)}; subtract a constant from it first"
                 )
-            said = f"standardised inside the model, likelihood gaussian; codes and rows speak your units{steady}"
-            return cls("none", 0.0, 1.0, said, "counts" if whole and low >= 0 else "real")
+            sentence = f"standardised inside the model, likelihood gaussian; codes and rows speak your units{steady}"
+            return cls("none", 0.0, 1.0, sentence, "counts" if whole and low >= 0 else "real")
         plan = _scaled(asked, raw, survey, name)
         some = _some(raw).astype(np.float64)
         some = ((some - plan.low) / (plan.high - plan.low)).reshape(len(some), -1)
         spread = float(np.sqrt(some.var(axis=0).mean()))
         if asked == "none" and not 0 <= low <= high <= 1:
-            return replace(plan, said=f"{plan.said}: likelihood gaussian", values="real", spread=spread)
+            return replace(plan, sentence=f"{plan.sentence}: likelihood gaussian", values="real", spread=spread)
         values = "binary" if _is_binary(some) else "shades"
         why = "mostly black or white: likelihood bernoulli" if values == "binary" else "shades: likelihood gaussian"
-        return replace(plan, said=f"{plan.said}; the pixels are {why}", values=values, spread=float(f"{spread:.3g}"))
+        return replace(
+            plan, sentence=f"{plan.sentence}; the pixels are {why}", values=values, spread=float(f"{spread:.3g}")
+        )
 
 
 def _suited(dtype: np.dtype, low: float, high: float, *, whole: bool) -> str:

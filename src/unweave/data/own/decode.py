@@ -133,7 +133,7 @@ def _followed(link: os.DirEntry[str], name: str, suffix: str, top: Path) -> bool
 
 
 def _mark(entry: os.DirEntry[str]) -> bytes:
-    """Size and times of a file; zeros for a link to nothing, which is told when it is opened."""
+    """Size and times of a file; zeros for a link to nothing, which is reported when it is opened."""
     with suppress(OSError):
         about = entry.stat()
         return struct.pack("<3q", about.st_size, about.st_mtime_ns, about.st_ctime_ns)
@@ -156,7 +156,7 @@ def gather(root: Path, wish: Wish, *, skip_bad: bool = False, max_bytes: int = 1
         array = _decoded(listing, facts, wish, key, max_bytes)
         kept = json.dumps(asdict(facts)).encode()
         for name in {asked, key}:
-            with suppress(OSError):  # a cache that cannot be written was said with the array
+            with suppress(OSError):  # a cache that cannot be written was reported with the array
                 write_atomic(cache.cached(f"{name}.json"), lambda sink: sink.write(kept))
     else:
         again = replace(facts)
@@ -245,8 +245,8 @@ class _Progress:
         self.done += count
         if time.monotonic() >= self.next:
             self.next = time.monotonic() + (0.2 if self.live else 10)
-            said = f"{self.doing}: {self.done:,} of {self.total:,} files"
-            sys.stderr.write(f"\r{said}" + ("\n" if self.done >= self.total else "") if self.live else f"{said}\n")
+            line = f"{self.doing}: {self.done:,} of {self.total:,} files"
+            sys.stderr.write(f"\r{line}" + ("\n" if self.done >= self.total else "") if self.live else f"{line}\n")
             sys.stderr.flush()
 
     def close(self) -> None:

@@ -237,58 +237,58 @@ class Folder(ImageData):
     def account(self) -> tuple[str, ...]:
         """What was read and what was made of it, and, with factors.csv, what that told."""
         lines = (self._read(), self._whole._made())
-        return lines if self.factor_table is None else (*lines, self._told(self.factor_table))
+        return lines if self.factor_table is None else (*lines, self._factors_line(self.factor_table))
 
     def _read(self) -> str:
         stock = self._stock
         facts, bad, others = stock.facts, stock.bad(), stock.listing.others
         kinds = " and ".join(f"{n:,} {name}" for name, n in sorted(facts.kinds.items(), key=lambda each: -each[1]))
         sides = [str(a) if a == b else f"{a}-{b}" for a, b in (facts.heights, facts.widths)]
-        said = f"read {len(stock.listing.names) - len(bad):,} files in {self.path}: {kinds}"
-        said += f" of {' x '.join(sides)} (height x width), {KINDS[facts.dtype]}"
+        line = f"read {len(stock.listing.names) - len(bad):,} files in {self.path}: {kinds}"
+        line += f" of {' x '.join(sides)} (height x width), {KINDS[facts.dtype]}"
         if bad:
             first = "; ".join(f"{name} ({reason})" for name, reason in bad[:3])
-            said += f"; left out {len(bad):,} that cannot be read: {first}{'; ...' if len(bad) > 3 else ''}"
+            line += f"; left out {len(bad):,} that cannot be read: {first}{'; ...' if len(bad) > 3 else ''}"
         if others := others.total() - (self.factor_table is not None):
-            said += f"; {others:,} other files are no pictures by their suffix"
-        return said
+            line += f"; {others:,} other files are no pictures by their suffix"
+        return line
 
     def _made(self) -> str:
         stock, facts = self._stock, self._stock.facts
         assert self.low is not None
         assert self.high is not None
         channels, *size = self.image_shape
-        said: list[str] = []
+        parts: list[str] = []
         if self.tile is not None:
             edges = f", a remainder at the right or bottom of {facts.cut:,} left out" if facts.cut else ""
-            said.append(f"cut into {len(stock):,} tiles of {self.tile} x {self.tile}{edges}")
+            parts.append(f"cut into {len(stock):,} tiles of {self.tile} x {self.tile}{edges}")
         if (self.tile is None and [*facts.heights, *facts.widths] != [size[0]] * 2 + [size[1]] * 2) or (
             self.tile is not None and size != [self.tile] * 2
         ):
-            said.append(f"resized to {size[0]} x {size[1]} ({self.fit})")
+            parts.append(f"resized to {size[0]} x {size[1]} ({self.fit})")
         if facts.see_through:
-            said.append(f"{facts.see_through:,} with transparent parts laid over white")
+            parts.append(f"{facts.see_through:,} with transparent parts laid over white")
         if channels == 1 and any(kind.startswith("RGB") for kind in facts.kinds):
-            said.append("made grey")
+            parts.append("made grey")
         used = _USED.get(int(self.high), "") if facts.dtype != "float32" and self.scale == "dtype" else ""
         used = f" ({used})" if used and self.high < _DEPTHS[facts.dtype][-1] and self.high >= facts.most else ""
         share = _outside(stock, self.low, self.high)
         cut = f", {100 * share:.2g} % of them cut to that range" if share else ""
-        said.append(f"values {self.low:g} to {self.high:g}{used} become 0 to 1{cut}")
+        parts.append(f"values {self.low:g} to {self.high:g}{used} become 0 to 1{cut}")
         scale = self.likelihood_settings.get("scale")
         width = "" if scale is None else f" of scale {scale:g}"
         why = "mostly black or white" if self.pixels == "binary" else "shades"
-        said.append(f"the pixels are {why}: likelihood {self.likelihood}{width}, net {self.net} unless you choose")
-        return "; ".join(said)
+        parts.append(f"the pixels are {why}: likelihood {self.likelihood}{width}, net {self.net} unless you choose")
+        return "; ".join(parts)
 
-    def _told(self, table: FactorTable) -> str:
+    def _factors_line(self, table: FactorTable) -> str:
         known = int((~np.isnan(table.values)).all(axis=1).sum())
-        said = f"{NAME} tells {', '.join(table.names)} of {known:,} of {len(self):,} pictures"
+        line = f"{NAME} tells {', '.join(table.names)} of {known:,} of {len(self):,} pictures"
         if table.labels is not None:
-            return f"{said}; {len(table.labels[1])} classes"
+            return f"{line}; {len(table.labels[1])} classes"
         if any(name.lower() in LABELS for name in table.names):
-            return f"{said}; its classes are not used, as some pictures have none"
-        return said
+            return f"{line}; its classes are not used, as some pictures have none"
+        return line
 
 
 def _pair(size: int | tuple[int, ...]) -> tuple[int, int]:

@@ -146,16 +146,16 @@ def _iterated(dataset: Any) -> Path:
     def arrays() -> Iterator[np.ndarray]:
         for at in range(0, count, STACK):
             items = [_item(dataset[k]) for k in range(at, min(at + STACK, count))]
-            for k, (item, told) in enumerate(items, at):
+            for k, (item, found) in enumerate(items, at):
                 if item.shape != first.shape or item.dtype != first.dtype:
                     raise InputError(
                         f"data must be a Dataset of items that are all {first.dtype} {first.shape}, got "
                         f"{item.dtype} {item.shape} at {k}"
                     )
-                if (told is None) != (labels is None):
+                if (found is None) != (labels is None):
                     raise InputError(f"data must be a Dataset in which all items have labels or none, got {k} unlike")
-                if labels is not None and told is not None:
-                    labels[k] = told
+                if labels is not None and found is not None:
+                    labels[k] = found
             yield np.stack([item for item, _ in items])
 
     def write(sink: Any) -> None:

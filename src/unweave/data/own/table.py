@@ -181,18 +181,18 @@ class Table(OwnFile):
             f"{len(choices)} categorical ({few([f'{c.name} of {len(c.levels)}' for c in choices])})" if choices else "",
             f"label {self.label} of {len(names)} classes" if names else "",
         ]
-        said = [*assumed]
+        lines = [*assumed]
         if gaps:
-            said.append("missing cells replaced by means: " + few([c.gaps for c in gaps]))
+            lines.append("missing cells replaced by means: " + few([c.gaps for c in gaps]))
         if steady:
-            said.append(f"constant and so of no use: {few(steady)}")
+            lines.append(f"constant and so of no use: {few(steady)}")
         likelihood = "mixed" if choices else "gaussian"
-        said.append(f"likelihood {likelihood}; codes and tables speak your units")
+        lines.append(f"likelihood {likelihood}; codes and tables speak your units")
         return replace(
             self, path=str(path), content=content, rows=rows, numeric=tuple(c.name for c in numbers), levels=levels,
             categories=tuple(c.name for c in choices), sizes=tuple(len(c.levels) for c in choices), names=names,
             counts=_all_counts(numbers),
-            notes=(f"{path.name}: {rows:,} rows; " + ", ".join(filter(None, parts)), "; ".join(said)),
+            notes=(f"{path.name}: {rows:,} rows; " + ", ".join(filter(None, parts)), "; ".join(lines)),
         )  # fmt: skip
 
     @property

@@ -91,12 +91,12 @@ def kept(
     entry = f"{name}-{short_hash([[identity(path) for path in paths], list(shape)])}"
     place = cache.cached(f"{entry}.npy")
 
-    def told() -> Iterator[np.ndarray]:
+    def announced() -> Iterator[np.ndarray]:
         size = np.prod(shape, dtype=np.int64) / 1e6
         print(f"{work} {paths[0]} once into {place} ({size:.0f} MB)", file=sys.stderr)
         yield from blocks()
 
-    return cache.array(entry, shape, BYTES, told)
+    return cache.array(entry, shape, BYTES, announced)
 
 
 def resized(images: np.ndarray, size: int, how: Image.Resampling = Image.Resampling.LANCZOS) -> np.ndarray:

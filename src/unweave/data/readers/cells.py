@@ -117,7 +117,7 @@ def text_file(path: Path, separator: str, decimal: str) -> Reader:
         names[0] = "index"
         left_out = ("index",) if "index" not in names[1:] else ()
     _check_names(names, path)
-    said = (("the first row is numbers, so columns are called column-0 and so on",) if headless else ()) + (
+    notes = (("the first row is numbers, so columns are called column-0 and so on",) if headless else ()) + (
         ("the first column has no name and is left out",) if left_out else ()
     )
 
@@ -138,7 +138,7 @@ def text_file(path: Path, separator: str, decimal: str) -> Reader:
                 columns = list(zip(*block, strict=True))
                 yield {name: list(columns[place]) for name, place in places.items()}
 
-    return Reader(names, names, blocks, MISSING, decimal, left_out, said)
+    return Reader(names, names, blocks, MISSING, decimal, left_out, notes)
 
 
 def _check_names(names: Sequence[str], path: Path) -> None:
@@ -164,8 +164,8 @@ def parquet_file(path: Path, most: int) -> Reader:
             with pq.ParquetFile(path) as opened:
                 yield opened
         except (pa.ArrowException, OSError) as wrong:
-            said = " ".join(str(wrong).split())
-            raise InputError(f"path must be a whole .parquet file, got {path}: {said[:200]}") from None
+            reason = " ".join(str(wrong).split())
+            raise InputError(f"path must be a whole .parquet file, got {path}: {reason[:200]}") from None
 
     with file() as opened:
         meta, schema = opened.metadata, opened.schema_arrow

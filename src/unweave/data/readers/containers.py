@@ -87,8 +87,8 @@ def _reading(path: Path) -> Generator[None]:
     except InputError:
         raise
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, RuntimeError, KeyError) as wrong:
-        said = " ".join(str(wrong).split()) or type(wrong).__name__
-        raise InputError(f"path must be a whole {path.suffix} file, got {path}: {said[:200]}") from None
+        reason = " ".join(str(wrong).split()) or type(wrong).__name__
+        raise InputError(f"path must be a whole {path.suffix} file, got {path}: {reason[:200]}") from None
 
 
 def _header(file: _Readable, name: str) -> Held:

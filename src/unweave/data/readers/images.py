@@ -137,10 +137,10 @@ def _refusing() -> Generator[None]:
     except MemoryError:
         raise Unreadable("there is not enough memory to decode it") from None
     except Exception as wrong:
-        said = str(getattr(wrong, "strerror", None) or wrong).strip().split("\n")[0].rstrip(".")
-        if "imagecodecs" in said:
-            said = "its compression needs imagecodecs: pip install imagecodecs"
-        raise Unreadable(said or type(wrong).__name__) from None
+        reason = str(getattr(wrong, "strerror", None) or wrong).strip().split("\n")[0].rstrip(".")
+        if "imagecodecs" in reason:
+            reason = "its compression needs imagecodecs: pip install imagecodecs"
+        raise Unreadable(reason or type(wrong).__name__) from None
 
 
 def _fits(height: int, width: int, channels: int, max_pixels: int) -> None:
