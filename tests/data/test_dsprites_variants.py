@@ -104,7 +104,7 @@ def test_the_painting_must_be_a_picture_of_some_size(tmp_path, own_cache):
     ):
         data.images(NUMBERS)
     Image.new("RGB", (64, 300)).save(tmp_path / "narrow.png")
-    with pytest.raises(InputError, match=r"picture must be larger than 64 x 64 within 350 x 274, got \(58, 274\)"):
+    with pytest.raises(InputError, match="picture must be larger than 64 x 64 within 350 x 274"):
         load("dsprites-scream", hold="lazy", picture=str(tmp_path / "narrow.png")).images(NUMBERS)
     (tmp_path / "text.png").write_text("no picture")
     with pytest.raises(InputError, match=r"text\.png cannot be read: it is no PNG"):

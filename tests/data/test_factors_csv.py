@@ -54,15 +54,15 @@ def test_classes_that_no_picture_has_are_not_counted(table):
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("", "must have a row of column names, got an empty file"),
-        ("file,x\n", "must have a column of file names, another one and a row for each file, got less"),
+        ("", "must have a row of column names"),
+        ("file,x\n", "must have a column of file names, another one and a row for each file"),
         ("file\na.png\n", "must have a column of file names, another one"),
-        ("file,x,x\na.png,1,2\n", "must name each column once, got x, x"),
-        ("file,x,\na.png,1,2\n", "must name each column once, got x, nothing"),
-        ("file,x\na.png,1,2\n", "must have 2 cells in each row, got 3 in row 2"),
-        ("file,x\na.png,1\na.png,2\n", r"must name each file once, got a\.png again in row 3"),
-        ("file,x\n../e.png,1\n", r"must name files of its folder, got \.\./e\.png in row 2"),
-        ("file;x\na.png;1,5\nd.png;2\n", "must have decimal points, got 1,5 in column x"),
+        ("file,x,x\na.png,1,2\n", "must name each column once"),
+        ("file,x,\na.png,1,2\n", "must name each column once"),
+        ("file,x\na.png,1,2\n", "must have 2 cells in each row"),
+        ("file,x\na.png,1\na.png,2\n", "must name each file once"),
+        ("file,x\n../e.png,1\n", "must name files of its folder"),
+        ("file;x\na.png;1,5\nd.png;2\n", "must have decimal points"),
         (b"file,x\na.png,\xff\n", "must be a table in UTF-8"),
     ],
 )

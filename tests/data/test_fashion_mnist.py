@@ -55,9 +55,9 @@ def test_pixels_keep_their_distance_from_black_and_white(small):
 
 
 def test_files_that_do_not_fit_together_are_refused(tmp_path, pixels):
-    with pytest.raises(InputError, match=r"must have shape \(11, 28, 28\), got \(12, 28, 28\)"):
+    with pytest.raises(InputError, match=r"must have shape \(11, 28, 28\)"):
         _ = FashionMNIST(folder=write(tmp_path / "a", pixels, np.zeros(11))).raw
-    with pytest.raises(InputError, match="labels of train must lie between 0 and 9, got 10"):
+    with pytest.raises(InputError, match="labels of train must lie between 0 and 9"):
         len(FashionMNIST(folder=write(tmp_path / "b", pixels, np.full(12, 10))))
     torn = write(tmp_path / "c", pixels, np.zeros(12))
     path = tmp_path / "c" / FashionMNIST()._files[1].name
@@ -71,9 +71,9 @@ def test_files_that_do_not_fit_together_are_refused(tmp_path, pixels):
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"part": "valid"}, "part must be one of train, test, got valid"),
-        ({"size": 16}, "size must be 28 or more, got 16"),
-        ({"clamp": 0.5}, "clamp must be below 0.5, got 0.5"),
+        ({"part": "valid"}, "part must be one of train, test"),
+        ({"size": 16}, "size must be 28 or more"),
+        ({"clamp": 0.5}, "clamp must be below 0.5"),
     ],
 )
 def test_bad_settings_are_refused(settings, sentence):

@@ -35,8 +35,8 @@ def test_values_are_the_pixels():
 @pytest.mark.parametrize(
     ("sizes", "sentence"),
     [
-        ((), "sizes must name at least one factor, got none"),
-        ((3, 0), "sizes must be 1 or more, got 0"),
+        ((), "sizes must name at least one factor"),
+        ((3, 0), "sizes must be 1 or more"),
         ("3,x", "sizes must be"),
     ],
 )

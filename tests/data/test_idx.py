@@ -25,12 +25,12 @@ def test_an_array_is_read_in_its_shape(shape):
 @pytest.mark.parametrize(
     ("content", "dimensions", "sentence"),
     [
-        (b"\0\0", 1, "must begin with 8 bytes of header, got 2 bytes"),
+        (b"\0\0", 1, "must begin with 8 bytes of header"),
         (idx(np.zeros(3)), 3, "must begin with"),
-        (idx(np.zeros((2, 2, 2)), magic=2050), 3, "must begin with the number 2051, got 2050"),
-        (idx(np.zeros((2, 2, 2)))[:-1], 3, "must hold the 2 x 2 x 2 bytes it announces, got 7"),
-        (idx(np.zeros(3)) + b"x", 1, "must hold the 3 bytes it announces, got 4"),
-        (np.array([2049, -3], ">i4").tobytes(), 1, "must hold the -3 bytes it announces, got 0"),
+        (idx(np.zeros((2, 2, 2)), magic=2050), 3, "must begin with the number 2051"),
+        (idx(np.zeros((2, 2, 2)))[:-1], 3, "must hold the 2 x 2 x 2 bytes it announces"),
+        (idx(np.zeros(3)) + b"x", 1, "must hold the 3 bytes it announces"),
+        (np.array([2049, -3], ">i4").tobytes(), 1, "must hold the -3 bytes it announces"),
         (np.array([2051, 2**30, 2**30, 2**30], ">i4").tobytes(), 3, "bytes it announces, got 0"),
     ],
 )
@@ -44,7 +44,7 @@ def test_files_are_unpacked_up_to_a_limit(tmp_path):
     (tmp_path / "a.gz").write_bytes(gzip.compress(b"12345"))
     for name in ("a", "a.gz"):
         assert content_of(tmp_path / name) == b"12345"
-        with pytest.raises(InputError, match="must unpack to 4 bytes or fewer, got more"):
+        with pytest.raises(InputError, match="must unpack to 4 bytes or fewer"):
             content_of(tmp_path / name, most=4)
     (tmp_path / "torn.gz").write_bytes(gzip.compress(b"12345")[:-9])
     with pytest.raises(InputError, match=r"torn\.gz must be a file that can be read whole"):

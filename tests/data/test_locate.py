@@ -61,11 +61,11 @@ def test_arrays_in_memory_are_kept(place, own_cache):
     [
         (None, "data must name a data set, got none; known: dsprites, .*, folder:DIR or a file"),
         ("folder:", "data must say which folder, as in folder:pictures, got folder: alone"),
-        ("nowhere.npz", "data must be an existing file, got nowhere.npz"),
-        ("some/where", "data must be an existing folder or file, got some/where"),
-        ("a.txt", "data must be a folder of images or end in .npz, .npy, .h5, .hdf5, .csv, .tsv, .parquet, got a.txt"),
+        ("nowhere.npz", "data must be an existing file"),
+        ("some/where", "data must be an existing folder or file"),
+        ("a.txt", "data must be a folder of images or end in .npz, .npy, .h5, .hdf5, .csv, .tsv, .parquet"),
         ("dspirtes", "unknown data set, and no path, 'dspirtes'; did you mean 'dsprites'"),
-        (3.5, "data must be a name, a path, .* got float"),
+        (3.5, "data must be a name, a path"),
     ],
 )
 def test_what_is_nothing_is_refused(place, given, sentence):

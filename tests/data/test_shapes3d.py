@@ -76,8 +76,8 @@ def test_a_file_of_the_published_form_is_read(tmp_path, own_cache, images):
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"images": np.zeros((N, 64, 64, 3), np.float32)}, r"images in .* must be uint8 .*, got float32"),
-        ({"images": np.zeros((N, 32, 32, 3), np.uint8)}, r"must be uint8 \(144, 64, 64, 3\), got uint8 \(144, 32"),
+        ({"images": np.zeros((N, 64, 64, 3), np.float32)}, "images in .* must be uint8"),
+        ({"images": np.zeros((N, 32, 32, 3), np.uint8)}, r"must be uint8 \(144, 64, 64, 3\)"),
         ({"labels": np.zeros((N, 5))}, r"labels in .* must be float64 \(144, 6\)"),
         ({"labels": values()[::-1].copy()}, "must count up floor_hue in the published order"),
         ({"labels": np.roll(values(), 1, axis=0)}, "must count up .* in the published order"),
@@ -98,22 +98,20 @@ def test_links_and_outside_storage_are_refused(tmp_path, own_cache, images):
         folder = write(tmp_path / "own", labels=values())
         with h5py.File(tmp_path / "own" / "3dshapes.h5", "a") as file:
             file["images"] = link
-        with pytest.raises(InputError, match=rf"images in .* must be an array in the file itself, got {found}"):
+        with pytest.raises(InputError, match=rf"must be an array in the file itself, got {found}"):
             _ = Small(folder=folder).stored
     folder = write(tmp_path / "own", labels=values())
     with h5py.File(tmp_path / "own" / "3dshapes.h5", "a") as file:
         raw = [(str(tmp_path / "raw"), 0, images.nbytes)]
         file.create_dataset("images", images.shape, "u1", external=raw)
-    with pytest.raises(
-        InputError, match=r"images in .* must be an array in the file itself, got one whose numbers lie"
-    ):
+    with pytest.raises(InputError, match="must be an array in the file itself, got one whose numbers lie"):
         _ = Small(folder=folder).stored
 
 
 def test_damaged_and_absent_files_are_refused(tmp_path, own_cache, images):
     with pytest.raises(InputError, match="run: unweave data download shapes3d"):
         _ = Small().stored
-    with pytest.raises(InputError, match="must hold the array images, got labels"):
+    with pytest.raises(InputError, match="must hold the array images"):
         _ = Small(folder=write(tmp_path / "own", labels=values())).stored
     folder = write(tmp_path / "own", images=images, labels=values())
     path = tmp_path / "own" / "3dshapes.h5"

@@ -89,13 +89,13 @@ def test_smaller_photographs_keep_the_contract(tmp_path, own_cache, parts):
     ("at", "change", "sentence"),
     [
         (0, lambda a: encoded(a)[:-1], "training-dat.* must be complete, got: it ends too early"),
-        (0, lambda a: encoded(a) + b"x", r"must end with its matrix \(24, 2, 96, 96\), got more"),
-        (0, lambda a: encoded(a[:-1]), r"must hold a matrix \(24, 2, 96, 96\), got \(23, 2, 96, 96\)"),
-        (1, lambda a: a.astype(np.uint8), r"must hold type 0x1e3d4c54 with 1 dimensions, got type 0x1e3d4c55"),
+        (0, lambda a: encoded(a) + b"x", r"must end with its matrix \(24, 2, 96, 96\)"),
+        (0, lambda a: encoded(a[:-1]), r"must hold a matrix \(24, 2, 96, 96\)"),
+        (1, lambda a: a.astype(np.uint8), "must hold type 0x1e3d4c54 with 1 dimensions"),
         (1, lambda a: b"", "must be complete, got: it ends too early"),
         (2, lambda a: a + 1, "azimuths in .* must be even"),
         (2, lambda a: a * 0, "must show every combination once"),
-        (4, lambda a: a + 7, "factor category must lie between 0 and 1, got 7 to 8 in .*testing"),
+        (4, lambda a: a + 7, "factor category must lie between 0 and 1"),
     ],
 )
 def test_files_of_another_form_are_refused(tmp_path, own_cache, parts, at, change, sentence):
@@ -113,7 +113,7 @@ def test_damage_is_told(tmp_path, own_cache, parts):
         _ = Small(folder=folder).stored
     with pytest.raises(InputError, match="run: unweave data download small-norb"):
         _ = Small().stored
-    with pytest.raises(InputError, match="size must be one of 64, 96, got 32"):
+    with pytest.raises(InputError, match="size must be one of 64, 96"):
         Small(size=32)
 
 

@@ -79,9 +79,9 @@ def test_missing_cells_are_refused_or_filled_with_means(tmp_path):
     expected = [[1, 7, 1, 0], [4, 8, 0, 1], [3, 8, 2 * third, third], [8, 9, 1, 0]]
     np.testing.assert_allclose(every(data), expected, rtol=1e-6)
     assert "missing cells replaced by means: a (1, the first in row 2)" in data.account[1]
-    with pytest.raises(InputError, match="columns must have a cell that is not missing, got b"):
+    with pytest.raises(InputError, match="columns must have a cell that is not missing"):
         made(tmp_path, "a,b\n1,\n2,\n", impute="mean")
-    with pytest.raises(InputError, match=r"label must be a column without missing cells, got b \(1"):
+    with pytest.raises(InputError, match="label must be a column without missing cells"):
         made(tmp_path, "a,b\n1,\n2,x\n", label="b", impute="mean")
 
 
@@ -117,20 +117,20 @@ def test_a_table_without_names_gets_numbers(tmp_path):
             "decimal must be .* got '.' while column a holds '1,5' in row 1; say --data.decimal ','",
         ),
         ("a;b\n1.5;2\n2;3\n", {"decimal": ","}, "got ',' while column a holds '1.5' in row 1; say --data.decimal '.'"),
-        ("a,b\n1,2\n3\n", {}, "rows of t.csv must have 2 cells like the first, got 1 in row 2"),
-        ("a,a\n1,2\n3,4\n", {}, "columns of t.csv must have names of their own, got 'a' twice"),
-        ("a,\n1,2\n3,4\n", {}, "columns of t.csv must have names, got none for column 2"),
-        ("a,b\n1,2\n", {}, "t.csv must hold 2 rows or more, got 1"),
-        ("", {}, "path must be a table with rows, got .* which is empty"),
+        ("a,b\n1,2\n3\n", {}, "rows of t.csv must have 2 cells like the first"),
+        ("a,a\n1,2\n3,4\n", {}, "columns of t.csv must have names of their own"),
+        ("a,\n1,2\n3,4\n", {}, "columns of t.csv must have names, got none"),
+        ("a,b\n1,2\n", {}, "t.csv must hold 2 rows or more"),
+        ("", {}, "path must be a table with rows"),
         ("a,b\n1,5\n2,5\n", {"use": ("b",)}, "t.csv must have a column that varies, got none: b"),
-        ("a,b\n1,5\n2,5\n", {"drop": ("a", "b")}, "t.csv must have a column that is data, got none"),
-        ("a,b\n1,inf\n2,5\n", {}, "column b must lie between -1e30 and 1e30, got 5 to inf"),
+        ("a,b\n1,5\n2,5\n", {"drop": ("a", "b")}, "t.csv must have a column that is data"),
+        ("a,b\n1,inf\n2,5\n", {}, "column b must lie between -1e30 and 1e30"),
         ("a,b\n1,1600000000.5\n2,1600000001\n", {}, "column b must vary by more than .* subtract a constant"),
         ("a,b\n" + "1,2\n" * 19 + "1,x2\n", {}, "column b must hold numbers throughout, got 'x2' in row 20; correct"),
         ("a,b\n" + "".join(f"{k},n{k}\n" for k in range(101)), {}, "column b must have 100 different texts or fewer"),
         (PETS, {"drop": ("size",)}, "unknown column of t.csv 'size'"),
         (PETS, {"label": "kinds"}, "unknown column of t.csv 'kinds'; did you mean 'kind'"),
-        (PETS, {"max_bytes": 10}, "max-bytes must be .* or more for t.csv, which has so many bytes, got 10"),
+        (PETS, {"max_bytes": 10}, "max-bytes must be .* or more for t.csv, which has so many bytes"),
         (PETS, {"separator": ",", "decimal": ","}, "separator must not be the decimal sign"),
         (PETS, {"separator": "-"}, "separator must be one of auto"),
         (PETS, {"impute": "median"}, "impute must be one of none, mean"),
@@ -145,11 +145,11 @@ def test_wrong_tables_are_refused(tmp_path, text, settings, sentence):
 
 def test_files_that_are_no_text_are_refused(tmp_path):
     (tmp_path / "a.csv").write_bytes(b"\x89PNG\r\n\x1a\n\x00\xff\xfe")
-    with pytest.raises(InputError, match=r"path must be UTF-8 text, got .*a.csv"):
+    with pytest.raises(InputError, match="path must be UTF-8 text"):
         Table(str(tmp_path / "a.csv")).resolved()
     with pytest.raises(InputError, match="path must be a table of text"):
         made(tmp_path, 'a,b\n"' + "x" * 200_000 + '",1\n')
-    with pytest.raises(InputError, match=r"path must end in .csv, .tsv, .parquet, got t.xlsx"):
+    with pytest.raises(InputError, match=r"path must end in .csv, .tsv, .parquet"):
         Table("t.xlsx").resolved()
     with pytest.raises(InputError, match="path must be UTF-8 text"):
         written(tmp_path, "a,b\né,1\n", encoding="latin-1").resolved()
@@ -226,7 +226,7 @@ def test_parquet_that_cannot_be_data_is_refused(tmp_path, arrow):
     pa, pq = arrow
     path = tmp_path / "t.parquet"
     pq.write_table(pa.table({"a": [1.0, 2.0], "when": pa.array([1, 2], pa.date32())}), path)
-    with pytest.raises(InputError, match=r"column when must hold numbers or texts, got date32.*--data.drop when"):
+    with pytest.raises(InputError, match="column when must hold numbers or texts"):
         Table(str(path)).resolved()
     assert Table(str(path), drop=("when",)).resolved().columns == ("a",)
     whole = path.read_bytes()

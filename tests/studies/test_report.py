@@ -70,7 +70,7 @@ def test_runs_that_a_figure_refuses_are_left_out_and_counted(tiny, here):
 
 def test_without_a_finished_run_there_is_no_page(tiny):
     study = tiny()
-    with pytest.raises(InputError, match="must hold finished runs for a report, got none"):
+    with pytest.raises(InputError, match="must hold finished runs for a report"):
         write(study, expand(study))
 
 

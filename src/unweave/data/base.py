@@ -135,6 +135,18 @@ class ImageData(Settings, ABC):
         return numbers.astype(np.int64)
 
 
+class Square(ImageData):
+    """Images of `size` x `size` pixels, which is a setting, in `channels` channels."""
+
+    size: int
+    channels: ClassVar[int] = 1
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:  # pyright: ignore
+        """(channels, size, size)."""
+        return (self.channels, self.size, self.size)
+
+
 class FactorData(ImageData):
     """Images made from known factors: every combination once, the last factor varying fastest."""
 

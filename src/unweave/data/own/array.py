@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from unweave.base import checks
+from unweave.base.checks import FINITE, Range
 from unweave.base.errors import InputError
 from unweave.data.own.factors_csv import FactorTable
 from unweave.data.own.own_file import FINEST, LIMIT, OwnFile, Survey, digest, existing, remembered, unchanged
@@ -57,17 +58,17 @@ class Array(OwnFile):
     scale: Annotated[
         Literal["auto", "dtype", "minmax", "percentile", "none"], "how numbers are brought into [0, 1]"
     ] = "auto"
-    channels: Annotated[int | None, "how many channels images must have"] = None
+    channels: Annotated[int | None, "how many channels images must have", Range(1)] = None
     labels_key: Annotated[str | None, "array with the class of each row; 'labels' if there is one"] = None
     factors_key: Annotated[str | None, "array (n, K) of known factors, for scores; 'factors' if there is one"] = None
-    max_bytes: Annotated[int, "largest array that is read, in bytes"] = LIMIT
+    max_bytes: Annotated[int, "largest array that is read, in bytes", Range(1)] = LIMIT
     content: Annotated[str | None, f"digest of the file {FOUND}"] = None
     rows: Annotated[int, f"number of rows {FOUND}"] = 0
     shape: Annotated[tuple[int, ...], f"channels, height and width {FOUND}"] = ()
     values: Annotated[Literal["", "binary", "shades", "real", "counts"], f"kind of numbers {FOUND}"] = ""
     spread: Annotated[float, f"deviation of a scaled pixel from image to image {FOUND}"] = 0.0
-    low: Annotated[float, f"what becomes 0 {FOUND}"] = 0.0
-    high: Annotated[float, f"what becomes 1 {FOUND}"] = 1.0
+    low: Annotated[float, f"what becomes 0 {FOUND}", FINITE] = 0.0
+    high: Annotated[float, f"what becomes 1 {FOUND}", FINITE] = 1.0
     names: Annotated[tuple[str, ...], f"names of the classes {FOUND}"] = ()
     notes: Annotated[tuple[str, ...], f"what was assumed, in words {FOUND}"] = ()
 
@@ -75,12 +76,7 @@ class Array(OwnFile):
     found: ClassVar = ("content", "rows", "shape", "values", "spread", "low", "high", "names", "notes")
 
     def __post_init__(self) -> None:
-        checks.one_of(("auto", "nhwc", "nchw"), order=self.order)
-        checks.one_of(("auto", "dtype", "minmax", "percentile", "none"), scale=self.scale)
-        checks.at_least(1, max_bytes=self.max_bytes)
-        if self.channels is not None:
-            checks.at_least(1, channels=self.channels)
-        checks.finite(low=self.low, high=self.high)
+        super().__post_init__()
         if self.content is not None and (len(self.shape) != 3 or self.low >= self.high):
             raise InputError(f"shape must be channels, height and width, got {self.shape}")
 

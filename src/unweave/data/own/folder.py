@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from unweave.base import checks
+from unweave.base.checks import FINITE, Range
 from unweave.base.errors import InputError
 from unweave.data.base import ImageData
 from unweave.data.own.decode import Stock, gather
@@ -44,21 +44,23 @@ class Folder(ImageData):
     path: Annotated[str, "the folder; --data folder:DIR says the same"] = ""
     size: Annotated[int | tuple[int, ...] | None, "height and width, as 64 or 48,60; found if not given"] = None
     fit: Annotated[Literal["stretch", "crop", "pad"], "how a picture of other proportions gets that size"] = "stretch"
-    channels: Annotated[int | None, "1 makes RGB grey, 3 grey RGB, 4 keeps alpha; found if not given"] = None
+    channels: Annotated[int | None, "1 makes RGB grey, 3 grey RGB, 4 keeps alpha; found if not given", Range(1)] = None
     scale: Annotated[
         Literal["dtype", "minmax", "percentile"],
         "which values become 0 and 1: those of the files' depth, the extremes, or percentiles 0.1 and 99.9",
     ] = "dtype"
-    low: Annotated[float | None, "the value that becomes 0; by `scale` if not given"] = None
-    high: Annotated[float | None, "the value that becomes 1; by `scale` if not given"] = None
-    tile: Annotated[int | None, "cut pictures into squares of this side, before any resizing"] = None
+    low: Annotated[float | None, "the value that becomes 0; by `scale` if not given", FINITE] = None
+    high: Annotated[float | None, "the value that becomes 1; by `scale` if not given", FINITE] = None
+    tile: Annotated[int | None, "cut pictures into squares of this side, before any resizing", Range(SMALLEST)] = None
     skip_bad: Annotated[bool, "leave out files that cannot be read, and name them"] = False
-    max_pixels: Annotated[int, "largest picture that is opened, in pixels"] = MAX_PIXELS
-    max_bytes: Annotated[int, "largest array that is made of the pictures"] = 1 << 36
+    max_pixels: Annotated[int, "largest picture that is opened, in pixels", Range(1)] = MAX_PIXELS
+    max_bytes: Annotated[int, "largest array that is made of the pictures", Range(1)] = 1 << 36
     pixels: Annotated[
         Literal["binary", "shades"] | None, "mostly black or white, or shades, which decides the likelihood"
     ] = None
-    spread: Annotated[float | None, "how far scaled pixels stray from picture to picture; found if not given"] = None
+    spread: Annotated[
+        float | None, "how far scaled pixels stray from picture to picture; found if not given", FINITE
+    ] = None
     content: Annotated[str | None, "SHA-256 that the files must have together; found if not given"] = None
 
     bookkeeping: ClassVar = ("path", "skip_bad", "max_pixels", "max_bytes")
@@ -66,22 +68,13 @@ class Folder(ImageData):
     probing: ClassVar = None
 
     def __post_init__(self) -> None:
-        checks.one_of(("stretch", "crop", "pad"), fit=self.fit)
-        checks.one_of(("dtype", "minmax", "percentile"), scale=self.scale)
-        checks.one_of(("binary", "shades", None), pixels=self.pixels)
-        checks.at_least(1, max_pixels=self.max_pixels, max_bytes=self.max_bytes)
+        super().__post_init__()
         if self.size is not None:
             sides = (self.size,) if isinstance(self.size, int) else tuple(self.size)
             if len(sides) not in (1, 2) or not all(SMALLEST <= side <= LARGEST for side in sides):
                 shown = ",".join(map(str, sides))
                 raise InputError(f"size must be one or two sides from {SMALLEST} to {LARGEST}, got {shown or 'none'}")
             object.__setattr__(self, "size", (sides[0], sides[-1]))
-        for name in ("channels", "tile"):
-            if (value := getattr(self, name)) is not None:
-                checks.at_least(1 if name == "channels" else SMALLEST, **{name: value})
-        for name in ("low", "high", "spread"):
-            if (value := getattr(self, name)) is not None:
-                checks.finite(**{name: value})
         if self.low is not None and self.high is not None and self.low >= self.high:
             raise InputError(f"high must be more than low, got {self.high:g} and {self.low:g}")
 

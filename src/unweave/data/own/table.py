@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from unweave.base import cache, checks
+from unweave.base.checks import Range
 from unweave.base.errors import InputError
 from unweave.base.settings import short_hash
 from unweave.data.own.own_file import FINEST, LARGEST, LIMIT, OwnFile, digest, existing, remembered, unchanged
@@ -68,7 +69,7 @@ class Table(OwnFile):
     impute: Annotated[Literal["none", "mean"], "what missing cells become; none refuses them"] = "none"
     decimal: Annotated[Literal[".", ","], "sign before the decimals"] = "."
     separator: Annotated[Separator, "what stands between two cells"] = "auto"
-    max_bytes: Annotated[int, "largest file, and largest table of float32, that is read, in bytes"] = LIMIT
+    max_bytes: Annotated[int, "largest file, and largest table of float32, that is read, in bytes", Range(1)] = LIMIT
     content: Annotated[str | None, f"digest of the file {FOUND}"] = None
     rows: Annotated[int, f"number of rows {FOUND}"] = 0
     numeric: Annotated[tuple[str, ...], f"names of the numeric columns {FOUND}"] = ()
@@ -85,10 +86,7 @@ class Table(OwnFile):
     found: ClassVar = ("content", "rows", "numeric", "levels", "categories", "sizes", "names", "counts", "notes")
 
     def __post_init__(self) -> None:
-        checks.one_of(("none", "mean"), impute=self.impute)
-        checks.one_of((".", ","), decimal=self.decimal)
-        checks.one_of(("auto", *SEPARATORS), separator=self.separator)
-        checks.at_least(1, max_bytes=self.max_bytes)
+        super().__post_init__()
         if sum(self.sizes) != len(self.levels) or len(self.sizes) != len(self.categories):
             raise InputError(f"sizes must add up to the number of levels, {len(self.levels)}, got {self.sizes}")
         if self.decimal == "," and self.separator == ",":

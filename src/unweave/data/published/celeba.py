@@ -15,6 +15,7 @@ from PIL import Image
 from unweave.base import checks
 from unweave.base.checks import Range
 from unweave.base.errors import InputError
+from unweave.data.base import Square
 from unweave.data.published.download import Remote, Source
 from unweave.data.published.stored import StoredImages, coloured, decoded, files_in, kept, resized
 from unweave.data.readers.archives import text_of, whole, zip_members
@@ -46,7 +47,7 @@ SOURCE = Source(
 
 
 @dataclass(frozen=True)
-class CelebA(StoredImages):
+class CelebA(Square, StoredImages):
     """Portraits (3, size, size) in [0, 1], by default squeezed from 178 x 218 to a square by a bilinear filter.
 
     `crop` first cuts a square of so many pixels from the middle, as others do (148, say). The pictures come from
@@ -61,6 +62,7 @@ class CelebA(StoredImages):
     folder: Annotated[str | None, "a folder of your own with the pictures and list_attr_celeba.txt"] = None
 
     source: ClassVar = SOURCE
+    channels: ClassVar = 3
     count: ClassVar = 202_599
     height: ClassVar = 218
     width: ClassVar = 178
@@ -69,11 +71,6 @@ class CelebA(StoredImages):
         super().__post_init__()
         if self.crop is not None and not 16 <= self.crop <= self.width:
             raise InputError(f"crop must lie between 16 and {self.width}, got {self.crop}")
-
-    @property
-    def image_shape(self) -> tuple[int, int, int]:  # pyright: ignore
-        """(3, size, size)."""
-        return (3, self.size, self.size)
 
     def __len__(self) -> int:
         return self.count

@@ -14,6 +14,7 @@ from PIL import Image
 
 from unweave.base.checks import Range
 from unweave.base.errors import InputError
+from unweave.data.base import Square
 from unweave.data.published.download import Remote, Source
 from unweave.data.published.stored import StoredImages, coloured, decoded, files_in, kept, resized
 from unweave.data.readers.archives import tar_members, whole
@@ -37,7 +38,7 @@ _CUT = 400  # pixels of 600 x 600 that are kept, from the middle
 
 
 @dataclass(frozen=True)
-class Chairs3D(StoredImages):
+class Chairs3D(Square, StoredImages):
     """Grey pictures (1, size, size) in [0, 1] of 86,366 views, those of a chair one after the other, by file name.
 
     The published pictures are 600 x 600; the middle 400 x 400 are kept (cut before shrinking, which is bilinear) and
@@ -51,11 +52,6 @@ class Chairs3D(StoredImages):
 
     source: ClassVar = SOURCE
     count: ClassVar = 86_366
-
-    @property
-    def image_shape(self) -> tuple[int, int, int]:  # pyright: ignore
-        """(1, size, size)."""
-        return (1, self.size, self.size)
 
     def __len__(self) -> int:
         return self.count

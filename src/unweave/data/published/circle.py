@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from unweave.base.checks import POSITIVE, Range
-from unweave.data.base import Factor, FactorData
+from unweave.data.base import Factor, FactorData, Square
 
 
 @dataclass(frozen=True)
-class Circle(FactorData):
+class Circle(Square, FactorData):
     """A bar from the middle of the picture outwards, at one of `angles` even angles; pixels in [0, 1].
 
     The darkness of a pixel falls with its distance from the bar, 1 / (1 + exp(4 (distance - width))) in pixels, so
@@ -32,11 +32,6 @@ class Circle(FactorData):
     between: Annotated[bool, "the angles half-way between, which are the held-out part"] = False
 
     net = "mlp"
-
-    @cached_property
-    def image_shape(self) -> tuple[int, int, int]:  # pyright: ignore
-        """(1, size, size)."""
-        return (1, self.size, self.size)
 
     @cached_property
     def factors(self) -> tuple[Factor, ...]:  # pyright: ignore

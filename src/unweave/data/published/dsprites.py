@@ -19,7 +19,7 @@ from torch import Tensor
 from unweave.base import cache
 from unweave.base.errors import InputError
 from unweave.base.settings import short_hash
-from unweave.data.base import Factor, FactorData, Symmetry
+from unweave.data.base import Factor, FactorData, Square, Symmetry
 
 FACTORS = (
     Factor.spaced("shape", 3, 1, 3),
@@ -172,7 +172,7 @@ def unlike_the_rule(packed: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class DSprites(FactorData):
+class DSprites(Square, FactorData):
     """One white square, ellipse or heart on black in 3 x 6 x 40 x 32 x 32 = 737,280 ways.
 
     Images are float32 (n, 1, size, size), re-rendered from a fitted rule that is identical on all 911 real
@@ -209,11 +209,6 @@ class DSprites(FactorData):
             raise InputError("hold must be packed where a file is given (its images lie compressed), got lazy")
         if self.file is not None and not Path(self.file).is_file():
             raise InputError(f"file must be the official dSprites npz, got {self.file}, which is not a file")
-
-    @cached_property
-    def image_shape(self) -> tuple[int, int, int]:  # pyright: ignore
-        """(1, size, size)."""
-        return (1, self.size, self.size)
 
     @cached_property
     def packed(self) -> np.ndarray:

@@ -11,14 +11,14 @@ import numpy as np
 from torch import Tensor
 
 from unweave.base.errors import InputError
-from unweave.data.base import ImageData
+from unweave.data.base import Square
 from unweave.data.published.download import Remote, Source
 from unweave.data.readers.idx import content_of, enlarged, parse_idx
 
 NAMES = tuple(f"{part}-{kind}-ubyte.gz" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1"))
 
 
-class IdxImages(ImageData):
+class IdxImages(Square):
     """What these data sets share; a subclass names its `source`, whose files are those of `NAMES`, and its `classes`.
 
     Where a file's content is published, it must be that, unless it lies in a `folder` of the user's own.
@@ -28,11 +28,6 @@ class IdxImages(ImageData):
     part: Literal["train", "test"]
     size: int
     folder: str | None
-
-    @property
-    def image_shape(self) -> tuple[int, int, int]:  # pyright: ignore
-        """(1, size, size)."""
-        return (1, self.size, self.size)
 
     def __len__(self) -> int:
         return len(self._labels)

@@ -16,7 +16,7 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 
 from unweave.base.errors import InputError
-from unweave.data.base import Factor
+from unweave.data.base import Factor, Square
 from unweave.data.published.download import Remote, Source
 from unweave.data.published.stored import StoredFactors, kept, resized
 
@@ -76,7 +76,7 @@ def _exactly(file: BufferedIOBase, count: int) -> bytes:
 
 
 @dataclass(frozen=True)
-class SmallNORB(StoredFactors):
+class SmallNORB(Square, StoredFactors):
     """Grey photographs (1, size, size) in [0, 1]: 5 x 10 x 9 x 18 x 6 = 48,600, of the first of the two cameras.
 
     Factors are category, instance, elevation, azimuth and lighting, the last fastest; both published parts are put
@@ -98,11 +98,6 @@ class SmallNORB(StoredFactors):
         Factor.spaced("lighting", 6, 0, 5),
     )
     source: ClassVar = SOURCE
-
-    @property
-    def image_shape(self) -> tuple[int, int, int]:  # pyright: ignore
-        """(1, size, size)."""
-        return (1, self.size, self.size)
 
     @cached_property
     def stored(self) -> np.ndarray:

@@ -11,14 +11,14 @@ import torch
 from torch import Tensor
 
 from unweave.base.checks import Range
-from unweave.data.base import Factor, FactorData, Symmetry
+from unweave.data.base import Factor, FactorData, Square, Symmetry
 from unweave.data.published.circle import bars
 
 KINDS = ("bar", "disc", "dot")
 
 
 @dataclass(frozen=True)
-class Tree(FactorData):
+class Tree(Square, FactorData):
     """Pictures of a bar, which has an angle, of a disc, which has a radius, or of a dot, which has nothing.
 
     The second factor, `detail`, is the angle of a bar over half a turn and the radius of a disc; of a dot it says
@@ -36,11 +36,6 @@ class Tree(FactorData):
 
     net = "mlp"
     classes = KINDS
-
-    @cached_property
-    def image_shape(self) -> tuple[int, int, int]:  # pyright: ignore
-        """(1, size, size)."""
-        return (1, self.size, self.size)
 
     @cached_property
     def factors(self) -> tuple[Factor, ...]:  # pyright: ignore
