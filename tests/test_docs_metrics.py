@@ -120,15 +120,15 @@ NAMES = [name for name in METRICS if name != "iwae"]  # which needs images and a
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_table_says_who_takes_continuous_factors(name):
-    told, categories = ACCEPTED[name]["continuous factors"], np.arange(ROWS)[:, None] % 3
+    accepted, categories = ACCEPTED[name]["continuous factors"], np.arange(ROWS)[:, None] % 3
     probe = probed(FULL.factors + 0.5, categories=categories)
-    if told in ("yes", "no factors"):
+    if accepted in ("yes", "no factors"):
         assert quick(name).refuses(probe) is None
-        assert told == "no factors" or np.isfinite(quick(name)(probe).value)
+        assert accepted == "no factors" or np.isfinite(quick(name)(probe).value)
         return
     assert "is continuous" in quick(name).refuses(probe)
-    assert bool(settings_in(told)) == (told != "no")
-    for given in settings_in(told):
+    assert bool(settings_in(accepted)) == (accepted != "no")
+    for given in settings_in(accepted):
         assert np.isfinite(quick(name, **given)(probe).value)
 
 

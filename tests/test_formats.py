@@ -30,7 +30,7 @@ def place(request, tmp_path):
 
 
 @pytest.fixture
-def said(place):
+def stored(place):
     """What they answered when they were written."""
     with np.load(place / "answers.npz") as found:
         return dict(found)
@@ -46,12 +46,12 @@ def test_the_format_of_today_is_among_them():
     assert str(FORMAT) in FORMATS
 
 
-def test_runs_answer_as_they_did(place, said):
+def test_runs_answer_as_they_did(place, stored):
     for cell, run in trained(place).items():
         now = answers(run)
         assert now
         for name, value in now.items():
-            assert np.allclose(value, said[f"{cell} {name}"], atol=1e-5), (cell, name)
+            assert np.allclose(value, stored[f"{cell} {name}"], atol=1e-5), (cell, name)
 
 
 def test_a_run_keeps_its_name_though_settings_were_added_since(place):
@@ -86,11 +86,11 @@ def test_a_stopped_run_goes_on_to_the_end(place):
     assert np.isfinite(run.encode(images()).numpy()).all()
 
 
-def test_an_estimator_and_an_exported_model_answer_as_they_did(place, said):
+def test_an_estimator_and_an_exported_model_answer_as_they_did(place, stored):
     codes = unweave.Unweaver.load(place / "estimator").transform(table())
-    assert np.allclose(codes, said["estimator codes"], atol=1e-5)
+    assert np.allclose(codes, stored["estimator codes"], atol=1e-5)
     model = unweave.load_model(place / "exported")
-    assert np.allclose(model.encode(images()).numpy(), said["joint-vae codes"], atol=1e-5)
+    assert np.allclose(model.encode(images()).numpy(), stored["joint-vae codes"], atol=1e-5)
 
 
 def test_a_newer_format_is_refused_by_name(place, capsys):

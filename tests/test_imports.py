@@ -29,7 +29,7 @@ def fresh(*arguments: str) -> tuple[dict, str, str]:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "status", "said"),
+    ("arguments", "status", "text"),
     [
         (["--help"], 0, "train"),
         (["list", "methods"], 0, "factor-vae"),
@@ -38,10 +38,10 @@ def fresh(*arguments: str) -> tuple[dict, str, str]:
     ],
     ids=["help", "methods", "nets", "unknown"],
 )
-def test_light_commands_stay_light(arguments, status, said):
+def test_light_commands_stay_light(arguments, status, text):
     outcome, shown, complaints = fresh(*arguments)
     assert outcome == {"status": status, "loaded": ["unweave.base.registry"]}  # seen, and none of the heavy ones
-    assert said in " ".join((shown + complaints).split())
+    assert text in " ".join((shown + complaints).split())
     assert "Traceback" not in complaints
 
 

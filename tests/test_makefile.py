@@ -44,10 +44,10 @@ def installed(folder: Path, *stamps: str) -> None:
 
 
 def test_a_fresh_clone_makes_the_environment_with_the_given_python_and_flags(dry):
-    said = dry("test", "PYTHON=python3.12", "PIP_FLAGS=--no-index")
-    assert "python3.12 -m venv .venv" in said
-    assert "pip install --no-index -c constraints.txt -e '.[test]'" in said
-    assert '-m "not slow"' in said
+    commands = dry("test", "PYTHON=python3.12", "PIP_FLAGS=--no-index")
+    assert "python3.12 -m venv .venv" in commands
+    assert "pip install --no-index -c constraints.txt -e '.[test]'" in commands
+    assert '-m "not slow"' in commands
 
 
 def test_a_second_run_installs_nothing(dry, folder):
@@ -62,9 +62,9 @@ def test_changed_requirements_install_again(dry, folder, name):
     installed(folder, "for-test")
     later = (folder / ".venv" / "for-test").stat().st_mtime + 10
     os.utime(folder / name, (later, later))
-    said = dry("test")
-    assert "pip install" in said
-    assert "-m venv" not in said
+    commands = dry("test")
+    assert "pip install" in commands
+    assert "-m venv" not in commands
 
 
 def test_ci_script_is_valid_bash(needs):

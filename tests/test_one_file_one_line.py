@@ -60,24 +60,24 @@ from pathlib import Path
 from unweave import metrics
 from unweave.face.cli.app import main
 
-def told(*words):
+def output_of(*words):
     out = io.StringIO()
     with contextlib.redirect_stdout(out):
         assert main(list(words)) == 0, words
     return out.getvalue()
 
 things = json.loads(sys.argv[1])
-found = {"list " + kind: told("list", kind) for kind in things}
+found = {"list " + kind: output_of("list", kind) for kind in things}
 found["help"] = " ".join([
-    told("train", "free-bits-vae", "--net", "tiny-mlp", "--data", "bars", "--prior", "laplace", "--help"),
-    told("score", "--metrics", "matched-correlation", "--help"), told("draw", "rate-bars", "--help"),
+    output_of("train", "free-bits-vae", "--net", "tiny-mlp", "--data", "bars", "--prior", "laplace", "--help"),
+    output_of("score", "--metrics", "matched-correlation", "--help"), output_of("draw", "rate-bars", "--help"),
 ])
 run = ["--data", "bars", "--data.size", "8", "--net", "tiny-mlp", "--prior", "laplace", "--latents", "3"]
-told("train", "free-bits-vae", *run, "--batch", "8", "--steps", "4", "--threads", "1", "--out", "run")
-found["evaluate"] = told("evaluate", "run", "--metrics", "matched-correlation", "--json")
-told("draw", "rate-bars", "run", "--out", "rates.png")
-told("study", "run", "study.yaml")
-found["study"] = told("study", "report", "study.yaml") + told("study", "table", "study.yaml")
+output_of("train", "free-bits-vae", *run, "--batch", "8", "--steps", "4", "--threads", "1", "--out", "run")
+found["evaluate"] = output_of("evaluate", "run", "--metrics", "matched-correlation", "--json")
+output_of("draw", "rate-bars", "run", "--out", "rates.png")
+output_of("study", "run", "study.yaml")
+found["study"] = output_of("study", "report", "study.yaml") + output_of("study", "table", "study.yaml")
 found["function"] = metrics.matched_correlation([[0.0, 1.0], [1.0, 0.0], [2.0, 0.5]], [[0], [1], [2]]).value
 print(json.dumps(found))
 """

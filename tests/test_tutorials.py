@@ -60,5 +60,5 @@ def test_the_table_on_the_page_about_scores_is_what_its_block_makes(tmp_path, mo
     run("reading-scores.md", text)
     codes, factors = np.load("codes.npy"), np.load("factors.npy")
     for name, metric in {"factor-vae-score": metrics.factor_vae_score, "mig": metrics.mig}.items():
-        said = re.search(rf"^\| {name} \| ([\d.]+) \|", text, re.MULTILINE)
-        assert float(said[1]) == pytest.approx(metric(codes, factors).value, abs=0.002)
+        row = re.search(rf"^\| {name} \| ([\d.]+) \|", text, re.MULTILINE)
+        assert float(row[1]) == pytest.approx(metric(codes, factors).value, abs=0.002)

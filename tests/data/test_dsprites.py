@@ -255,9 +255,9 @@ def test_two_processes_drawing_into_one_cache(own_cache):
     for process in pair:  # both are up: let them go together
         process.stdin.write("go\n")
         process.stdin.flush()
-    said = [process.communicate(timeout=60)[0] for process in pair]
+    outputs = [process.communicate(timeout=60)[0] for process in pair]
     expected = sum(int(block.view("u1").astype(np.int64).sum()) for block in islice(drawn(), 20))
-    assert said == [f"False {expected}\n"] * 2
+    assert outputs == [f"False {expected}\n"] * 2
     assert [path.name for path in own_cache.iterdir()] == ["unweave-part.npy"]
 
 

@@ -105,7 +105,7 @@ def test_the_folder_is_read_whole_in_the_order_of_names_and_nothing_else(rng, pi
 
 
 @pytest.mark.parametrize(
-    ("dtype", "most", "high", "said"),
+    ("dtype", "most", "high", "text"),
     [
         (np.uint8, 255, 255, "values 0 to 255 become"),
         (np.uint8, 1, 1, "values 0 to 1 (0 and 1 only) become"),
@@ -115,12 +115,12 @@ def test_the_folder_is_read_whole_in_the_order_of_names_and_nothing_else(rng, pi
     ],
 )
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
-def test_the_depth_that_is_used_becomes_0_to_1_without_clipping(rng, pictures, dtype, most, high, said, suffix):
+def test_the_depth_that_is_used_becomes_0_to_1_without_clipping(rng, pictures, dtype, most, high, text, suffix):
     arrays = shades(rng, shape=(16, 18), dtype=dtype, most=most)
     arrays[0][0, 0] = most
     data = opened(pictures(numbered(arrays, suffix)))
     assert (data.low, data.high) == (0, high)
-    assert said in data.account[1]
+    assert text in data.account[1]
     assert "cut to that range" not in data.account[1]
     np.testing.assert_allclose(values(data)[..., 0], np.stack(arrays) / high, rtol=1e-6)
 
@@ -471,9 +471,9 @@ def test_long_work_is_said_on_standard_error(rng, pictures, monkeypatch, capsys)
     hours = iter(range(0, 10**9, 3600))
     monkeypatch.setattr(decode.time, "monotonic", lambda: next(hours))
     gather(Path(folder), Wish())
-    said = capsys.readouterr().err
-    assert "looking at pictures: 4 of 4 files" in said
-    assert "decoding pictures: 4 of 4 files" in said
+    text = capsys.readouterr().err
+    assert "looking at pictures: 4 of 4 files" in text
+    assert "decoding pictures: 4 of 4 files" in text
 
 
 def test_factors_and_labels_are_read_by_file(rng, pictures):

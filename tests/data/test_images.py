@@ -180,15 +180,15 @@ def test_what_is_cut_short_or_garbled_is_refused_in_one_sentence(rng, form):
     for keep in (3, 5, 20, 60, 200, len(whole) // 2, len(whole) - 200):
         with pytest.raises(InputError, match=r"^the picture cannot be read: [^\n]+$"):
             open_image(io.BytesIO(whole[:keep]))
-    said = []
+    messages = []
     for at in range(0, 200, 7):  # whatever is garbled, nothing but an array or InputError comes
         garbled = whole[:at] + bytes(rng.integers(0, 256, 8, dtype=np.uint8)) + whole[at + 8 :]
         try:
             open_image(io.BytesIO(garbled))
         except InputError as wrong:
-            said.append(str(wrong))
-    assert said
-    assert not any("\n" in each for each in said)
+            messages.append(str(wrong))
+    assert messages
+    assert not any("\n" in each for each in messages)
 
 
 def test_a_bomb_is_refused_by_its_header_before_anything_is_decoded():

@@ -36,9 +36,9 @@ def test_an_array_is_made_once_for_each_version_of_its_file(tmp_path, own_cache,
     for _ in range(2):
         np.testing.assert_array_equal(kept("mine", [path], images.shape, blocks, work="reading"), images)
     assert made == [1]
-    said = capsys.readouterr().err
-    assert said.startswith(f"reading {path} once into {own_cache}")
-    assert said.count("\n") == 1
+    text = capsys.readouterr().err
+    assert text.startswith(f"reading {path} once into {own_cache}")
+    assert text.count("\n") == 1
     path.write_bytes(b"22")
     kept("mine", [path], images.shape, blocks, work="reading")
     assert made == [1, 1]

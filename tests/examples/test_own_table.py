@@ -21,10 +21,10 @@ def test_it_trains_draws_and_names_the_latent_of_each_cause(example, tmp_path, c
     out = tmp_path / "own"
     example.main(["--rows", "200", "--steps", "3", "--out", str(out)])
     assert (out / "columns.png").read_bytes().startswith(b"\x89PNG")
-    said = capsys.readouterr().out
-    assert "sensors.csv: 200 rows; 12 numeric columns" in said
+    text = capsys.readouterr().out
+    assert "sensors.csv: 200 rows; 12 numeric columns" in text
     for cause in example.CAUSES:
-        assert f"{cause}: latent " in said
+        assert f"{cause}: latent " in text
 
 
 def test_each_cause_moves_three_columns_most(example):

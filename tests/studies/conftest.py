@@ -41,9 +41,9 @@ def tiny(tmp_path):
 def in_process(jobs, **_):
     """An engine that does all runs here, one after the other."""
     for job in jobs:
-        said = []
-        work(job, said.append)
-        yield from said
+        events = []
+        work(job, events.append)
+        yield from events
         yield None
 
 

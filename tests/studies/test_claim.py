@@ -65,13 +65,13 @@ def test_who_counts_as_gone(changes, silent, gone):
 
 def test_a_claim_from_elsewhere_lives_as_long_as_it_beats(tmp_path):
     path = tmp_path / "run"
-    says = held(boot="b", machine="elsewhere")
-    path.write_text(json.dumps(says))
+    record = held(boot="b", machine="elsewhere")
+    path.write_text(json.dumps(record))
     assert claim.is_held(path)
     old = time.time() - 2 * claim.SILENT
     os.utime(path, (old, old))
     assert not claim.is_held(path)
-    claim.Claim(path, says).beat()
+    claim.Claim(path, record).beat()
     assert claim.is_held(path)
 
 

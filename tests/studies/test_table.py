@@ -108,7 +108,7 @@ def test_holm_is_never_below_p_nor_above_bonferroni_and_keeps_the_order(ps):
 
 
 @pytest.mark.parametrize(
-    ("ours", "published", "said"),
+    ("ours", "published", "place"),
     [
         ([0.90, 0.92], {"mean": 0.9134, "sd": 0.0736, "n": 10}, "inside"),
         ([0.70, 0.72], {"mean": 0.9134, "sd": 0.0736, "n": 10}, "outside"),
@@ -117,9 +117,9 @@ def test_holm_is_never_below_p_nor_above_bonferroni_and_keeps_the_order(ps):
         ([51.0, 53.0], {"mean": 52.0}, "no interval published"),
     ],
 )
-def test_ours_lies_inside_or_outside_the_published_interval(ours, published, said):
+def test_ours_lies_inside_or_outside_the_published_interval(ours, published, place):
     of = Published("a", "mig", "source", **published)
-    assert beside(of, cells(some("a", ours))).verdict == said
+    assert beside(of, cells(some("a", ours))).verdict == place
     assert beside(of, cells(some("b", ours))).verdict == "not run"
 
 

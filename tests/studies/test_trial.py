@@ -16,17 +16,17 @@ from unweave.studies.trial import forgive, outcome, states, why_failed, work
 from .conftest import job, weights
 
 
-def told(study, trial, **changes):
-    said = []
-    work(job(study, trial, **changes), said.append)
-    return said
+def events_of(study, trial, **changes):
+    events = []
+    work(job(study, trial, **changes), events.append)
+    return events
 
 
 def test_a_run_is_trained_and_scored_as_it_would_be_alone(tiny, tmp_path):
     study = tiny()
     trial = expand(study)[1]
-    said = told(study, trial)
-    assert [event.kind for event in said if event.kind != "step"] == ["began", "scoring", "done"]
+    events = events_of(study, trial)
+    assert [event.kind for event in events if event.kind != "step"] == ["began", "scoring", "done"]
     alone = train(trial.spec, tmp_path / "alone")
     run = study.folder / "runs" / trial.name
     assert (alone / "weights.safetensors").read_bytes() == (run / "weights.safetensors").read_bytes()
@@ -41,20 +41,20 @@ def test_a_run_is_trained_and_scored_as_it_would_be_alone(tiny, tmp_path):
 def test_a_run_that_is_done_is_left_alone_and_a_new_metric_only_scored(tiny, monkeypatch):
     study = tiny()
     trial = expand(study)[0]
-    told(study, trial)
+    events_of(study, trial)
     before = (study.folder / "runs" / trial.name / "done.json").read_bytes()
     monkeypatch.setattr("unweave.studies.trial.train_spec", lambda *_, **__: pytest.fail("trained again"))
-    assert told(study, trial)[-1].kind == "done"
+    assert events_of(study, trial)[-1].kind == "done"
     more = tiny(metrics={"mig": {"n": 200}, "cluster-accuracy": {}})
     assert states(more, [trial])[trial.name] == "stopped"
-    told(more, trial)
+    events_of(more, trial)
     held = outcome(study.folder / "runs" / trial.name)
     assert "needs categorical codes" in held["refused"]["cluster-accuracy"]["reason"]
     assert held["scores"].keys() == {"mig"}
     assert states(more, [trial])[trial.name] == states(study, [trial])[trial.name] == "done"
     other = tiny(metrics={"mig": {"n": 100}})
     assert states(other, [trial])[trial.name] == "stopped"
-    told(other, trial)
+    events_of(other, trial)
     assert outcome(study.folder / "runs" / trial.name)["scores"]["mig"]["given"] == {"n": 100}
     assert (study.folder / "runs" / trial.name / "done.json").read_bytes() == before
 
@@ -63,7 +63,7 @@ def test_without_a_pool_scores_are_those_of_evaluate(tiny, monkeypatch):
     monkeypatch.setattr("unweave.run.run.POOL", 300)
     study = tiny(pool=None)
     trial = expand(study)[0]
-    told(study, trial)
+    events_of(study, trial)
     run = Run(study.folder / "runs" / trial.name)
     assert run.scores["mig"].value == outcome(run.path)["scores"]["mig"]["value"]
 
@@ -79,13 +79,13 @@ def test_a_stopped_run_goes_on_from_its_checkpoint(tiny, tmp_path, monkeypatch):
 
     monkeypatch.setattr("unweave.studies.trial.train_spec", stopping)
     with pytest.raises(Interrupted):
-        told(study, trial)
+        events_of(study, trial)
     assert states(study, [trial])[trial.name] == "stopped"
     monkeypatch.undo()
-    said = told(study, trial)
-    assert (said[0].kind, said[0].step) == ("began", 3)
+    events = events_of(study, trial)
+    assert (events[0].kind, events[0].step) == ("began", 3)
     whole = tiny(out=tmp_path / "whole")
-    told(whole, trial)
+    events_of(whole, trial)
     assert weights(study) == weights(whole)
 
 
@@ -109,15 +109,15 @@ def test_a_failure_is_recorded_with_its_reason_and_can_be_forgiven(tiny, monkeyp
         raise Diverged("kl became inf at step 3")
 
     monkeypatch.setattr("unweave.studies.trial.train_spec", broken)
-    said = told(study, trial)
-    assert (said[-1].kind, said[-1].text) == ("failed", "kl became inf at step 3")
+    events = events_of(study, trial)
+    assert (events[-1].kind, events[-1].text) == ("failed", "kl became inf at step 3")
     run = study.folder / "runs" / trial.name
     assert states(study, [trial])[trial.name] == "failed"
     assert why_failed(run) == "kl became inf at step 3"
     monkeypatch.undo()
-    assert told(study, trial)[-1].kind == "failed"  # until it is forgiven
+    assert events_of(study, trial)[-1].kind == "failed"  # until it is forgiven
     forgive(run)
-    assert told(study, trial)[-1].kind == "done"
+    assert events_of(study, trial)[-1].kind == "done"
     assert not (run / "failed.json").exists()
 
 
@@ -125,7 +125,7 @@ def test_what_nobody_foresaw_is_recorded_with_its_traceback(tiny, monkeypatch):
     study = tiny()
     trial = expand(study)[0]
     monkeypatch.setattr("unweave.studies.trial._score", lambda *_: 1 / 0)
-    assert told(study, trial)[-1].text == "ZeroDivisionError: division by zero"
+    assert events_of(study, trial)[-1].text == "ZeroDivisionError: division by zero"
     held = json.loads((study.folder / "runs" / trial.name / "failed.json").read_text())
     assert "lambda" in held["traceback"]
     monkeypatch.undo()
@@ -137,7 +137,7 @@ def test_a_run_that_another_process_has_is_left_to_it(tiny):
     study = tiny()
     trial = expand(study)[0]
     taken = claim.take(study.folder / "claims", trial.name, "somebody")
-    assert [event.kind for event in told(study, trial)] == ["busy"]
+    assert [event.kind for event in events_of(study, trial)] == ["busy"]
     assert states(study, [trial])[trial.name] == "running"
     taken.release()
     assert states(study, [trial])[trial.name] == "missing"
@@ -148,13 +148,13 @@ def test_a_folder_with_another_run_of_that_name_is_not_touched(tiny):
     first, second = expand(study)[:2]
     train(first.spec, study.folder / "runs" / second.name)
     (study.folder / "runs" / second.name / "done.json").unlink()
-    assert "must hold this study's run, got another" in told(study, second)[-1].text
+    assert "must hold this study's run, got another" in events_of(study, second)[-1].text
 
 
 def test_an_outcome_of_a_newer_format_is_refused(tiny):
     study = tiny()
     trial = expand(study)[0]
-    told(study, trial)
+    events_of(study, trial)
     path = study.folder / "runs" / trial.name / "trial.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "format": 2}))
     with pytest.raises(InputError, match="upgrade unweave"):

@@ -51,13 +51,8 @@ class StoredImages(ImageData):
         return pixels(self.stored[self.checked_indices(indices)])
 
 
-class StoredFactors(FactorData):
+class StoredFactors(StoredImages, FactorData):
     """Images of known factors out of `stored`."""
-
-    @cached_property
-    @abstractmethod
-    def stored(self) -> np.ndarray:
-        """All images in order, uint8 (len, H, W, C), read-only."""
 
     def render(self, factors: np.ndarray) -> Tensor:
         """Images of these factor values, (n, K) integers -> float32 (n, C, H, W) in [0, 1]."""
