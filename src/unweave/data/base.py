@@ -135,16 +135,9 @@ class ImageData(Settings, ABC):
         return numbers.astype(np.int64)
 
 
-class Square(ImageData):
-    """Images of `size` x `size` pixels, which is a setting, in `channels` channels."""
-
-    size: int
-    channels: ClassVar[int] = 1
-
-    @property
-    def image_shape(self) -> tuple[int, int, int]:  # pyright: ignore
-        """(channels, size, size)."""
-        return (self.channels, self.size, self.size)
+def square(channels: int) -> Any:
+    """The `image_shape` of images whose setting `size` is their height and width, (channels, size, size)."""
+    return property(lambda data: (channels, data.size, data.size), doc="(channels, size, size).")
 
 
 class FactorData(ImageData):

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeAlias
 
-from unweave.base import checks
+from unweave.base.checks import FINITE, POSITIVE, Range
 from unweave.base.files import write_atomic
+from unweave.base.settings import Settings
 
 if TYPE_CHECKING:
     from unweave.engine import Spec
@@ -36,23 +37,17 @@ class Axis:
 
 
 @dataclass(frozen=True)
-class Budget:
+class Budget(Settings):
     """How much one call of `study run` may spend: minutes on the clock, and runs."""
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
 
-    minutes: float | None = None
-    runs: int | None = None
-
-    def __post_init__(self) -> None:
-        if self.minutes is not None:
-            checks.positive(minutes=self.minutes)
-        if self.runs is not None:
-            checks.at_least(1, runs=self.runs)
+    minutes: Annotated[float | None, POSITIVE] = None
+    runs: Annotated[int | None, Range(1)] = None
 
 
 @dataclass(frozen=True)
-class Published:
+class Published(Settings):
     """A number to stand beside ours: mean, standard deviation, count and best, or the bounds that a text states."""
 
     __pydantic_config__: ClassVar = {"extra": "forbid", "str_strip_whitespace": True}
@@ -60,16 +55,12 @@ class Published:
     cell: str
     metric: str
     source: str
-    mean: float | None = None
-    sd: float | None = None
-    n: int | None = None
-    best: float | None = None
-    low: float | None = None
-    high: float | None = None
-
-    def __post_init__(self) -> None:
-        numbers = {each: getattr(self, each) for each in ("mean", "sd", "n", "best", "low", "high")}
-        checks.finite(**{name: value for name, value in numbers.items() if value is not None})
+    mean: Annotated[float | None, FINITE] = None
+    sd: Annotated[float | None, FINITE] = None
+    n: Annotated[int | None, FINITE] = None
+    best: Annotated[float | None, FINITE] = None
+    low: Annotated[float | None, FINITE] = None
+    high: Annotated[float | None, FINITE] = None
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 
 from unweave.base.errors import InputError
-from unweave.data.base import Factor, Square
+from unweave.data.base import Factor, square
 from unweave.data.published.download import Remote, Source
 from unweave.data.published.stored import StoredFactors, kept, resized
 from unweave.data.readers.archives import tar_members, whole
@@ -35,7 +35,7 @@ def _wanted(name: PurePosixPath) -> bool:
 
 
 @dataclass(frozen=True)
-class Cars3D(Square, StoredFactors):
+class Cars3D(StoredFactors):
     """Colour pictures (3, size, size) in [0, 1]: 4 x 24 x 183 = 17,568.
 
     Factors are elevation, azimuth and object, the last fastest, as in the study of Locatello et al. Objects follow the
@@ -53,8 +53,8 @@ class Cars3D(Square, StoredFactors):
         Factor.spaced("azimuth", 24, 0, 345, cyclic=True),  # degrees
         Factor.spaced("object", 183, 0, 182),
     )
+    image_shape = square(3)
     source: ClassVar = SOURCE
-    channels: ClassVar = 3
 
     @cached_property
     def stored(self) -> np.ndarray:

@@ -15,7 +15,7 @@ from PIL import Image
 from unweave.base import checks
 from unweave.base.checks import Range
 from unweave.base.errors import InputError
-from unweave.data.base import Square
+from unweave.data.base import square
 from unweave.data.published.download import Remote, Source
 from unweave.data.published.stored import StoredImages, coloured, decoded, files_in, kept, resized
 from unweave.data.readers.archives import text_of, whole, zip_members
@@ -47,7 +47,7 @@ SOURCE = Source(
 
 
 @dataclass(frozen=True)
-class CelebA(Square, StoredImages):
+class CelebA(StoredImages):
     """Portraits (3, size, size) in [0, 1], by default squeezed from 178 x 218 to a square by a bilinear filter.
 
     `crop` first cuts a square of so many pixels from the middle, as others do (148, say). The pictures come from
@@ -61,8 +61,8 @@ class CelebA(Square, StoredImages):
     attribute: Annotated[str | None, "one of the forty attributes, such as Smiling, as the label"] = None
     folder: Annotated[str | None, "a folder of your own with the pictures and list_attr_celeba.txt"] = None
 
+    image_shape = square(3)
     source: ClassVar = SOURCE
-    channels: ClassVar = 3
     count: ClassVar = 202_599
     height: ClassVar = 218
     width: ClassVar = 178

@@ -14,7 +14,7 @@ from PIL import Image
 
 from unweave.base.checks import Range
 from unweave.base.errors import InputError
-from unweave.data.base import Square
+from unweave.data.base import square
 from unweave.data.published.download import Remote, Source
 from unweave.data.published.stored import StoredImages, coloured, decoded, files_in, kept, resized
 from unweave.data.readers.archives import tar_members, whole
@@ -38,7 +38,7 @@ _CUT = 400  # pixels of 600 x 600 that are kept, from the middle
 
 
 @dataclass(frozen=True)
-class Chairs3D(Square, StoredImages):
+class Chairs3D(StoredImages):
     """Grey pictures (1, size, size) in [0, 1] of 86,366 views, those of a chair one after the other, by file name.
 
     The published pictures are 600 x 600; the middle 400 x 400 are kept (cut before shrinking, which is bilinear) and
@@ -50,6 +50,7 @@ class Chairs3D(Square, StoredImages):
     size: Annotated[int, "side of the pictures", Range(16)] = 64
     folder: Annotated[str | None, "a folder of your own with rendered_chairs.tar or what it unpacks to"] = None
 
+    image_shape = square(1)
     source: ClassVar = SOURCE
     count: ClassVar = 86_366
 

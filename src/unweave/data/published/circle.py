@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from unweave.base.checks import POSITIVE, Range
-from unweave.data.base import Factor, FactorData, Square
+from unweave.data.base import Factor, FactorData, square
 
 
 @dataclass(frozen=True)
-class Circle(Square, FactorData):
+class Circle(FactorData):
     """A bar from the middle of the picture outwards, at one of `angles` even angles; pixels in [0, 1].
 
     The darkness of a pixel falls with its distance from the bar, 1 / (1 + exp(4 (distance - width))) in pixels, so
@@ -31,6 +31,7 @@ class Circle(Square, FactorData):
     width: Annotated[float, "half the bar's thickness, in pixels", POSITIVE] = 1.2
     between: Annotated[bool, "the angles half-way between, which are the held-out part"] = False
 
+    image_shape = square(1)
     net = "mlp"
 
     @cached_property

@@ -19,7 +19,7 @@ from torch import Tensor
 from unweave.base import cache
 from unweave.base.errors import InputError
 from unweave.base.settings import short_hash
-from unweave.data.base import Factor, FactorData, Square, Symmetry
+from unweave.data.base import Factor, FactorData, Symmetry, square
 
 FACTORS = (
     Factor.spaced("shape", 3, 1, 3),
@@ -172,7 +172,7 @@ def unlike_the_rule(packed: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class DSprites(Square, FactorData):
+class DSprites(FactorData):
     """One white square, ellipse or heart on black in 3 x 6 x 40 x 32 x 32 = 737,280 ways.
 
     Images are float32 (n, 1, size, size), re-rendered from a fitted rule that is identical on all 911 real
@@ -197,6 +197,7 @@ class DSprites(Square, FactorData):
     ] = "packed"
     file: Annotated[str | None, "path of the official npz, read instead of drawing"] = None
 
+    image_shape = square(1)
     factors = FACTORS
     symmetries = (Symmetry("orientation", value=39, same_as=0),)
     reference = (87040, 332800, 578560)  # a square, an ellipse and a heart, those most often shown

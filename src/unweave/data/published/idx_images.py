@@ -11,14 +11,14 @@ import numpy as np
 from torch import Tensor
 
 from unweave.base.errors import InputError
-from unweave.data.base import Square
+from unweave.data.base import ImageData, square
 from unweave.data.published.download import Remote, Source
 from unweave.data.readers.idx import content_of, enlarged, parse_idx
 
 NAMES = tuple(f"{part}-{kind}-ubyte.gz" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1"))
 
 
-class IdxImages(Square):
+class IdxImages(ImageData):
     """What these data sets share; a subclass names its `source`, whose files are those of `NAMES`, and its `classes`.
 
     Where a file's content is published, it must be that, unless it lies in a `folder` of the user's own.
@@ -28,6 +28,8 @@ class IdxImages(Square):
     part: Literal["train", "test"]
     size: int
     folder: str | None
+
+    image_shape = square(1)
 
     def __len__(self) -> int:
         return len(self._labels)

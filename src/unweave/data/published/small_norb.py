@@ -16,7 +16,7 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 
 from unweave.base.errors import InputError
-from unweave.data.base import Factor, Square
+from unweave.data.base import Factor, square
 from unweave.data.published.download import Remote, Source
 from unweave.data.published.stored import StoredFactors, kept, resized
 
@@ -76,7 +76,7 @@ def _exactly(file: BufferedIOBase, count: int) -> bytes:
 
 
 @dataclass(frozen=True)
-class SmallNORB(Square, StoredFactors):
+class SmallNORB(StoredFactors):
     """Grey photographs (1, size, size) in [0, 1]: 5 x 10 x 9 x 18 x 6 = 48,600, of the first of the two cameras.
 
     Factors are category, instance, elevation, azimuth and lighting, the last fastest; both published parts are put
@@ -97,6 +97,7 @@ class SmallNORB(Square, StoredFactors):
         Factor.spaced("azimuth", 18, 0, 340, cyclic=True),
         Factor.spaced("lighting", 6, 0, 5),
     )
+    image_shape = square(1)
     source: ClassVar = SOURCE
 
     @cached_property

@@ -11,14 +11,14 @@ import torch
 from torch import Tensor
 
 from unweave.base.checks import Range
-from unweave.data.base import Factor, FactorData, Square, Symmetry
+from unweave.data.base import Factor, FactorData, Symmetry, square
 from unweave.data.published.circle import bars
 
 KINDS = ("bar", "disc", "dot")
 
 
 @dataclass(frozen=True)
-class Tree(Square, FactorData):
+class Tree(FactorData):
     """Pictures of a bar, which has an angle, of a disc, which has a radius, or of a dot, which has nothing.
 
     The second factor, `detail`, is the angle of a bar over half a turn and the radius of a disc; of a dot it says
@@ -34,6 +34,7 @@ class Tree(Square, FactorData):
     size: Annotated[int, "side of the pictures, in pixels", Range(8)] = 16
     between: Annotated[bool, "the details half-way between, which are the held-out part"] = False
 
+    image_shape = square(1)
     net = "mlp"
     classes = KINDS
 
