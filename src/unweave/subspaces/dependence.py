@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
+from scipy.optimize import nnls
 
 from unweave.metrics.arrays import Reals, Whole
 
-SEARCHED = 4_000  # rows on which axes and centres are looked for; what is found is then told of all rows
-STEPS = (0.4, 0.2, 0.1, 0.05)
+SEARCHED = 4_000  # rows on which rotations and centres are first looked for
 TURNS = 12  # rotations tried before the refinement
 SECTORS = 24
 TINY = 1e-12
@@ -66,20 +66,17 @@ def scatter(codes: Reals) -> tuple[Reals, Reals]:
     return centre, root / max(float(size), TINY)
 
 
-def descend(loss: Callable[[Reals], float], start: Reals, least: float = 1e-5) -> tuple[Reals, float]:
-    """The lowest `loss` along single coordinates, in steps that shrink."""
+def descend(loss: Callable[[Reals], float], start: Reals, steps: Sequence[float], ways: Reals, least: float) -> Reals:
+    """Where `loss` is lowest, gone to along `ways` (k, m) in steps that shrink and gain more than `least`."""
     at, low = start, loss(start)
-    for step in STEPS:
+    for step in steps:
         moved = True
         while moved:
             moved = False
-            for k in range(len(at)):
-                for sign in (1, -1):
-                    new = at.copy()
-                    new[k] += sign * step
-                    if (found := loss(new)) < low - least:
-                        at, low, moved = new, found, True
-    return at, low
+            for way in step * np.concatenate([ways, -ways]):
+                if (found := loss(at + way)) < low - least:
+                    at, low, moved = at + way, found, True
+    return at
 
 
 def along(round_pair: Reals, angles: Reals) -> tuple[Reals, Reals]:
@@ -91,24 +88,22 @@ def along(round_pair: Reals, angles: Reals) -> tuple[Reals, Reals]:
     )
 
 
-def best_axes(round_pair: Reals, bins: int) -> Reals:
-    """The two directions (2,), as `along` takes them, that share the least: of all rotations, then each by itself."""
+def best_axes(round_pair: Reals, some: Reals) -> Reals:
+    """The two directions (2,), as `along` takes them, that share the least: of all rotations, then each by itself.
 
-    def shared(angles: Reals) -> float:
-        return information(*along(round_pair, angles), bins)
+    Rotations are tried on the rows `some`, directions on all rows: those found on few would share more of the others.
+    """
 
-    turns = np.linspace(0, np.pi / 2, TURNS, endpoint=False)
-    found = [shared(np.full(2, turn)) for turn in turns]
-    best = turns[int(np.argmin(found))]
-    turned = min((best + step for step in np.linspace(-0.13, 0.13, 9)), key=lambda turn: shared(np.full(2, turn)))
-    at, low = np.full(2, turned), shared(np.full(2, turned))
-    for step in (0.1, 0.05, 0.02, 0.01):
-        for way in ((1, 0), (0, 1), (1, -1), (1, 1)):
-            for sign in (1, -1):
-                new = at + sign * step * np.array(way)
-                if (value := shared(new)) < low:
-                    at, low = new, value
-    return at
+    def shared(angles: Reals, points: Reals = round_pair) -> float:
+        return information(*along(points, angles), bins_for(len(points)))
+
+    def turned(turns: Reals) -> float:
+        return float(min(turns, key=lambda turn: shared(np.full(2, turn), some)))
+
+    first = turned(np.linspace(0, np.pi / 2, TURNS, endpoint=False))
+    start = np.full(2, turned(first + np.linspace(-0.13, 0.13, 9)))
+    ways = np.array([[1, 0], [0, 1], [1, -1], [1, 1]])
+    return descend(shared, start, (0.03, 0.01), ways, 1 / len(round_pair))
 
 
 def stretch(a: float, b: float) -> Reals:
@@ -126,13 +121,14 @@ def polar(points: Reals) -> tuple[Reals, Reals]:
     return np.hypot(points[:, 0], points[:, 1]), np.arctan2(points[:, 1], points[:, 0])
 
 
-def best_centre(round_pair: Reals, bins: int) -> tuple[Reals, Reals]:
-    """Centre (2,) and stretch (2, 2) about which radius and angle share the least."""
+def best_centre(round_pair: Reals, some: Reals) -> tuple[Reals, Reals]:
+    """Centre (2,) and stretch (2, 2) about which radius and angle share the least: on the rows `some`, then on all."""
 
-    def shared(at: Reals) -> float:
-        return information(*polar((round_pair - at[:2]) @ stretch(at[2], at[3])), bins)
+    def shared(at: Reals, points: Reals = round_pair) -> float:
+        return information(*polar((points - at[:2]) @ stretch(at[2], at[3])), bins_for(len(points)))
 
-    at, _ = descend(shared, np.zeros(4))
+    at = descend(lambda at: shared(at, some), np.zeros(4), (0.4, 0.2, 0.1, 0.05), np.eye(4), 1e-5)
+    at = descend(shared, at, (0.02,), np.eye(4), 1 / len(round_pair))
     return at[:2], stretch(at[2], at[3])
 
 
@@ -166,19 +162,18 @@ class Dependence:
 def ring_p_value(radius: Reals, bins: int = 12) -> float:
     """The p-value of: these radii (n,) are of round normals of any mixture of sizes.
 
-    Of such a mixture r^2 is a mixture of exponentials: its density only falls, and ever more slowly. The best mixture
-    is fitted to `bins` bins of equal counts; 2 n KL(seen || fitted) has at most bins - 1 degrees of freedom.
+    Of such a mixture r^2 is a mixture of exponentials: its density only falls, and ever more slowly. The nearest one is
+    fitted to `bins` bins of equal counts; n sum (seen - fitted)^2 / seen has bins - 1 degrees of freedom or fewer.
     """
     squares, n = np.sort(radius**2), len(radius)
     at = (np.arange(1, bins) * n) // bins
     seen = np.diff(np.concatenate([[0], at, [n]])) / n
-    rates = np.geomspace(0.02, 200, 60) / max(float(np.median(squares)), TINY)
+    rates = np.geomspace(0.02, 200, 300) / max(float(np.median(squares)), TINY)
     below = np.vstack([np.zeros(len(rates)), 1 - np.exp(-np.outer(squares[at], rates)), np.ones(len(rates))])
-    mass = np.diff(below, axis=0) + TINY
-    weight = np.full(len(rates), 1 / len(rates))
-    for _ in range(500):  # expectation maximisation; what it leaves undone makes the p-value smaller by next to nothing
-        weight = weight * ((seen / (mass @ weight)) @ mass)
-    return float(stats.chi2.sf(2 * n * (seen * np.log(seen / (mass @ weight))).sum(), bins - 1))
+    mass = np.diff(below, axis=0)
+    scaled, whole = mass / np.sqrt(seen)[:, None], 1e3 * np.ones((1, len(rates)))  # weights that sum to 1
+    _, left = nnls(np.vstack([scaled, whole]), np.concatenate([np.sqrt(seen), [1e3]]))
+    return float(stats.chi2.sf(n * left**2, bins - 1))
 
 
 def dependence(pair: Reals, rng: np.random.Generator) -> Dependence:
@@ -197,7 +192,7 @@ def dependence(pair: Reals, rng: np.random.Generator) -> Dependence:
     origin, root = scatter(pair)
     points = (pair - origin) @ root
     some = points if n <= SEARCHED else points[rng.choice(n, SEARCHED, replace=False)]
-    axes, (centre, matrix) = best_axes(some, bins_for(len(some))), best_centre(some, bins_for(len(some)))
+    axes, (centre, matrix) = best_axes(points, some), best_centre(points, some)
     bins = bins_for(n)
     freedom = (bins - 1) ** 2
     radius, angle = polar((points - centre) @ matrix)
