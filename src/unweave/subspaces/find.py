@@ -17,7 +17,6 @@ from unweave.subspaces.turning import Decode, Turning, turning
 
 LEAST_ROWS = 200
 LEAST_VALUES = 12  # of a latent that is not a category
-LEAST_SHARE = 0.5  # of the dependence that no axes remove, radius and angle must remove this much
 LEAST_AROUND = 0.25  # the emptiest sector holds this share of its due, or the angle has a gap
 
 
@@ -205,8 +204,8 @@ def find_subspaces(
     """The blocks of latents in codes (n, d) that have a radius and an angle rather than axes; no labels are looked at.
 
     A pair of latents is a plane by its codes if all of this holds: no two directions make it independent; radius and
-    angle about the best centre share significantly less, and less than half as much; the radius is that of no mixture
-    of round normals (codes whose spread varies are round too, without any circle); and every direction occurs.
+    angle about the best centre share less than half of what the best two directions do; the radius is that of no
+    mixture of round normals (codes whose spread varies are round too, without any circle); and every direction occurs.
     `p_value` is the largest of the three p-values, so that it errs on the safe side. With `decode`, codes (m, d) ->
     images, a pair whose codes do not speak for axes is also a plane if the image turns with the angle (see `turning`);
     of the two p-values the smaller counts, doubled. Holm's rule over all pairs keeps the rate of codes with any false
@@ -274,8 +273,7 @@ def _evidence(
 ) -> Evidence:
     """What codes and decoder say of a pair, before the correction for many pairs."""
     told = dependence(rows[:, list(pair)], rng)
-    plane = told.share >= LEAST_SHARE and told.around >= LEAST_AROUND
-    by_codes = max(told.dependent, told.polar_better, told.ring) if plane else 1.0
+    by_codes = max(told.dependent, told.polar_better, told.ring) if told.around >= LEAST_AROUND else 1.0
     if decode is None:
         return Evidence(pair, told, None, by_codes, "codes")
     if told.axes_better < alpha:
