@@ -33,7 +33,7 @@ def test_radius_and_angle_of_a_plane_share_less_than_any_axes(world):
     assert max(found.dependent, found.polar_better, found.ring) < 0.001
     assert found.axes_better > 0.5
     assert found.share > 0.5
-    assert found.around > 0.25
+    assert found.around > 1 / 3
 
 
 def test_uniform_axes_speak_against_radius_and_angle():
@@ -50,7 +50,7 @@ def test_what_is_round_without_a_circle_is_no_ring():
 
 
 def test_clusters_on_a_circle_do_not_go_round():
-    assert told(WITHOUT["five clusters"], 4000).around < 0.25
+    assert told(WITHOUT["five clusters"], 4000).around < 1 / 3
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from unweave.metrics.arrays import Reals, Whole
 SEARCHED = 4_000  # rows on which rotations and centres are first looked for
 TURNS = 12  # rotations tried before the refinement
 SECTORS = 24
+LEFT = 2 / 3  # of the dependence along the best axes: radius and angle of a plane share less
 TINY = 1e-12
 
 
@@ -148,9 +149,9 @@ class Dependence:
 
     `axes` is the mutual information of the two directions that share the least: what no axes remove. `polar` is that of
     radius and angle about the best `centre`, in the coordinates `(codes - centre) @ matrix`. `dependent` is the p-value
-    of no dependence along the best axes, `polar_better` that of radius and angle sharing half as much as the best axes
-    or more, `axes_better` that of their sharing less than the best axes, and `ring` that of a radius which a mixture of
-    round normals could have. `around` says how empty the emptiest of 24 equal sectors is: its rows over a 24th of all.
+    of no dependence along the best axes, `polar_better` that of radius and angle removing a third of it or less,
+    `axes_better` that of their sharing less than the best axes, and `ring` that of a radius which a mixture of round
+    normals could have. `around` says how empty the emptiest of 24 equal sectors is: its rows over a 24th of all.
     """
 
     axes: float
@@ -212,14 +213,14 @@ def dependence(pair: Reals, rng: np.random.Generator) -> Dependence:
     def normal(gain: Reals, corrected: float) -> float:
         return float(stats.norm.sf(corrected / max(gain.std() / np.sqrt(n), TINY)))
 
-    half, less = straight / 2 - round_, round_ - straight
+    removed, less = LEFT * straight - round_, round_ - straight
     sector = np.floor((angle / (2 * np.pi) + 0.5) * SECTORS).astype(np.int64).clip(0, SECTORS - 1)
     whole = root @ matrix
     return Dependence(
         axes=float(straight.mean() - bias),
         polar=float(round_.mean() - bias),
         dependent=float(stats.chi2.sf(2 * n * straight.mean(), freedom)),
-        polar_better=normal(half, half.mean() + bias / 2),
+        polar_better=normal(removed, removed.mean() + (1 - LEFT) * bias),
         axes_better=normal(less, less.mean()),
         ring=ring_p_value(radius),
         around=float(np.bincount(sector, minlength=SECTORS).min() * SECTORS / n),

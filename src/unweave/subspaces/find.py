@@ -17,7 +17,8 @@ from unweave.subspaces.turning import Decode, Turning, turning
 
 LEAST_ROWS = 200
 LEAST_VALUES = 12  # of a latent that is not a category
-LEAST_AROUND = 0.25  # the emptiest sector holds this share of its due, or the angle has a gap
+LEAST_SHARED = 0.02  # nats along the best axes: what normal values of correlation 0.2 share
+LEAST_AROUND = 1 / 3  # the emptiest sector holds this share of its due, or the angle has a gap
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,7 @@ class Subspaces:
             raise InputError(f"{name} must have shape (n, {width}) here, got {array.shape}")
         return array
 
-    def partition(self, least: float = 0.02) -> list[tuple[int, ...]]:
+    def partition(self, least: float = LEAST_SHARED) -> list[tuple[int, ...]]:
         """The live latents in groups that share at least `least` nats with each other whatever the axes, largest first.
 
         Pairs are joined whose dependence along the best axes is significant (Holm, `alpha`) and `least` nats or more;
@@ -204,7 +205,7 @@ def find_subspaces(
     """The blocks of latents in codes (n, d) that have a radius and an angle rather than axes; no labels are looked at.
 
     A pair of latents is a plane by its codes if all of this holds: no two directions make it independent; radius and
-    angle about the best centre share less than half of what the best two directions do; the radius is that of no
+    angle about the best centre remove more than a third of what the best two directions share; the radius is that of no
     mixture of round normals (codes whose spread varies are round too, without any circle); and every direction occurs.
     `p_value` is the largest of the three p-values, so that it errs on the safe side. With `decode`, codes (m, d) ->
     images, a pair whose codes do not speak for axes is also a plane if the image turns with the angle (see `turning`);
@@ -273,7 +274,8 @@ def _evidence(
 ) -> Evidence:
     """What codes and decoder say of a pair, before the correction for many pairs."""
     told = dependence(rows[:, list(pair)], rng)
-    by_codes = max(told.dependent, told.polar_better, told.ring) if told.around >= LEAST_AROUND else 1.0
+    plane = told.axes >= LEAST_SHARED and told.around >= LEAST_AROUND
+    by_codes = max(told.dependent, told.polar_better, told.ring) if plane else 1.0
     if decode is None:
         return Evidence(pair, told, None, by_codes, "codes")
     if told.axes_better < alpha:
