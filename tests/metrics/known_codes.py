@@ -222,7 +222,7 @@ def kept(values: np.ndarray) -> float:
     return nats(np.bincount(cut(values)))
 
 
-def information_on(code: np.ndarray, axis: int) -> float:
+def mutual(code: np.ndarray, axis: int) -> float:
     """I in nats of one of two factors and the bins of a code of both, (V_a, V_b), with its excess at n rows."""
     cells = cut(code) if axis == 0 else cut(code).T
     joint = np.stack([np.bincount(row, minlength=BINS) for row in cells])
@@ -408,7 +408,7 @@ def _merged(t: Terms) -> dict[str, Answer]:
         "factor-vae-score": voted((t.k - 1) / t.k, VOTES, "one latent gets the votes of two factors, one is counted"),
         "beta-vae-score": voted((t.k - 1) / t.k, POINTS, t.alike),
         "mig": near(
-            float((t.gaps[t.rest].sum() + 2 * (information_on(t.merged, 0) - t.runner[t.a]) / t.logs[t.a]) / t.k),
+            float((t.gaps[t.rest].sum() + 2 * (mutual(t.merged, 0) - t.runner[t.a]) / t.logs[t.a]) / t.k),
             0.005,
             "the sum's bins tell a part of each",
         ),
@@ -445,11 +445,7 @@ def _nested(t: Terms) -> dict[str, Answer]:
             float(
                 (
                     t.gaps[t.rest].sum()
-                    + (
-                        information_on(t.nested, 0)
-                        - t.runner[t.a]
-                        + max(0.0, information_on(t.nested, 1) - t.runner[t.b])
-                    )
+                    + (mutual(t.nested, 0) - t.runner[t.a] + max(0.0, mutual(t.nested, 1) - t.runner[t.b]))
                     / t.logs[t.a]
                 )
                 / t.k
@@ -459,7 +455,7 @@ def _nested(t: Terms) -> dict[str, Answer]:
         ),
         "sap": near((t.k - 1) / t.k, 0.004, "correlation V / sqrt(V^2 + 1) with the coarse one, 1 with its own code"),
         "modularity": near(
-            float(1 - (information_on(t.nested, 1) / information_on(t.nested, 0)) ** 2 / (t.k - 1) ** 2),
+            float(1 - (mutual(t.nested, 1) / mutual(t.nested, 0)) ** 2 / (t.k - 1) ** 2),
             0.004,
             "the bins hide the fine one",
         ),
@@ -560,8 +556,8 @@ def _leaky(t: Terms) -> dict[str, Answer]:
             float(
                 (
                     t.gaps[t.rest].sum()
-                    + (t.own[t.a] - information_on(t.leaked, 0)) / t.logs[t.a]
-                    + (information_on(t.leaked, 1) - t.runner[t.b]) / t.logs[t.b]
+                    + (t.own[t.a] - mutual(t.leaked, 0)) / t.logs[t.a]
+                    + (mutual(t.leaked, 1) - t.runner[t.b]) / t.logs[t.b]
                 )
                 / t.k
             ),
@@ -570,7 +566,7 @@ def _leaky(t: Terms) -> dict[str, Answer]:
         ),
         "sap": near((t.k - 2 * LEAK**2) / t.k, 0.01, "1 - r^2 twice"),
         "modularity": near(
-            float(1 - (information_on(t.leaked, 0) / information_on(t.leaked, 1)) ** 2 / (t.k * (t.k - 1))),
+            float(1 - (mutual(t.leaked, 0) / mutual(t.leaked, 1)) ** 2 / (t.k * (t.k - 1))),
             0.004,
             "one latent tells two",
         ),

@@ -1,4 +1,4 @@
-"""Shared rules: live latents, intervals of shares, what a metric writes into its score."""
+"""Shared rules: live latents, intervals of shares, what a metric writes into its score, what its settings may be."""
 
 from dataclasses import dataclass
 from typing import ClassVar

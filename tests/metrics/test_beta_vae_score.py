@@ -1,4 +1,4 @@
-"""beta-VAE score: known answers, its blindness, and points made in a loop."""
+"""beta-VAE score: points made in a loop, the confusion, small codes."""
 
 import numpy as np
 import pytest

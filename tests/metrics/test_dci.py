@@ -1,4 +1,4 @@
-"""DCI: the formula by hand, known answers, dead latents."""
+"""DCI: the formula by hand, its parts on known codes, dead latents."""
 
 import math
 

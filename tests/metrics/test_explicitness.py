@@ -1,4 +1,4 @@
-"""Explicitness: areas against scikit-learn's, known answers."""
+"""Explicitness: areas against scikit-learn's."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""FactorVAE score: known answers, presets, and a second implementation that votes in a loop."""
+"""FactorVAE score: presets, and a second implementation that votes in a loop."""
 
 import statistics
 

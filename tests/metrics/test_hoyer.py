@@ -1,4 +1,4 @@
-"""Hoyer sparsity: anchors from priors, its two ends, and what must not move it."""
+"""Hoyer sparsity: anchors from priors, its two ends, dead latents and rows of zeros."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""InfoMEC: neighbours against scikit-learn's, parts by hand, known answers."""
+"""InfoMEC: neighbours against scikit-learn's, parts by hand."""
 
 import math
 

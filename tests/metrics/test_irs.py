@@ -1,4 +1,4 @@
-"""IRS: a slow second implementation, known answers, groups."""
+"""IRS: a slow second implementation, groups."""
 
 import math
 

@@ -24,10 +24,10 @@ from tests.metrics.known_codes import (
     SHAPES3D,
     answers,
     cut,
-    information_on,
     kept,
     levels,
     measured,
+    mutual,
     shown,
 )
 
@@ -178,8 +178,8 @@ def test_a_digit_nested_in_ten_values_shows_its_upper_half_in_twenty_bins():
     """100 joint values in 20 bins of five: which half the fine digit is in is log 2 of its log 10 nats."""
     both = levels(10)[:, None] + levels(10) / 10
     assert np.bincount(cut(both).ravel()).tolist() == [5] * BINS
-    assert information_on(both, 0) == pytest.approx(math.log(10), abs=0.001)
-    assert information_on(both, 1) == pytest.approx(math.log(2), abs=0.005)
+    assert mutual(both, 0) == pytest.approx(math.log(10), abs=0.001)
+    assert mutual(both, 1) == pytest.approx(math.log(2), abs=0.005)
     score = mig(SHAPES3D.codes["nested"], SHAPES3D.factors)
     assert score.per_factor["factor_1"] == pytest.approx(math.log(2) / math.log(10), abs=0.01)
 

@@ -1,4 +1,4 @@
-"""Scores of dependence that need no factors: closed forms, second implementations, degenerate codes."""
+"""Scores of dependence that need no factors: closed forms and second implementations."""
 
 import math
 

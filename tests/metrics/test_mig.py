@@ -1,4 +1,4 @@
-"""Mutual information gap: known answers, collapsed latents, and an interval that covers."""
+"""Mutual information gap: a second implementation, collapsed latents, and an interval that covers."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Modularity: the formula by hand, known answers, dead latents."""
+"""Modularity: a second implementation, and the formula."""
 
 import numpy as np
 import pytest

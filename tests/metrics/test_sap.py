@@ -1,4 +1,4 @@
-"""SAP: the exact classifier against scikit-learn's, known answers, continuous factors."""
+"""SAP: the exact classifier and the continuous form against second implementations."""
 
 import numpy as np
 import pytest

@@ -248,7 +248,7 @@ def _prior(probe: Probe, live: Whole) -> Iterator[Finding]:
 
 
 @dataclass(frozen=True)
-class FactorInformation:
+class Links:
     """What live latents carry of the factors: `shares` (K, d) of entropy, `best` and `together` (K,) of variance."""
 
     names: Sequence[str]
@@ -282,15 +282,15 @@ def _factors(probe: Probe, live: Whole) -> Iterator[Finding]:
     if not varies.size:
         yield Finding("factors", "No factor varies, so nothing can be said of them.")
         return
-    information = _factor_information(probe, live, varies)
-    yield _carriers(information)
-    yield from _sharers(information)
-    yield _missing(information)
+    links = _links(probe, live, varies)
+    yield _carriers(links)
+    yield from _sharers(links)
+    yield _missing(links)
     if len(live) > 1 and len(varies) > 1:
-        yield _rotation(information)
+        yield _rotation(links)
 
 
-def _factor_information(probe: Probe, live: Whole, varies: Whole) -> FactorInformation:
+def _links(probe: Probe, live: Whole, varies: Whole) -> Links:
     """Information of every live latent about every factor that varies, alone and together."""
     rows = probe.rng("doctor").permutation(len(probe))
     factors, codes = _cut(probe)[:, varies], standardised(probe.codes[:, live])
@@ -306,7 +306,7 @@ def _factor_information(probe: Probe, live: Whole, varies: Whole) -> FactorInfor
         together[k] = max(best[k], _explained(codes, levels, *parts))
     heights = np.maximum(entropy(factors[some]), 1e-12)
     names = [probe.factor_names[k] for k in varies.tolist()]
-    return FactorInformation(names, live, shares / heights[:, None], best, together)
+    return Links(names, live, shares / heights[:, None], best, together)
 
 
 def _cut(probe: Probe) -> Whole:
@@ -338,87 +338,83 @@ def _explained(codes: Reals, levels: Reals, train: Whole, test: Whole) -> float:
     return float(np.clip(1 - left / total, 0, 1)) if total > 0 else 0.0
 
 
-def _carriers(information: FactorInformation) -> Finding:
+def _carriers(links: Links) -> Finding:
     """What each live latent is about."""
     lines: list[str] = []
-    for j, latent in enumerate(information.live):
-        if factors := information.order(information.carried[:, j], information.shares[:, j]):
-            lines.append(f"latent {latent} carries {_list(information.label(k, j) for k in factors)}")
-    if idle := information.live[~information.carried.any(axis=0)].tolist():
-        most = information.shares[:, ~information.carried.any(axis=0)].max()
+    for j, latent in enumerate(links.live):
+        if factors := links.order(links.carried[:, j], links.shares[:, j]):
+            lines.append(f"latent {latent} carries {_list(links.label(k, j) for k in factors)}")
+    if idle := links.live[~links.carried.any(axis=0)].tolist():
+        most = links.shares[:, ~links.carried.any(axis=0)].max()
         who = f"latent {idle[0]} carries" if len(idle) == 1 else f"latents {_list(idle)} carry"
         lines.append(f"{who} no factor alone (at most {most:.0%})".replace("%", " %"))
     sentence = f"Of each factor's entropy: {'; '.join(lines)}."
-    table = {name: _rounded(row) for name, row in zip(information.names, information.shares, strict=True)}
-    per_latent = information.carried.sum(axis=0)
+    table = {name: _rounded(row) for name, row in zip(links.names, links.shares, strict=True)}
+    per_latent = links.carried.sum(axis=0)
     return Finding(
         "what each latent carries",
         sentence,
         bool((per_latent == 1).all()),
-        {"latents": information.live.tolist(), "share_of_entropy": table},
+        {"latents": links.live.tolist(), "share_of_entropy": table},
     )
 
 
-def _sharers(information: FactorInformation) -> Iterator[Finding]:
+def _sharers(links: Links) -> Iterator[Finding]:
     """Factors that several latents carry, and latents that carry several factors."""
-    for k, name in enumerate(information.names):
-        latents = information.order(information.carried[k], information.shares[k])
+    for k, name in enumerate(links.names):
+        latents = links.order(links.carried[k], links.shares[k])
         if len(latents) > 1:
-            parts = _list(f"{information.live[j]} ({information.shares[k, j]:.0%})".replace("%", " %") for j in latents)
+            parts = _list(f"{links.live[j]} ({links.shares[k, j]:.0%})".replace("%", " %") for j in latents)
             yield Finding(
                 "shared factor",
                 f"{name} is spread over latents {parts}.",
                 False,
-                {
-                    "factor": name,
-                    "latents": information.live[latents].tolist(),
-                    "share": _rounded(information.shares[k, latents]),
-                },
+                {"factor": name, "latents": links.live[latents].tolist(), "share": _rounded(links.shares[k, latents])},
             )
-    for j, latent in enumerate(information.live):
-        factors = information.order(information.carried[:, j], information.shares[:, j])
+    for j, latent in enumerate(links.live):
+        factors = links.order(links.carried[:, j], links.shares[:, j])
         if len(factors) > 1:
-            parts = _list(information.label(k, j) for k in factors)
-            names = [information.names[k] for k in factors]
+            parts = _list(links.label(k, j) for k in factors)
+            names = [links.names[k] for k in factors]
             yield Finding(
                 "mixed latent",
                 f"latent {latent} mixes {parts}.",
                 False,
-                {"latent": int(latent), "factors": names, "share": _rounded(information.shares[factors, j])},
+                {"latent": int(latent), "factors": names, "share": _rounded(links.shares[factors, j])},
             )
 
 
-def _missing(information: FactorInformation) -> Finding:
+def _missing(links: Links) -> Finding:
     """Factors that no latent carries, alone or with others."""
-    lost: list[int] = np.flatnonzero(~information.present).tolist()
+    lost: list[int] = np.flatnonzero(~links.present).tolist()
     numbers = {
-        "together": dict(zip(information.names, _rounded(information.together), strict=True)),
-        "best_latent": dict(zip(information.names, _rounded(information.best), strict=True)),
-        "missing": [information.names[k] for k in lost],
+        "together": dict(zip(links.names, _rounded(links.together), strict=True)),
+        "best_latent": dict(zip(links.names, _rounded(links.best), strict=True)),
+        "missing": [links.names[k] for k in lost],
     }
     if not lost:
-        weakest = int(information.together.argmin())
+        weakest = int(links.together.argmin())
         sentence = (
-            f"Every factor is in the codes; hardest to foretell is {information.names[weakest]}: all live latents "
-            f"together explain {information.together[weakest]:.0%} of its variance."
+            f"Every factor is in the codes; hardest to foretell is {links.names[weakest]}: all live latents "
+            f"together explain {links.together[weakest]:.0%} of its variance."
         )
         return Finding("missing factors", sentence.replace("%", " %"), True, numbers)
     parts = _list(
-        f"{information.names[k]} (the best latent tells {information.shares[k].max():.0%} of its entropy, all together "
-        f"explain {information.together[k]:.0%} of its variance)"
+        f"{links.names[k]} (the best latent tells {links.shares[k].max():.0%} of its entropy, all together "
+        f"explain {links.together[k]:.0%} of its variance)"
         for k in lost
     )
     return Finding("missing factors", f"Nobody carries {parts}.".replace("%", " %"), False, numbers)
 
 
-def _rotation(information: FactorInformation) -> Finding:
+def _rotation(links: Links) -> Finding:
     """Whether latents together explain what none of them explains alone."""
-    here = information.together >= EXPLAINED
-    ratio = np.where(here, information.best / np.maximum(information.together, 1e-12), math.nan)
-    spread = [information.names[k] for k in np.flatnonzero(here & (ratio < ALONE)).tolist()]
+    here = links.together >= EXPLAINED
+    ratio = np.where(here, links.best / np.maximum(links.together, 1e-12), math.nan)
+    spread = [links.names[k] for k in np.flatnonzero(here & (ratio < ALONE)).tolist()]
     numbers = {
         "alone_over_together": {
-            n: None if math.isnan(r) else round(float(r), 3) for n, r in zip(information.names, ratio, strict=True)
+            n: None if math.isnan(r) else round(float(r), 3) for n, r in zip(links.names, ratio, strict=True)
         },
         "spread": spread,
     }

@@ -1,4 +1,4 @@
-"""Starting weights: their spread, where they come from, and what is refused."""
+"""Starting weights: their spread, where they come from, and what no net can be built from."""
 
 import math
 import re

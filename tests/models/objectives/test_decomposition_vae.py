@@ -1,4 +1,4 @@
-"""Decomposition VAE: overlap and structure apart, its identities, its refusals, and the released code's faults."""
+"""Decomposition VAE: overlap and structure apart, its identities, and the released code's faults."""
 
 import math
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What is special about the other methods."""
+"""What is special about the other methods, and what no method's settings may be."""
 
 import pytest
 import torch
