@@ -426,10 +426,7 @@ def test_h5_files_that_lie_about_their_size_or_end_early(tmp_path):
         ({}, "path must name a file ending in .npy, .npz, .h5, .hdf5"),
         ({"path": "a.txt"}, "path must end in .npy"),
         ({"path": "nowhere.npy"}, "path must be an existing file"),
-        ({"order": "chw"}, "order must be one of auto, nhwc, nchw"),
         ({"scale": "log"}, "scale must be one of"),
-        ({"channels": 0}, "channels must be 1 or more"),
-        ({"max_bytes": 0}, "max_bytes must be 1 or more"),
         ({"content": "x", "shape": (3,)}, "shape must be channels, height and width"),
     ],
 )

@@ -130,13 +130,6 @@ def test_links_names_that_lead_out_and_damage_are_refused(tmp_path, own_cache):
         _ = Small().stored
 
 
-@pytest.mark.parametrize(
-    ("settings", "sentence"),
-    [
-        ({"size": 8}, "size must be 16 or more"),
-        ({"crop": 200}, "crop must lie between 16 and 178"),
-    ],
-)
-def test_bad_settings_are_refused(settings, sentence):
-    with pytest.raises(InputError, match=sentence):
-        CelebA(**settings)
+def test_a_crop_out_of_range_is_refused():
+    with pytest.raises(InputError, match="crop must lie between 16 and 178"):
+        CelebA(crop=200)

@@ -201,8 +201,6 @@ def test_only_settings_travel_between_processes(dsprites):
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"size": 48}, "size must be one of 64, 32"),
-        ({"hold": "disk"}, "hold must be one of packed, lazy"),
         ({"file": "nowhere.npz"}, "file must be the official dSprites npz"),
         ({"file": __file__, "hold": "lazy"}, "hold must be packed where a file is given"),
         ({"colour": 1}, "unknown setting of dsprites 'colour'"),

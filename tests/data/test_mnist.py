@@ -56,8 +56,3 @@ def test_absent_files_are_named_with_what_to_do(own_cache, tmp_path):
     assert str(refusal.value) == f"mnist needs the file {place}, which is not there; run: unweave data download mnist"
     with pytest.raises(InputError, match=f"needs the file {tmp_path / 'x' / 'train-labels'}"):
         len(load("mnist", folder=str(tmp_path / "x")))
-
-
-def test_a_size_that_cuts_digits_is_refused():
-    with pytest.raises(InputError, match="size must be 28 or more"):
-        load("mnist", size=16)

@@ -5,7 +5,6 @@ import math
 import numpy as np
 import pytest
 
-from unweave.base.errors import InputError
 from unweave.data.published.pinwheel import Pinwheel
 
 
@@ -42,17 +41,3 @@ def test_parts_and_seeds_are_other_draws_and_each_repeats():
     np.testing.assert_array_equal(one, Pinwheel().points)
     for other in (Pinwheel(part="test"), Pinwheel(seed=1)):
         assert not np.isin(other.points, one).any()
-
-
-@pytest.mark.parametrize(
-    ("settings", "sentence"),
-    [
-        ({"part": "valid"}, "part must be one of train, test"),
-        ({"arms": 0}, "arms must be 1 or more"),
-        ({"radial_std": -1}, "radial_std must be 0 or more"),
-        ({"rate": math.nan}, "rate must be a finite number"),
-    ],
-)
-def test_bad_settings_are_refused(settings, sentence):
-    with pytest.raises(InputError, match=sentence):
-        Pinwheel(**settings)
