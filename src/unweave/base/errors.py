@@ -1,4 +1,4 @@
-"""What can go wrong, told apart by whose move it is next."""
+"""What can go wrong, by whose move it is next."""
 
 
 class UnweaveError(Exception):

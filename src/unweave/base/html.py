@@ -68,7 +68,7 @@ def listed(lines: Sequence[str]) -> str:
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[object]], caption: str = "") -> str:
-    """A table of at most 50 rows as HTML; the first column names the row, and what is cut off is said.
+    """A table of at most 50 rows as HTML; the first column names the row, and what is cut off is counted below it.
 
     >>> table(["metric", "value"], [["<mig>", 0.5]])
     '<table><thead>...<th scope="row">&lt;mig&gt;</th><td>0.500</td></tr></tbody></table>'

@@ -67,7 +67,7 @@ class Sampled:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What a score must say of these codes: how many, over how many images, and the most that I(x;z) can be."""
+        """What a score must record of these codes: how many, over how many images, and the most that I(x;z) can be."""
         return {"points": self.points, "drawn": len(self.z), "most_information": math.log(self.points)}
 
 

@@ -28,7 +28,7 @@ class Cells:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What a score says of them."""
+        """What a score records of them."""
         return {"n": len(self.cells), **scored(self.factor_names, self.live)}
 
 

@@ -43,7 +43,7 @@ def binned(codes: Reals, bins: int) -> Cells:
 
 
 def boost(cells: Cells, labels: Whole, cut: int, rounds: int = 100) -> Boosted:
-    """Boost on the first `cut` rows of cells (n, d) and labels (cut,), and tell the other rows.
+    """Boost on the first `cut` rows of cells (n, d) and labels (cut,), and predict the other rows.
 
     Friedman's gradient boosting with multinomial deviance: `rounds` times one tree a class, of depth 3, least squares
     on the residuals y - p, one Newton step a leaf, shrunk by 0.1; every row, every code and every border between bins

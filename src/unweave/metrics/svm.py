@@ -33,7 +33,7 @@ class LineMachine:
         self.powers = np.stack([np.ones_like(self.x), self.x, self.x**2], axis=1)
 
     def guess(self, labels: Whole, x: Reals) -> Whole:
-        """Train on the labels of the rows given at first, and say the most likely label of each of `x` (m,)."""
+        """Train on the labels of the rows given at first, and give the most likely label of each of `x` (m,)."""
         present = np.unique(labels)
         if len(present) < 2:
             return np.full(len(x), present[0])

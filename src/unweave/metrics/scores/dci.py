@@ -197,7 +197,7 @@ class Fit:
     """What was learnt of one factor: importances (p,), answers to the held-out rows (m,), and how importances spread.
 
     `answers` are right or wrong, or squared errors of a regression. Row b of `draws` is a sample of the importances,
-    of which the mean over `count` is what `importances` tells; None where no such samples are had.
+    whose mean over `count` are the `importances`; None where no such samples are had.
     """
 
     importances: Reals
