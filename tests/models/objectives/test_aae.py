@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from tests.models.objectives.small import WITH_CRITIC as SMALL
 from torch import nn
 
 from unweave.base.records import Pass
@@ -12,11 +13,6 @@ from unweave.models.distributions import DiagonalNormal
 from unweave.models.distributions.isotropic import IsotropicPrior
 from unweave.models.distributions.normal import log_normal
 from unweave.models.objectives.aae import AAE, prior_samples
-
-SMALL = {
-    "data": "dsprites", "data.size": 32, "data.hold": "lazy", "net": "conv", "net.channels": (8, 8, 8),
-    "net.hidden": 16, "batch": 16, "latents": 3, "steps": 20, "critic_layers": 2, "critic_width": 32, "lr": 1e-3,
-}  # fmt: skip
 
 
 class ExactCritic(nn.Module):

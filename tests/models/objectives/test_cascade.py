@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from tests.models.objectives import small
 from torch.nn import functional as F
 
 from unweave.base.errors import InputError
@@ -16,10 +17,7 @@ from unweave.models.objectives.cascade_vae import CascadeVAE
 from unweave.models.objectives.cascade_vae_c import CascadeVAEC
 from unweave.models.objectives.discrete import Assigned, Zeros
 
-SMALL = {
-    "data": "dsprites", "data.size": 32, "data.hold": "lazy", "net": "conv", "net.channels": (8, 8, 8),
-    "net.hidden": 16, "batch": 16, "latents": 6, "steps": 20, "lr": 1e-3,
-}  # fmt: skip
+SMALL = {**small.SMALL, "latents": 6}
 IMAGES = DSprites(size=32, hold="lazy").images(np.arange(0, 700_000, 45_000))
 P = 20_000
 

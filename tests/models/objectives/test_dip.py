@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from tests.models.objectives.small import SMALL
 
 from unweave.base.records import Pass
 from unweave.base.seeds import Generators
@@ -13,11 +14,6 @@ from unweave.models.distributions.isotropic import IsotropicPrior
 from unweave.models.objectives.dip import covariance_of_means
 from unweave.models.objectives.dip_vae_i import DIPVAEI
 from unweave.models.objectives.dip_vae_ii import DIPVAEII
-
-SMALL = {
-    "data": "dsprites", "data.size": 32, "data.hold": "lazy", "net": "conv", "net.channels": (8, 8, 8),
-    "net.hidden": 16, "batch": 16, "latents": 3, "steps": 20, "lr": 1e-3,
-}  # fmt: skip
 
 
 def a_posterior(seed: int = 0) -> DiagonalNormal:

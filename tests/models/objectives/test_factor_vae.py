@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from tests.models.objectives.small import WITH_CRITIC
 
 from unweave.base.errors import InputError
 from unweave.base.records import Terms
@@ -11,21 +12,7 @@ from unweave.engine import Spec
 from unweave.engine.loop import Loop
 from unweave.models.divergences.density_ratio import log_ratio
 
-SMALL = {
-    "data": "dsprites",
-    "data.size": 32,
-    "data.hold": "lazy",
-    "net": "conv",
-    "net.channels": (8, 8, 8),
-    "net.hidden": 16,
-    "batch": 16,
-    "latents": 3,
-    "steps": 20,
-    "critic_layers": 2,
-    "critic_width": 32,
-    "gamma": 5,
-    "lr": 1e-3,
-}
+SMALL = {**WITH_CRITIC, "gamma": 5}
 
 
 def encoder_gradient_of_its_own_loss(loop: Loop) -> list[torch.Tensor]:

@@ -6,6 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
+from tests.models.objectives.small import SMALL
 
 from unweave.base.records import Pass
 from unweave.base.seeds import Generators
@@ -15,11 +16,6 @@ from unweave.models.distributions import DiagonalNormal
 from unweave.models.distributions.isotropic import IsotropicPrior
 from unweave.models.objectives.discrete import Gumbel
 from unweave.models.objectives.joint_vae import JointVAE
-
-SMALL = {
-    "data": "dsprites", "data.size": 32, "data.hold": "lazy", "net": "conv", "net.channels": (8, 8, 8),
-    "net.hidden": 16, "batch": 8, "latents": 3, "steps": 20,
-}  # fmt: skip
 
 
 def a_pass(probabilities: torch.Tensor, step: int = 0, training: bool = True, channels: int = 1) -> Pass:
