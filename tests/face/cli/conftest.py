@@ -14,6 +14,21 @@ def tiny():
     ).split()
 
 
+@pytest.fixture
+def refused(capsys):
+    """`refused(words, rule)` runs a command that must end with status 2 and one line that says the rule."""
+
+    def run(words, rule):
+        capsys.readouterr()
+        assert main(words.split() if isinstance(words, str) else words) == 2
+        line = capsys.readouterr().err
+        assert rule in line
+        assert line.count("\n") == 1
+        return line
+
+    return run
+
+
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory, tiny):
     out = tmp_path_factory.mktemp("runs") / "v"

@@ -22,11 +22,11 @@ def finished(tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    ("words", "sentence"),
+    ("words", "rule"),
     [
         ("trian", 'Did you mean "train"?'),
         ("train faktor-vae --data dsprites", "did you mean 'factor-vae'?"),
-        ("train beta-vae --data dsprites --beta -1", "beta must be 0 or more, got -1"),
+        ("train beta-vae --data dsprites --beta -1", "beta must be 0 or more"),
         ("train factor-vae --data dsprites --gama 3", "Did you mean --gamma?"),
         ("train vae --data dspirtes", "did you mean 'dsprites'?"),
         ("train vae", "data must name a data set"),
@@ -35,46 +35,35 @@ def finished(tmp_path_factory):
         ("train vae --data dsprites --recipe nonsense", "unknown recipe 'nonsense'"),
         ("train vae --data dsprites --plugin nowhere.py", "--plugin must be a Python file"),
         ("train vae --data dsprites --net.hiden 3", "--net.hiden"),
-        ("train vae --recipe factor-vae-dsprites-laptop", "is for factor-vae, got method vae"),
-        (
-            "train vae --data dsprites --batch 800000 --data.hold lazy --steps 1",
-            "batch must be 737280 or less",
-        ),
-        ("evaluate nowhere", "nowhere is not a run: there is no such folder"),
-        ("evaluate nowhere --metrics miq", "unknown metric 'miq'; did you mean 'mig'?"),
+        ("train vae --recipe factor-vae-dsprites-laptop", "is for factor-vae, got"),
+        ("train vae --data dsprites --batch 800000 --data.hold lazy --steps 1", "batch must be 737280 or less"),
+        ("evaluate nowhere", "nowhere is not a run"),
+        ("evaluate nowhere --metrics miq", "unknown metric 'miq'"),
         ("traverse nowhere", "nowhere is not a run"),
         ("draw portrait nowhere", "unknown figure 'portrait'"),
         ("report nowhere", "nowhere is not a run"),
-        ("table nowhere", "got nowhere, which is none"),
+        ("table nowhere", "nowhere, which is none"),
         ("list", "requires an argument"),
         ("list method", "did you mean 'methods'?"),
         ("demo --minutes -1", "minutes must be more than 0"),
     ],
 )
-def test_wrong_input_gets_one_line_and_status_2(words, sentence, capsys, tmp_path, monkeypatch):
+def test_wrong_input_gets_one_line_and_status_2(words, rule, refused, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert main(words.split()) == 2
-    said = capsys.readouterr().err
-    assert sentence in said
-    assert said.count("\n") == 1
-    assert "Traceback" not in said
+    refused(words, rule)
 
 
-def test_a_folder_that_cannot_be_written_is_refused(capsys, tmp_path):
+def test_a_folder_that_cannot_be_written_is_refused(refused, tmp_path):
     (tmp_path / "file").touch()
-    assert main(["train", "vae", *TINY, "--out", str(tmp_path / "file" / "run")]) == 2
-    assert "can be written to" in capsys.readouterr().err
+    refused(["train", "vae", *TINY, "--out", str(tmp_path / "file" / "run")], "can be written to")
 
 
-def test_resume_with_other_settings_names_the_fields_that_differ(finished, capsys):
+def test_resume_with_other_settings_names_the_fields_that_differ(finished, refused):
     words = ["train", "factor-vae", *TINY, "--gamma", "11", "--seed", "4", "--out", str(finished), "--resume"]
-    assert main(words) == 2
-    said = capsys.readouterr().err
-    assert "gamma (given 11.0, stored 10.0)" in said
-    assert "seed (given 4, stored 0)" in said
-    assert "steps" not in said.partition("got others")[2]
-    assert main(["train", "vae", "--resume", "--out", str(finished)]) == 2
-    assert "method (given vae, stored factor-vae)" in capsys.readouterr().err
+    line = refused(words, "gamma (given 11.0, stored 10.0)")
+    assert "seed (given 4, stored 0)" in line
+    assert "steps" not in line.partition("got others")[2]
+    refused(f"train vae --resume --out {finished}", "method (given vae, stored factor-vae)")
 
 
 def test_resume_takes_the_rest_from_the_folder_and_a_finished_run_is_left_alone(finished):
@@ -83,21 +72,13 @@ def test_resume_takes_the_rest_from_the_folder_and_a_finished_run_is_left_alone(
     assert (finished / "weights.safetensors").read_bytes() == before
 
 
-def test_a_finished_run_is_never_overwritten_by_default(finished, capsys):
-    assert main(["train", "vae", *TINY, "--out", str(finished)]) == 2
-    assert "holds a finished run" in capsys.readouterr().err
+def test_a_finished_run_is_never_overwritten_by_default(finished, refused):
+    refused(["train", "vae", *TINY, "--out", str(finished)], "holds a finished run")
 
 
 def test_scores_as_json_and_tables(finished, capsys, monkeypatch):
     monkeypatch.setattr("unweave.run.run.POOL", 3000)
-    few = [
-        "--metrics",
-        "mig,factor-vae-score",
-        "--factor-vae-score.votes",
-        "200",
-        "--factor-vae-score.held-out",
-        "100",
-    ]
+    few = "--metrics mig,factor-vae-score --factor-vae-score.votes 200 --factor-vae-score.held-out 100".split()
     assert main(["evaluate", str(finished), *few, "--json"]) == 0
     scores = json.loads(capsys.readouterr().out)
     assert set(scores) == {"mig", "factor-vae-score"}
@@ -115,7 +96,7 @@ def test_scores_as_json_and_tables(finished, capsys, monkeypatch):
         assert "mig" in capsys.readouterr().out
 
 
-def test_pictures_and_report(finished, tmp_path, monkeypatch, capsys):
+def test_pictures_and_report(finished, tmp_path, monkeypatch, refused):
     monkeypatch.setattr("unweave.run.run.POOL", 2000)
     assert main(["traverse", str(finished), "--out", str(tmp_path / "t.gif")]) == 0
     assert (tmp_path / "t.gif").read_bytes()[:3] == b"GIF"
@@ -124,22 +105,11 @@ def test_pictures_and_report(finished, tmp_path, monkeypatch, capsys):
     assert (finished / "figures" / "curves.png").exists()
     assert main(["report", str(finished), "--out", str(tmp_path / "page.html")]) == 0
     assert "<html" in (tmp_path / "page.html").read_text()
-    capsys.readouterr()
-    assert main(["traverse", str(finished), "--out", str(tmp_path / "t.bmp")]) == 2
-    assert "t.bmp" in capsys.readouterr().err
+    refused(f"traverse {finished} --out {tmp_path}/t.bmp", "t.bmp")
 
 
-def test_recipes_can_be_trained_and_shortened(tmp_path, capsys):
-    words = [
-        "train",
-        "factor-vae",
-        "--recipe",
-        "factor-vae-dsprites-laptop",
-        "--steps",
-        "2",
-        "--data.hold",
-        "lazy",
-    ]
+def test_recipes_can_be_trained_and_shortened(tmp_path):
+    words = "train factor-vae --recipe factor-vae-dsprites-laptop --steps 2 --data.hold lazy".split()
     assert main([*words, "--out", str(tmp_path / "r")]) == 0
     settings = json.loads((tmp_path / "r" / "settings.json").read_text())
     assert settings["method"]["gamma"] == 20
@@ -156,7 +126,7 @@ def test_lists(capsys):
         assert all(len(line.split("  ", 1)) == 2 for line in lines)
 
 
-def test_a_file_of_ones_own_adds_a_method(tmp_path, capsys):
+def test_a_file_of_ones_own_adds_a_method(tmp_path, refused):
     (tmp_path / "mine.py").write_text(
         "from dataclasses import dataclass\n"
         "from unweave.models.objectives import Objective\n"
@@ -174,8 +144,7 @@ def test_a_file_of_ones_own_adds_a_method(tmp_path, capsys):
     from unweave.base import registry
 
     registry.methods._added.clear()
-    assert main(["evaluate", str(tmp_path / "r")]) == 2
-    assert "unknown method 'light-vae'" in capsys.readouterr().err
+    refused(f"evaluate {tmp_path}/r", "unknown method 'light-vae'")
 
 
 def test_interrupting_exits_with_130_and_says_how_to_go_on(tmp_path, capsys, monkeypatch):

@@ -21,12 +21,7 @@ def test_a_name_and_unweave_alone(capsys):
     assert capsys.readouterr().out.startswith("@software{unweave,")
 
 
-def test_a_folder_that_is_no_run_is_one_line(tmp_path, capsys):
+def test_what_is_neither_a_run_nor_a_name_is_one_line(tmp_path, refused):
     for wrong in (tmp_path, tmp_path / "nowhere"):
-        assert main(["cite", str(wrong)]) == 2
-        assert f"must be a name that `unweave list` shows or a run's folder, got {wrong}" in capsys.readouterr().err
-
-
-def test_a_wrong_name_is_one_line(capsys):
-    assert main(["cite", "udrr"]) == 2
-    assert "unknown name 'udrr'; did you mean 'udr'?" in capsys.readouterr().err
+        refused(f"cite {wrong}", "must be a name that `unweave list` shows or a run's folder")
+    refused("cite udrr", "unknown name 'udrr'; did you mean 'udr'")

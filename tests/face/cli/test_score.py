@@ -86,29 +86,29 @@ class Bomb:
 
 
 @pytest.mark.parametrize(
-    ("codes", "factors", "sentence"),
+    ("codes", "factors", "rule"),
     [
-        ("nowhere.npy", "factors.npy", "codes must be a file, got nowhere.npy, which is none"),
+        ("nowhere.npy", "factors.npy", "codes must be a file"),
         ("codes.npy", "nowhere.csv", "factors must be a file"),
-        ("codes.txt", "factors.npy", "codes must be .npy, .npz, .csv or .parquet, got codes.txt"),
-        ("two.npz", "factors.npy", "codes must name one array, as two.npz:NAME, got an archive with codes, factors"),
-        ("two.npz:kodes", "factors.npy", "codes must name an array of two.npz, got kodes; it holds codes, factors"),
-        ("objects.npy", "factors.npy", "is pickled, and pickles can run code, so they are never loaded"),
-        ("objects.npz", "factors.npy", "is pickled, and pickles can run code, so they are never loaded"),
+        ("codes.txt", "factors.npy", "codes must be .npy, .npz, .csv or .parquet"),
+        ("two.npz", "factors.npy", "codes must name one array, as two.npz:NAME"),
+        ("two.npz:kodes", "factors.npy", "codes must name an array of two.npz, got kodes"),
+        ("objects.npy", "factors.npy", "is pickled"),
+        ("objects.npz", "factors.npy", "is pickled"),
         ("bare.npy", "factors.npy", "which is pickled"),
         ("cut.npy", "factors.npy", "which is not in numpy's format"),
-        ("cut.npz", "factors.npy", "codes must be a plain array of numbers, got cut.npz"),
-        ("nan.npy", "factors.npy", "codes must be finite, got 1 values that are not"),
+        ("cut.npz", "factors.npy", "codes must be a plain array of numbers"),
+        ("nan.npy", "factors.npy", "codes must be finite, got 1 values"),
         ("codes.npy", "short.npy", "factors must have as many rows as codes, got 1499 and 1500"),
-        ("words.npy", "factors.npy", "codes must hold numbers, got <U1 in words.npy"),
-        ("words.csv", "factors.npy", "codes must hold numbers, got 'b' in row 2 of words.csv"),
+        ("words.npy", "factors.npy", "codes must hold numbers, got <U1"),
+        ("words.csv", "factors.npy", "codes must hold numbers, got 'b' in row 2"),
         ("ragged.csv", "factors.npy", "codes must have 2 cells in every row, got 1 in row 2"),
-        ("empty.csv", "factors.npy", "codes must hold at least one row, got empty.csv, which is empty"),
+        ("empty.csv", "factors.npy", "codes must hold at least one row"),
         ("binary.csv", "factors.npy", "codes must be a readable csv file"),
         ("cube.npy", "factors.npy", "codes must have shape (n, d)"),
     ],
 )
-def test_what_cannot_be_scored_gets_one_sentence(files, capsys, codes, factors, sentence):
+def test_what_cannot_be_scored_gets_one_sentence(files, refused, codes, factors, rule):
     (files / "codes.txt").touch()
     np.save("objects.npy", np.array([Bomb()], dtype=object), allow_pickle=True)
     np.savez("objects.npz", a=np.array([Bomb()], dtype=object))
@@ -123,10 +123,7 @@ def test_what_cannot_be_scored_gets_one_sentence(files, capsys, codes, factors, 
     (files / "empty.csv").touch()
     (files / "binary.csv").write_bytes(b"\xff\xfe\x00\x81")
     np.save("cube.npy", np.zeros((3, 3, 3)))
-    assert main(["score", codes, factors, *QUICK]) == 2
-    said = capsys.readouterr().err
-    assert sentence in said
-    assert said.count("\n") == 1
+    refused(["score", codes, factors, *QUICK], rule)
     assert not (files / "exploded").exists()
 
 

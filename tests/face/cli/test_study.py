@@ -55,39 +55,36 @@ def inside(home, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("words", "sentence"),
+    ("words", "rule"),
     [
         ("study", "ACTION"),
-        ("study rnu tiny.yaml", "unknown action of study 'rnu'; did you mean 'run'?"),
-        ("study run nowhere.yaml", "got nowhere.yaml, which does not exist"),
-        ("study run lecture", "unknown study 'lecture'; did you mean"),
-        ("study run wrong.yaml", "axes.method[2]: unknown method 'factr-vae'; did you mean 'factor-vae'?"),
-        ("study run tiny.yaml --scale smoke", "scale must be left out, since the study has none"),
-        ("study run tiny.yaml --workers 0", "workers must be 1 or more, got 0"),
-        ("study run tiny.yaml --engine slurm", "engine must be one of local, ray, got 'slurm'"),
+        ("study rnu tiny.yaml", "unknown action of study 'rnu'"),
+        ("study run nowhere.yaml", "nowhere.yaml, which does not exist"),
+        ("study run lecture", "unknown study 'lecture'"),
+        ("study run wrong.yaml", "axes.method[2]: unknown method 'factr-vae'"),
+        ("study run tiny.yaml --scale smoke", "scale must be left out"),
+        ("study run tiny.yaml --workers 0", "workers must be 1 or more"),
+        ("study run tiny.yaml --engine slurm", "engine must be one of"),
         ("study run tiny.yaml --engine ray --workers none-at-all", "workers must be a whole number"),
-        ("study run metric-calibration", "is computed without runs; see it by `unweave repro metric-calibration`"),
-        ("study table tiny.yaml --out empty", "must hold finished runs for a table, got none"),
+        ("study run metric-calibration", "see it by `unweave repro metric-calibration`"),
+        ("study table tiny.yaml --out empty", "must hold finished runs for a table"),
         ("study table tiny.yaml --format excel", "unknown format 'excel'"),
-        ("study table tiny.yaml --metrics miq", "unknown metric of the study 'miq'; did you mean 'mig'?"),
-        ("study table tiny.yaml --format parquet", "--format parquet needs --out-file, got none"),
-        ("study table tiny.yaml --tidy", "--tidy needs --format csv or json, got md"),
+        ("study table tiny.yaml --metrics miq", "unknown metric of the study 'miq'"),
+        ("study table tiny.yaml --format parquet", "--format parquet needs --out-file"),
+        ("study table tiny.yaml --tidy", "--tidy needs --format"),
         ("study table tiny.yaml --against best", "unknown cell 'best'"),
-        ("study report tiny.yaml --out empty", "must hold finished runs for a report, got none"),
+        ("study report tiny.yaml --out empty", "must hold finished runs for a report"),
         ("select tiny.yaml --by luck", "unknown way to choose 'luck'"),
-        ("select tiny.yaml --over all", "over must be one of cell, study, got 'all'"),
-        ("select tiny.yaml --out empty", "udr needs two finished runs or more, got 0"),
+        ("select tiny.yaml --over all", "over must be one of"),
+        ("select tiny.yaml --out empty", "udr needs two finished runs"),
         ("repro lecture", "unknown study 'lecture'"),
         ("repro lecture-dsprites --scale huge", "unknown scale 'huge'"),
     ],
 )
-def test_wrong_input_gets_one_line_and_status_2(words, sentence, inside, home, capsys):
+def test_wrong_input_gets_one_line_and_status_2(words, rule, inside, home, refused):
     wrong = {**TINY, "axes": {"method": ["vae", "beta-vae", "factr-vae"]}}
     (home / "wrong.yaml").write_text(yaml.safe_dump(wrong, sort_keys=False))
-    assert main(words.split()) == 2
-    said = capsys.readouterr().err
-    assert sentence in said
-    assert said.count("\n") == 1
+    refused(words, rule)
     assert not (home / "empty").exists()
 
 
