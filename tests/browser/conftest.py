@@ -33,16 +33,16 @@ def chromium(needs):
 @pytest.fixture
 def tab(chromium):
     """Open an address in a tab of its own: `tab(address, width=375)`. What its console complains of fails the test."""
-    said, contexts = [], []
+    complaints, contexts = [], []
 
     def opened(address, width=1280, height=900, ready="#strip button", **options):
         context = chromium.new_context(viewport={"width": width, "height": height}, **options)
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(20_000)
-        page.on("console", lambda line: said.append(line.text) if line.type == "error" else None)
-        page.on("pageerror", lambda wrong: said.append(str(wrong)))
-        page.on("dialog", lambda box: (said.append(f"dialog: {box.message}"), box.dismiss()))
+        page.on("console", lambda line: complaints.append(line.text) if line.type == "error" else None)
+        page.on("pageerror", lambda wrong: complaints.append(str(wrong)))
+        page.on("dialog", lambda box: (complaints.append(f"dialog: {box.message}"), box.dismiss()))
         page.goto(address)
         page.wait_for_selector(ready)
         settle(page)
@@ -51,7 +51,7 @@ def tab(chromium):
     yield opened
     for context in contexts:
         context.close()
-    assert said == []
+    assert complaints == []
 
 
 def until(page, true, seconds=20):

@@ -337,12 +337,12 @@ def test_a_table_is_shown_as_bars(tab, table_address, table):
     assert page.locator(".bar span").all_inner_texts() == ["a", "<b>", "kind=a", "kind=b", "kind=c"]
     row = table.reference_images(12)[:1]
     meant = table.decode(table.encode(row))[0, 0, 0].tolist()
-    told = [float(text.replace("\u2212", "-")) for text in page.locator(".bar b").all_inner_texts()]
-    assert told == pytest.approx(meant, rel=1e-3, abs=1e-3)
+    numbers = [float(text.replace("\u2212", "-")) for text in page.locator(".bar b").all_inner_texts()]
+    assert numbers == pytest.approx(meant, rel=1e-3, abs=1e-3)
     latent = int(page.inner_text("#strip-head").removeprefix("Traversal of z"))
     slider(page, latent).press("End")
     settle(page)
-    assert page.locator(".bar b").all_inner_texts()[0] != str(told[0])
+    assert page.locator(".bar b").all_inner_texts()[0] != str(numbers[0])
     assert "Most: " in page.inner_text("#changes-text")
     assert not page.locator("#upload-box").is_visible()
 

@@ -64,11 +64,11 @@ def frames_of(chromium, model):
     }  # fmt: skip
     shown = Exhibit(model, None, 0.0, 1.0, facts)
     weights = web._Weights()
-    told = web._json(web._model(shown, weights))
+    described = web._json(web._model(shown, weights))
     facts["check"] = web.b64encode(shown.decoded(np.zeros((1, 4), np.float32))).decode()
     page = chromium.new_page()
     page.goto("about:blank")
-    page.evaluate(RUN, [web._json(facts), told, weights.base64()])
+    page.evaluate(RUN, [web._json(facts), described, weights.base64()])
     page.add_script_tag(path=str(web.files("unweave.show.export").joinpath("web_engine.js")))
     foot, found = page.evaluate(DECODE, rows.tolist())
     page.close()
@@ -171,5 +171,5 @@ def test_a_table_in_a_file(tab, table, tmp_path):
     page = tab(f"file://{web.write_page(table, tmp_path / 't.html')}")
     row = table.reference_images(12)[:1]
     meant = table.decode(table.encode(row))[0, 0, 0].tolist()
-    told = [float(text.replace("\u2212", "-")) for text in page.locator(".bar b").all_inner_texts()]
-    assert told == pytest.approx(meant, rel=1e-3, abs=1e-3)
+    numbers = [float(text.replace("\u2212", "-")) for text in page.locator(".bar b").all_inner_texts()]
+    assert numbers == pytest.approx(meant, rel=1e-3, abs=1e-3)

@@ -30,7 +30,7 @@ from unweave.models.nets.mlp import MLP
 TINY = {"latents": 2, "steps": 3, "batch": 8, "net__hidden": (8,)}
 PICTURES = {"latents": 2, "steps": 2, "batch": 4, "net": Conv(channels=(2, 2), hidden=4), "random_state": 0}
 
-TELLING = {"stage_steps": 1, "warmup_stages": 1}  # categories from the second step on
+CATEGORICAL = {"stage_steps": 1, "warmup_stages": 1}  # categories from the second step on
 
 COUNTS = "whole numbers from 0 may be counts, for which a likelihood has to be chosen; it passes with one"
 PAGE = (Path(__file__).parents[2] / "docs" / "estimator.md").read_text("utf-8")
@@ -113,7 +113,7 @@ class TestUnits:
         codes = flat.transform(X.reshape(9, -1))
         assert np.array_equal(codes, deep.transform(X))
         assert np.array_equal(flat.inverse_transform(codes), deep.inverse_transform(codes).reshape(9, -1))
-        with pytest.raises(InputError, match=r"^image_shape must have 768 numbers, as X has columns, got \(16, 16\)$"):
+        with pytest.raises(InputError, match=r"^image_shape must have 768 numbers"):
             Unweaver(**PICTURES, image_shape=(16, 16)).fit(X.reshape(9, -1))
 
     def test_lists_tensors_and_frames_are_arrays(self):
@@ -144,13 +144,13 @@ class TestCategories:
         assert np.isin(codes[:, 2:], (0, 1)).all()
         assert (codes[:, 2:4].sum(1) == 1).all()
         assert (codes[:, 4:].sum(1) == 1).all()
-        told = model.model_.categories(model._images(X)).numpy()
-        assert np.array_equal(codes[:, 2:4].argmax(1), told[:, 0])
-        assert np.array_equal(codes[:, 4:].argmax(1), told[:, 1])
+        known = model.model_.categories(model._images(X)).numpy()
+        assert np.array_equal(codes[:, 2:4].argmax(1), known[:, 0])
+        assert np.array_equal(codes[:, 4:].argmax(1), known[:, 1])
 
     def test_decoding_sees_the_category_it_is_given(self):
         X = table()
-        model = Unweaver("cascade-vae", **TINY, **TELLING, random_state=0).fit(X)
+        model = Unweaver("cascade-vae", **TINY, **CATEGORICAL, random_state=0).fit(X)
         rows = np.hstack([np.zeros((3, 2)), np.eye(3)])
         made = model.inverse_transform(rows)
         alone = model.model_.decode(torch.zeros(3, 2), torch.arange(3)[:, None]).reshape(3, 5)
@@ -169,7 +169,7 @@ class TestScore:
 
     def test_categories_without_probabilities_cost_the_logarithm_of_their_number(self):
         X = table()
-        model = Unweaver("cascade-vae", **TINY, **TELLING, random_state=0).fit(X)
+        model = Unweaver("cascade-vae", **TINY, **CATEGORICAL, random_state=0).fit(X)
         vae, images = model.model_.vae, model._images(X)
         with torch.no_grad():
             encoding = vae.encode(images)
@@ -193,28 +193,17 @@ class TestScore:
 class TestSeeds:
     def test_same_seed_same_codes(self):
         X = table()
-        codes = [
-            Unweaver(**TINY, **seed).fit(X).transform(X)
-            for seed in (
-                {"random_state": 3},
-                {"random_state": np.int64(3)},
-                {"seed": 3},
-                {"random_state": 4},
-                {"random_state": np.random.RandomState(5)},
-                {"random_state": np.random.RandomState(5)},
-            )
-        ]
-        assert np.array_equal(codes[0], codes[1])
-        assert np.array_equal(codes[0], codes[2])
-        assert not np.array_equal(codes[0], codes[3])
-        assert np.array_equal(codes[4], codes[5])
+        state = np.random.RandomState
 
-    def test_without_a_seed_results_differ_and_can_be_had_again(self):
-        X = table()
+        def codes(**seed):
+            return Unweaver(**TINY, **seed).fit(X).transform(X).tobytes()
+
+        assert len({codes(random_state=3), codes(random_state=np.int64(3)), codes(seed=3)}) == 1
+        assert codes(random_state=4) != codes(seed=3)
+        assert codes(random_state=state(5)) == codes(random_state=state(5))
         first, second = (Unweaver(**TINY).fit(X) for _ in range(2))
         assert not np.array_equal(first.transform(X), second.transform(X))
-        again = Unweaver(**TINY, seed=first.seed_).fit(X)
-        assert np.array_equal(first.transform(X), again.transform(X))
+        assert codes(seed=first.seed_) == first.transform(X).tobytes()
 
     def test_samples_follow_their_own_seed(self):
         model = Unweaver(**TINY, random_state=0).fit(table())
@@ -308,13 +297,13 @@ class TestFiles:
         place = Unweaver(**TINY, random_state=0).fit(X).save(tmp_path / "model")
         about = json.loads((place / "estimator.json").read_text())
         (place / "estimator.json").write_text(json.dumps({**about, "hash": "00000000"}))
-        with pytest.raises(InputError, match=r"must be a folder that Unweaver\.save wrote, got another run"):
+        with pytest.raises(InputError, match=r"must be a folder that Unweaver\.save wrote"):
             Unweaver.load(place)
         (place / "estimator.json").write_text(json.dumps({k: v for k, v in about.items() if k != "shape"}))
         with pytest.raises(InputError, match=r"estimator\.json cannot be read: KeyError\('shape'\)"):
             Unweaver.load(place)
         (place / "estimator.json").write_text(json.dumps({**about, "shape": [6]}))
-        with pytest.raises(InputError, match=r"must tell the shape of the data that the run took, got \(6,\)"):
+        with pytest.raises(InputError, match=r"must tell the shape of the data"):
             Unweaver.load(place)
         (place / "estimator.json").unlink()
         with pytest.raises(InputError, match="got another run"):
@@ -327,7 +316,7 @@ class TestFiles:
     def test_what_json_cannot_hold_is_refused(self, tmp_path):
         model = Unweaver(**TINY, random_state=0).fit(table())
         model.set_params(verbose=object())
-        with pytest.raises(InputError, match="verbose must be plain numbers, text or settings to be saved"):
+        with pytest.raises(InputError, match="verbose must be plain numbers"):
             model.save(tmp_path / "model")
 
 
@@ -350,21 +339,21 @@ class TestParameters:
     @pytest.mark.parametrize(
         ("wrong", "message"),
         [
-            ({"method": "beta-va"}, "unknown method 'beta-va'; did you mean 'beta-vae'?"),
-            ({"bete": 2}, "unknown setting of beta-vae 'bete'; did you mean 'beta'?"),
-            ({"net__hiden": 2}, "unknown setting of mlp 'net.hiden'; did you mean 'net.hidden'?"),
-            ({"beta": -1}, "beta must be 0 or more, got -1"),
-            ({"steps": 0}, "steps must be 1 or more, got 0"),
-            ({"batch": 1}, "batch must be 2 or more, got 1"),
-            ({"batch": None}, "batch must be a whole number, got None"),
-            ({"random_state": 1, "seed": 2}, "seed must not be given beside random_state, got 2 and 1"),
-            ({"random_state": -1}, "seed must be 0 or more, got -1"),
-            ({"patience": 0}, "patience must be 1 or more, got 0"),
-            ({"patience": 1, "validation_fraction": 1}, "validation_fraction must lie between 0 and 1, got 1"),
-            ({"patience": 1, "validation_fraction": 0.99}, "X must leave 2 rows or more to train on beside 79"),
+            ({"method": "beta-va"}, "unknown method 'beta-va'"),
+            ({"bete": 2}, "unknown setting of beta-vae 'bete'"),
+            ({"net__hiden": 2}, "unknown setting of mlp 'net.hiden'"),
+            ({"beta": -1}, "beta must be 0 or more"),
+            ({"steps": 0}, "steps must be 1 or more"),
+            ({"batch": 1}, "batch must be 2 or more"),
+            ({"batch": None}, "batch must be a whole number"),
+            ({"random_state": 1, "seed": 2}, "seed must not be given beside random_state"),
+            ({"random_state": -1}, "seed must be 0 or more"),
+            ({"patience": 0}, "patience must be 1 or more"),
+            ({"patience": 1, "validation_fraction": 1}, "validation_fraction must lie between 0 and 1"),
+            ({"patience": 1, "validation_fraction": 0.99}, "X must leave 2 rows or more"),
             ({"data__scale": "wide"}, "data__scale must be"),
             ({"data__order": "first"}, "data__order must be"),
-            ({"data__kee": "a"}, "unknown setting of array 'data__kee'; did you mean 'data__key'?"),
+            ({"data__kee": "a"}, "unknown setting of array 'data__kee'"),
         ],
         ids=str,
     )
@@ -373,20 +362,17 @@ class TestParameters:
             Unweaver(**{"latents": 2, "steps": 2, "batch": 8, **wrong}).fit(table())
 
     def test_unknown_names_are_refused_at_once(self):
-        with pytest.raises(InputError, match="unknown parameter of Unweaver 'bete'; did you mean 'beta'"):
+        with pytest.raises(InputError, match="unknown parameter of Unweaver 'bete'"):
             Unweaver().set_params(bete=2)
 
     @pytest.mark.parametrize(
         ("X", "message"),
         [
-            (np.ones((9, 3)), "X must hold rows that differ, got 9 that are all alike"),
-            (np.arange(30).reshape(10, 3), "likelihood must be chosen for X, which holds counts"),
-            (pictures(9, 3, 3, 3), "data__order must be nhwc or nchw for images (3, 3, 3)"),
-            (
-                pictures(9, 9, 9, 9),
-                "images must have 1 to 4 channels, last or first in their shape, got (9, 9, 9) in X",
-            ),
-            (pictures(3, 300, 300), "image_shape must be (channels, height, width) with sides of 16 to 256"),
+            (np.ones((9, 3)), "X must hold rows that differ"),
+            (np.arange(30).reshape(10, 3), "likelihood must be chosen for X"),
+            (pictures(9, 3, 3, 3), "data__order must be nhwc or nchw"),
+            (pictures(9, 9, 9, 9), "images must have 1 to 4 channels"),
+            (pictures(3, 300, 300), "image_shape must be (channels, height, width)"),
         ],
         ids=["constant", "counts", "order", "channels", "large"],
     )
@@ -400,9 +386,9 @@ class TestParameters:
 
     def test_other_shapes_are_refused_afterwards(self):
         model = Unweaver(**PICTURES).fit(pictures(9, 16, 17))
-        with pytest.raises(InputError, match=r"^X must have the shape \(n, 16, 17\), got \(2, 17, 16\)$"):
+        with pytest.raises(InputError, match=r"^X must have the shape \(n, 16, 17\)"):
             model.transform(pictures(2, 17, 16))
-        with pytest.raises(InputError, match=r"^X must have the 2 columns that transform gives, got 3$"):
+        with pytest.raises(InputError, match=r"^X must have the 2 columns"):
             model.inverse_transform(np.zeros((4, 3)))
 
     def test_a_failed_fit_leaves_no_model_of_other_data_behind(self):
@@ -456,13 +442,13 @@ class TestStopping:
 
         monkeypatch.setattr("unweave.face.estimator.ProgressBar", Interrupting)
         model = Unweaver(**{**TINY, "steps": 1_000, "verbose": 1})
-        with pytest.raises(KeyboardInterrupt, match="fit was stopped before its end; nothing is kept"):
+        with pytest.raises(KeyboardInterrupt, match="fit was stopped before its end"):
             model.fit(table())
         with pytest.raises(ValueError, match="not fitted yet"):
             model.transform(table())
 
     def test_by_a_loss_that_is_no_number(self):
-        with pytest.raises(Diverged, match=r"at step \d+; a smaller lr, or a larger scale of the likelihood, may help"):
+        with pytest.raises(Diverged, match=r"at step \d+; a smaller lr"):
             Unweaver(**{**TINY, "steps": 50, "lr": 1e9}).fit(table())
 
 

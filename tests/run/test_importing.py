@@ -134,9 +134,9 @@ def test_disvae_says_the_same(channels, large, data, tmp_path):
     run = import_run(file, "disvae", tmp_path / "run", data=data.get("data"), given=given)
     images = torch.rand(5, channels, side, side)
     mean, log_variance = module.encoder(images)
-    said = run.posterior(images)
-    assert close(said.mean, mean)
-    assert close(said.std, (0.5 * log_variance).exp())
+    encoding = run.posterior(images)
+    assert close(encoding.mean, mean)
+    assert close(encoding.std, (0.5 * log_variance).exp())
     z = torch.randn(4, 10)
     assert close(run.decode(z), module.decoder(z))
 
@@ -152,16 +152,16 @@ def test_jointvae_says_the_same(sizes, large, tmp_path):
     side = 64 if large else 32
     images = torch.rand(5, 1, side, side)
     mean, log_variance, alphas = module.encode(images)
-    said = run.posterior(images)
-    assert close(said.mean, mean)
-    assert close(said.std, (0.5 * log_variance).exp())
+    encoding = run.posterior(images)
+    assert close(encoding.mean, mean)
+    assert close(encoding.std, (0.5 * log_variance).exp())
     places = []
     if sizes:
-        told = torch.stack([alpha.argmax(1) for alpha in alphas], 1)
-        assert torch.equal(torch.as_tensor(said.categories), told)
+        numbers = torch.stack([alpha.argmax(1) for alpha in alphas], 1)
+        assert torch.equal(torch.as_tensor(encoding.categories), numbers)
         assert close(run.vae.encode(images).probabilities, torch.cat(alphas, 1))
-        places = [nn.functional.one_hot(column, size).float() for column, size in zip(told.T, sizes, strict=True)]
-    again = run.decode(mean, torch.as_tensor(said.categories) if sizes else None)
+        places = [nn.functional.one_hot(column, size).float() for column, size in zip(numbers.T, sizes, strict=True)]
+    again = run.decode(mean, torch.as_tensor(encoding.categories) if sizes else None)
     assert close(again, module.decode(torch.cat([mean, *places], 1)))
 
 
@@ -217,7 +217,7 @@ def test_their_gaussian_and_laplace_are_likelihoods_up_to_a_constant(tmp_path):
 
 def test_pickled_objects_are_refused_and_never_run(theirs, tmp_path, capsys):
     torch.save({"encoder": Pickled()}, theirs)
-    with pytest.raises(InputError, match="pickled objects that could run code and are never loaded") as refused:
+    with pytest.raises(InputError, match="pickled objects that could run code") as refused:
         import_run(theirs, "disvae", tmp_path / "run")
     assert "\n" not in str(refused.value)
     assert "code ran" not in capsys.readouterr().out
@@ -242,45 +242,41 @@ def broken(path, how):
 
 
 @pytest.mark.parametrize(
-    ("how", "says"),
+    ("how", "rule"),
     [
         ("lacks a layer", "file must hold decoder.lin3.weight"),
-        ("another shape", r"decoder.lin3 with shape \(512, 256\), as its specs.json tells, got \(256, 512\)"),
-        ("one too many", "nothing but this architecture's weights, got encoder.lin9.weight"),
-        ("nan", "finite numbers, got others in encoder.lin1.bias"),
+        ("another shape", r"decoder\.lin3 with shape \(512, 256\), .*got \(256, 512\)"),
+        ("one too many", "nothing but this architecture's weights"),
+        ("nan", "finite numbers, .*encoder.lin1.bias"),
         ("a list", "tensors by name, got .*, which holds list"),
-        ("no tensor", "tensors by name, got str under 'encoder.lin1.bias'"),
+        ("no tensor", "tensors by name, got str"),
     ],
 )
-def test_files_that_hold_something_else_are_refused(theirs, tmp_path, how, says):
+def test_files_that_hold_something_else_are_refused(theirs, tmp_path, how, rule):
     broken(theirs, how)
-    with pytest.raises(InputError, match=says):
+    with pytest.raises(InputError, match=rule):
         import_run(theirs, "disvae", tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(
-    ("source", "specs", "says"),
+    ("source", "specs", "rule"),
     [
         ("disvae", {**disvae_specs(), "img_size": [1, 28, 28]}, "img_size of specs.json must be"),
-        (
-            "disvae",
-            {**disvae_specs(), "model_type": "Resnet"},
-            "model_type of specs.json must be Burgess, got 'Resnet'",
-        ),
+        ("disvae", {**disvae_specs(), "model_type": "Resnet"}, "model_type of specs.json must be Burgess"),
         ("disvae", {**disvae_specs(), "loss": "gan"}, "loss must be one of VAE"),
-        ("disvae", {**disvae_specs(), "dataset": "own"}, "data must be given, since specs.json names none"),
+        ("disvae", {**disvae_specs(), "dataset": "own"}, "data must be given"),
         ("disvae", {**disvae_specs(), "dataset": "mnist"}, r"shape \(1, 64, 64\), which these weights take"),
         ("jointvae", disvae_specs(), "latent_spec of specs.json must tell"),
         ("jointvae", {**JOINT, "latent_spec": {"disc": [3]}}, "latent_spec of specs.json must tell"),
         ("jointvae", {**JOINT, "cont_capacity": [1]}, "a capacity of specs.json must be four numbers"),
         ("jointvae", JOINT, "file must hold fc_mean.weight"),
-        ("pythae", JOINT, "source must be one of disvae, jointvae, got pythae"),
+        ("pythae", JOINT, "source must be one of disvae, jointvae"),
     ],
 )
-def test_specs_that_do_not_fit_are_refused(theirs, tmp_path, source, specs, says):
+def test_specs_that_do_not_fit_are_refused(theirs, tmp_path, source, specs, rule):
     (theirs.parent / "specs.json").write_text(json.dumps(specs))
-    with pytest.raises(InputError, match=says):
+    with pytest.raises(InputError, match=rule):
         import_run(theirs, source, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 

@@ -98,12 +98,12 @@ def test_without_pyarrow_the_extra_is_named(run, tmp_path, monkeypatch):
 
 
 def test_one_chunk_is_held_at_a_time_and_counted(run, tmp_path, monkeypatch):
-    asked, told = [], []
+    asked, counts = [], []
     usual = type(run.data).images
     monkeypatch.setattr(type(run.data), "images", lambda self, rows: asked.append(len(rows)) or usual(self, rows))
-    codes.encode_to(run, tmp_path / "c.csv", limit=2 * CHUNK + 1, counted=lambda *numbers: told.append(numbers))
+    codes.encode_to(run, tmp_path / "c.csv", limit=2 * CHUNK + 1, counted=lambda *numbers: counts.append(numbers))
     assert asked == [CHUNK, CHUNK, 1]
-    assert told == [(CHUNK, 2 * CHUNK + 1), (2 * CHUNK, 2 * CHUNK + 1), (2 * CHUNK + 1, 2 * CHUNK + 1)]
+    assert counts == [(CHUNK, 2 * CHUNK + 1), (2 * CHUNK, 2 * CHUNK + 1), (2 * CHUNK + 1, 2 * CHUNK + 1)]
 
 
 @pytest.mark.parametrize("name", ["c.npz", "c.csv", "c.parquet"])
@@ -157,33 +157,33 @@ def test_a_table_needs_the_columns_trained_on(tmp_path):
     run = unweave.train("vae", data=tmp_path / "one.csv", out=tmp_path / "run", **vectors)
     path = codes.encode_to(run, tmp_path / "c.npz")
     assert np.array_equal(np.load(path)["codes"], run.encode(run.data.images(np.arange(30))))
-    with pytest.raises(InputError, match="columns vae on table, seed 0 was trained on, got c in place of b"):
+    with pytest.raises(InputError, match="got c in place of b"):
         codes.encode_to(run, tmp_path / "d.npz", tmp_path / "other.csv")
 
 
 @pytest.mark.parametrize(
-    ("out", "more", "says"),
+    ("out", "more", "rule"),
     [
-        ("c.txt", {}, r"out must end in .npz or .csv or .parquet, got c.txt"),
-        ("c.csv", {"limit": 0}, "limit must be 1 or more, got 0"),
+        ("c.txt", {}, r"out must end in \.npz"),
+        ("c.csv", {"limit": 0}, "limit must be 1 or more"),
         ("c.csv", {"data": "dsprites", "given": {"size": 64}}, r"shape \(1, 32, 32\), .* got \(1, 64, 64\)"),
         ("c.csv", {"data": "dsprite"}, "did you mean 'dsprites'"),
         ("c.csv", {"data": "dsprites", "given": {"sise": 32}}, r"data\.sise"),
-        ("kept.csv", {}, "out must not exist yet, got .*kept.csv; choose another --out, or --overwrite"),
+        ("kept.csv", {}, "out must not exist yet"),
         ("place.csv", {}, "which is a folder"),
         ("kept.csv/c.csv", {"limit": 1}, "out must be a file that can be written"),
     ],
 )
-def test_wrong_wishes_are_refused(run, tmp_path, out, more, says):
+def test_wrong_wishes_are_refused(run, tmp_path, out, more, rule):
     (tmp_path / "kept.csv").write_text("mine")
     (tmp_path / "place.csv").mkdir()
-    with pytest.raises(InputError, match=says):
+    with pytest.raises(InputError, match=rule):
         codes.encode_to(run, tmp_path / out, **more)
     assert (tmp_path / "kept.csv").read_text() == "mine"
 
 
 def test_a_model_without_data_needs_some(run, tmp_path):
-    with pytest.raises(InputError, match="data must be given to encode with an exported model"):
+    with pytest.raises(InputError, match="data must be given"):
         codes.encode_to(run.model, tmp_path / "c.csv")
 
 

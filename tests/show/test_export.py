@@ -57,11 +57,12 @@ def test_what_was_loaded_says_the_same_bit_for_bit(run, travelled):
     model = unweave.load_model(travelled)
     images = run.random_images(600)
     meant = run.posterior(images)
-    said = model.posterior(images)
+    encoding = model.posterior(images)
     for name in ("mean", "std", "kl", "categories"):
-        assert np.array_equal(getattr(said, name), getattr(meant, name)), name
+        assert np.array_equal(getattr(encoding, name), getattr(meant, name)), name
     assert torch.equal(
-        model.decode(said.mean, said.categories), run.decode(torch.as_tensor(meant.mean), run.categories(images))
+        model.decode(encoding.mean, encoding.categories),
+        run.decode(torch.as_tensor(meant.mean), run.categories(images)),
     )
     assert torch.equal(model.sample(9).images, run.model.sample(9).images)
     assert model.title == "joint-vae on dsprites, seed 0"
@@ -164,14 +165,14 @@ def test_graphs_tell_nothing_of_this_machine(graphed):
 def test_graphs_that_differ_are_refused_and_nothing_is_left(run, tmp_path, monkeypatch):
     pytest.importorskip("onnxruntime")
     monkeypatch.setattr("unweave.show.export.graphs.LIMIT", -1.0)
-    with pytest.raises(InputError, match=r"encoder.onnx must give torch's mean within -1, got a difference of"):
+    with pytest.raises(InputError, match=r"encoder\.onnx must give torch's mean within -1"):
         export(run, "onnx", tmp_path / "o")
     assert not list(tmp_path.iterdir())
 
 
 def test_without_the_extra_it_is_named(run, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnx", None)
-    with pytest.raises(InputError, match=r"export to onnx needs onnx: pip install 'unweave\[onnx\]'"):
+    with pytest.raises(InputError, match=r"pip install 'unweave\[onnx\]'"):
         export(run, "onnx", tmp_path / "o")
     assert not list(tmp_path.iterdir())
 
@@ -225,13 +226,13 @@ def test_folders_are_not_written_over_unasked(run, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("keys", "value", "says"),
+    ("keys", "value", "rule"),
     [
-        (("format",), 2, "format 2, newer than the 1"),
-        (("model_type",), "bert", "must say model_type unweave-vae, got 'bert'"),
+        (("format",), 2, "format 2, newer"),
+        (("model_type",), "bert", "must say model_type unweave-vae"),
         (("net", "name"), "os:system", "unknown net 'os:system'"),
-        (("net", "hidden"), 9, "does not hold the weights that config.json calls for"),
-        (("net", "hidden"), 10**12, "does not hold the weights that config.json calls for"),
+        (("net", "hidden"), 9, "does not hold the weights"),
+        (("net", "hidden"), 10**12, "does not hold the weights"),
         (("net", "hidden"), "wide", "net.hidden must be"),
         (("net", "run"), "code", "net.run"),
         (("prior",), None, "prior must be a table with a name"),
@@ -241,11 +242,11 @@ def test_folders_are_not_written_over_unasked(run, tmp_path):
         (("data",), {}, "data must be a table with a name"),
     ],
 )
-def test_settings_that_do_not_fit_are_refused(travelled, config, keys, value, says):
+def test_settings_that_do_not_fit_are_refused(travelled, config, keys, value, rule):
     config(keys, value)
     with pytest.raises(InputError) as refused:
         load_model(travelled)
-    assert says in str(refused.value)
+    assert rule in str(refused.value)
     assert "\n" not in str(refused.value)
 
 
@@ -305,8 +306,8 @@ def test_every_net_and_every_prior_becomes_graphs(net, prior, tmp_path):
     shape, latents = cls.takes[0], Latents(4, () if prior != "isotropic" else (3,))
     likelihood = registry.likelihoods.get("bernoulli")()
     encoder, decoder = build(cls(), shape, heads(latents), latents.width, 1, Generators(0)["init"])
-    told = registry.methods.get("joint-vae")().discrete(1) if latents.categories else None
-    vae = VAE(encoder, decoder, registry.priors.get(prior)(**PRIORS[prior]).build(4), likelihood, latents, told)
+    categories = registry.methods.get("joint-vae")().discrete(1) if latents.categories else None
+    vae = VAE(encoder, decoder, registry.priors.get(prior)(**PRIORS[prior]).build(4), likelihood, latents, categories)
     vae = vae.to(memory_format=torch.channels_last).eval()
     about = {"unweave_version": "0", "title": net, "method": {}, "latents": {}, "data": {}}
     write_graphs(tmp_path, Model(vae, shape), about)

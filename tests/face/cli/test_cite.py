@@ -7,11 +7,11 @@ def test_a_run_is_cited_with_its_method_data_and_scores(finished, capsys):
     assert main(["evaluate", str(finished), "--metrics", "mig", "--no-calibrate"]) == 0
     capsys.readouterr()
     assert main(["cite", str(finished)]) == 0
-    said = capsys.readouterr().out
+    shown = capsys.readouterr().out
     for key in ("software{unweave", "kingma2014", "matthey2017", "chen2018"):
-        assert said.count(f"{key},") == 1
-    assert "% vae (method)\n" in said
-    assert "% nothing else to cite: conv (net), isotropic (prior), bernoulli (likelihood)" in said
+        assert shown.count(f"{key},") == 1
+    assert "% vae (method)\n" in shown
+    assert "% nothing else to cite: conv (net), isotropic (prior), bernoulli (likelihood)" in shown
 
 
 def test_a_name_and_unweave_alone(capsys):

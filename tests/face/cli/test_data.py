@@ -125,11 +125,11 @@ def test_check_says_what_is_missing_where_it_belongs_and_how_it_gets_there(place
     (place / "celeba" / "img_align_celeba").mkdir(parents=True)
     (place / "celeba" / "list_attr_celeba.txt").write_text("3")
     assert main(["data", "check", "celeba"]) == 2
-    said = capsys.readouterr()
-    assert f"there     {place}/celeba/img_align_celeba\n" in said.out
-    assert "wrong" in said.out
-    assert "it holds 1 bytes instead of 26721026" in said.out
-    assert "celeba is not complete: 1 of its 2 files" in said.err
+    shown = capsys.readouterr()
+    assert f"there     {place}/celeba/img_align_celeba\n" in shown.out
+    assert "wrong" in shown.out
+    assert "it holds 1 bytes instead of 26721026" in shown.out
+    assert "celeba is not complete: 1 of its 2 files" in shown.err
 
 
 def test_check_looks_into_a_folder_of_ones_own(tmp_path, capsys):

@@ -19,9 +19,9 @@ def finished(tmp_path_factory, tiny):
 
 def test_findings_are_printed_kept_and_strict_json(finished, capsys):
     assert main(["doctor", str(finished)]) == 0
-    said = capsys.readouterr().out
-    assert "vae on dsprites" in said
-    assert "live" in said or "dead" in said
+    shown = capsys.readouterr().out
+    assert "vae on dsprites" in shown
+    assert "live" in shown or "dead" in shown
     kept = (finished / "doctor.json").read_text()
     assert main(["doctor", str(finished), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)

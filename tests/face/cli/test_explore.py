@@ -38,11 +38,11 @@ def served(monkeypatch):
 
 def test_it_listens_on_this_machine_only_and_prints_an_address_with_a_token(finished, served, capsys):
     assert main(["explore", str(finished), "--no-open"]) == 0
-    said = capsys.readouterr()
+    shown = capsys.readouterr()
     ((host, port),) = served
     assert host == "127.0.0.1"
-    assert re.search(rf"^http://127\.0\.0\.1:{port}/\?token=[\w-]{{32}}$", said.out, re.MULTILINE)
-    assert said.err == ""
+    assert re.search(rf"^http://127\.0\.0\.1:{port}/\?token=[\w-]{{32}}$", shown.out, re.MULTILINE)
+    assert shown.err == ""
 
 
 def test_each_start_has_a_token_of_its_own(finished, served, capsys):
@@ -55,9 +55,9 @@ def test_each_start_has_a_token_of_its_own(finished, served, capsys):
 
 def test_other_hosts_get_a_warning(finished, served, capsys):
     assert main(["explore", str(finished), "--no-open", "--host", "0.0.0.0", "--port", "0"]) == 0
-    said = capsys.readouterr()
-    assert "warning: at 0.0.0.0 others in your network can reach this server" in said.err
-    assert "http://127.0.0.1:" in said.out
+    shown = capsys.readouterr()
+    assert "warning: at 0.0.0.0 others in your network can reach this server" in shown.err
+    assert "http://127.0.0.1:" in shown.out
     assert served[0][0] == "0.0.0.0"
 
 

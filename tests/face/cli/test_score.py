@@ -49,11 +49,11 @@ def test_names_of_factors_come_from_the_first_row(files, capsys):
 def test_the_table_says_value_interval_noise_truth_and_verdict(files, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "160")
     assert main(["score", "codes.npy", "factors.csv", "--metrics", "factor-vae-score,iwae"]) == 0
-    said = capsys.readouterr().out
-    assert "noise" in said
-    assert "what the true factors themselves get" in said
-    assert "truth without shape 0." in said
-    assert "not scored: iwae: IWAE needs the model" in said
+    shown = capsys.readouterr().out
+    assert "noise" in shown
+    assert "what the true factors themselves get" in shown
+    assert "truth without shape 0." in shown
+    assert "not scored: iwae: IWAE needs the model" in shown
 
 
 def test_settings_seed_and_no_calibration(files, capsys):
@@ -131,11 +131,11 @@ def test_codes_alone_get_the_scores_that_need_no_factors_and_the_doctor(files, c
     monkeypatch.setenv("COLUMNS", "160")
     np.save("twice.npy", np.column_stack([WORLD.codes, -WORLD.codes[:, 3]]))
     assert main(["score", "twice.npy"]) == 0
-    said = capsys.readouterr().out
-    assert "hoyer" in said
-    assert "mig" not in said
-    assert "need a second file, FACTORS" in said
-    assert "look  Latents that tell the same, by correlation of ranks: 3 and 5 (1.00)." in said
+    shown = capsys.readouterr().out
+    assert "hoyer" in shown
+    assert "mig" not in shown
+    assert "need a second file, FACTORS" in shown
+    assert "look  Latents that tell the same, by correlation of ranks: 3 and 5 (1.00)." in shown
     assert main(["score", "codes.npy", "--metrics", "hoyer,mig"]) == 0
     assert "not scored: mig: MIG needs the true factors of every row" in capsys.readouterr().out
     assert set(scores(capsys, "codes.npy")) == {
@@ -149,8 +149,8 @@ def test_codes_alone_get_the_scores_that_need_no_factors_and_the_doctor(files, c
 def test_parts_stand_beside_what_noise_and_truth_get(files, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "250")
     assert main(["score", "codes.npy", "factors.csv", "--metrics", "mig,dci", "--dci.trees", "5"]) == 0
-    said = capsys.readouterr().out
-    assert "mig: shape 0.9" in said
-    assert "(noise 0.00" in said
-    assert "completeness" in said
-    assert said.count(" truth ") >= 8  # five factors and three parts
+    shown = capsys.readouterr().out
+    assert "mig: shape 0.9" in shown
+    assert "(noise 0.00" in shown
+    assert "completeness" in shown
+    assert shown.count(" truth ") >= 8  # five factors and three parts

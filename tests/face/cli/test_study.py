@@ -31,9 +31,9 @@ def in_process(jobs, **_):
     from unweave.studies.trial import work
 
     for job in jobs:
-        said = []
-        work(job, said.append)
-        yield from said
+        messages = []
+        work(job, messages.append)
+        yield from messages
         yield None
 
 
@@ -89,7 +89,7 @@ def test_wrong_input_gets_one_line_and_status_2(words, rule, inside, home, refus
 
 
 def test_lists_and_unknown_names_import_nothing_heavy(home):
-    said = [
+    commands = [
         ["repro"],
         ["repro", "lecture"],
         ["study", "run", "lecture"],
@@ -97,7 +97,7 @@ def test_lists_and_unknown_names_import_nothing_heavy(home):
         ["select", "lecture"],
         ["select", "tiny.yaml", "--by", "luck"],
     ]
-    code = f"import sys\nfrom unweave.face.cli.app import main\nfor words in {said}: main(words)\n"
+    code = f"import sys\nfrom unweave.face.cli.app import main\nfor words in {commands}: main(words)\n"
     code += "print([m for m in ('torch', 'scipy', 'sklearn', 'matplotlib', 'pandas') if m in sys.modules])"
     (home / "wrong.yaml").write_text("axes: {method: [vae, factr-vae]}")
     done = subprocess.run([sys.executable, "-c", code], cwd=home, capture_output=True, text=True, check=True)
@@ -112,19 +112,19 @@ def test_running_again_does_nothing_and_status_says_so(inside, capsys):
     assert "runs done:" not in first.err
     for named in ("tiny.yaml", "studies/tiny", "tiny"):
         assert main(["study", "status", named]) == 0
-        said = capsys.readouterr().out
-        assert "beta-vae  2 of 2 done" in said
-        assert "spent: 96 images" in said
+        shown = capsys.readouterr().out
+        assert "beta-vae  2 of 2 done" in shown
+        assert "spent: 96 images" in shown
 
 
 def test_a_dry_run_lists_runs_time_and_disk_and_does_none(inside, home, capsys):
     more = {**TINY, "seeds": "0..2"}
     (home / "more.yaml").write_text(yaml.safe_dump(more, sort_keys=False))
     assert main(["study", "run", "more.yaml", "--out", "studies/tiny", "--dry-run", "--workers", "2"]) == 0
-    said = capsys.readouterr().out
-    assert said.count("missing ") == 2
-    assert "2 runs to do: about" in said
-    assert "with 2 workers (from 4 finished runs)" in said
+    shown = capsys.readouterr().out
+    assert shown.count("missing ") == 2
+    assert "2 runs to do: about" in shown
+    assert "with 2 workers (from 4 finished runs)" in shown
     assert len(list((home / "studies" / "tiny" / "runs").iterdir())) == 4
 
 
@@ -132,9 +132,9 @@ def test_a_metric_of_the_study_that_no_run_has_yet_is_left_out(inside, home, cap
     more = {**TINY, "metrics": {**TINY["metrics"], "cluster-accuracy": {}}}
     (home / "another.yaml").write_text(yaml.safe_dump(more, sort_keys=False))
     assert main(["study", "table", "another.yaml", "--out", "studies/tiny"]) == 0
-    said = capsys.readouterr().out
-    assert "| mig | n |" in said
-    assert "cluster-accuracy" not in said
+    shown = capsys.readouterr().out
+    assert "| mig | n |" in shown
+    assert "cluster-accuracy" not in shown
 
 
 def test_tables_in_every_form(inside, home, capsys):
@@ -180,11 +180,11 @@ def test_repro_lists_and_computes(tmp_path, monkeypatch, capsys):
     assert main(["repro"]) == 0
     assert "lecture-dsprites" in capsys.readouterr().out
     assert main(["repro", "mss-against-mws"]) == 0
-    said = capsys.readouterr().out
-    row = next(line for line in said.splitlines() if line.startswith("| batch 64, mws minus mean | total-correlation"))
+    shown = capsys.readouterr().out
+    row = next(line for line in shown.splitlines() if line.startswith("| batch 64, mws minus mean | total-correlation"))
     assert "| inside |" in row
-    assert "What differs from the published protocol" in said
-    assert (tmp_path / "studies" / "mss-against-mws-smoke" / "table.md").read_text() in said
+    assert "What differs from the published protocol" in shown
+    assert (tmp_path / "studies" / "mss-against-mws-smoke" / "table.md").read_text() in shown
 
 
 def test_repro_prints_ours_beside_the_published_row(tmp_path, monkeypatch, capsys):
@@ -194,11 +194,11 @@ def test_repro_prints_ours_beside_the_published_row(tmp_path, monkeypatch, capsy
     scales = {"smoke": {"seeds": [0, 1]}, "paper": {}}
     (tmp_path / "ours.yaml").write_text(yaml.safe_dump({**TINY, "about": "Ours.", "scales": scales}, sort_keys=False))
     assert main(["repro", "ours", "--scale", "smoke"]) == 0
-    said = capsys.readouterr().out
-    assert "spent: 96 images" in said
-    assert "| vae | mig | 0.500 (0.400) | 0.214 to 0.786 |" in said
-    assert "- everything" in said
-    assert "all pictures in studies/ours-smoke/report.html" in said
+    shown = capsys.readouterr().out
+    assert "spent: 96 images" in shown
+    assert "| vae | mig | 0.500 (0.400) | 0.214 to 0.786 |" in shown
+    assert "- everything" in shown
+    assert "all pictures in studies/ours-smoke/report.html" in shown
     assert (tmp_path / "studies" / "ours-smoke" / "figures" / "mig.png").exists()
 
 
@@ -207,6 +207,6 @@ def test_repro_prints_ours_beside_the_published_row(tmp_path, monkeypatch, capsy
 def test_the_lecture_table_at_smoke_scale(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(["repro", "lecture-dsprites", "--scale", "smoke", "--workers", "2"]) == 0
-    said = capsys.readouterr().out
-    assert "20 of 20 runs done" in said
-    assert said.count("Jeong and Song 2019, table 1") == 10
+    shown = capsys.readouterr().out
+    assert "20 of 20 runs done" in shown
+    assert shown.count("Jeong and Song 2019, table 1") == 10

@@ -50,7 +50,7 @@ def test_frames_are_the_pixels_that_the_run_decodes(trained, shown):
 
 
 @pytest.mark.parametrize(
-    ("row", "says"),
+    ("row", "rule"),
     [
         ([np.nan, 0, 0, 0, 0], "finite"),
         ([0, np.inf, 0, 0, 0], "finite"),
@@ -60,28 +60,28 @@ def test_frames_are_the_pixels_that_the_run_decodes(trained, shown):
         ([0, 0, 0, 0, -1], "categories must lie between 0 and 1"),
     ],
 )
-def test_codes_must_be_finite_and_bounded(shown, row, says):
-    with pytest.raises(InputError, match=says):
+def test_codes_must_be_finite_and_bounded(shown, row, rule):
+    with pytest.raises(InputError, match=rule):
         shown.decoded(np.array([row], np.float32))
 
 
 def test_an_image_of_the_data_comes_with_its_code(trained, shown):
     image = trained.data.images(np.array([123_456]))
-    told = shown.image(123_456)
-    assert told["codes"] == pytest.approx(trained.encode(image)[0].tolist(), abs=1e-4)
-    assert told["categories"] == trained.categories(image)[0].tolist()
-    assert b64decode(told["frame"]) == (image * 255).round().to(torch.uint8).numpy().tobytes()
-    with pytest.raises(InputError, match="from 0 to 737279, got 737280"):
+    found = shown.image(123_456)
+    assert found["codes"] == pytest.approx(trained.encode(image)[0].tolist(), abs=1e-4)
+    assert found["categories"] == trained.categories(image)[0].tolist()
+    assert b64decode(found["frame"]) == (image * 255).round().to(torch.uint8).numpy().tobytes()
+    with pytest.raises(InputError, match="from 0 to 737279"):
         shown.image(737_280)
 
 
 def test_an_upload_is_shown_and_encoded(trained, shown):
     meant = shown.image(99)
     pixels = np.frombuffer(b64decode(meant["frame"]), np.uint8).reshape(32, 32)
-    told = shown.upload(picture(pixels))
-    assert (told["frame"], told["categories"]) == (meant["frame"], meant["categories"])
-    assert told["codes"] == pytest.approx(meant["codes"], abs=1e-3)
-    assert shown.upload(picture(np.stack([pixels] * 3, axis=-1))) == told  # grey again
+    found = shown.upload(picture(pixels))
+    assert (found["frame"], found["categories"]) == (meant["frame"], meant["categories"])
+    assert found["codes"] == pytest.approx(meant["codes"], abs=1e-3)
+    assert shown.upload(picture(np.stack([pixels] * 3, axis=-1))) == found  # grey again
 
 
 @pytest.mark.parametrize("fit", ["stretch", "crop", "pad"])

@@ -23,7 +23,7 @@ def test_names_are_kept_and_taken_back(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("latent", "name", "star", "says"),
+    ("latent", "name", "star", "rule"),
     [
         (4, "x", False, "latent must be a number from 0 to 3, got 4"),
         (-1, "x", False, "got -1"),
@@ -35,14 +35,14 @@ def test_names_are_kept_and_taken_back(tmp_path):
         (0, "x", "yes", "star must be"),
     ],
 )
-def test_what_is_no_name_is_refused(tmp_path, latent, name, star, says):
-    with pytest.raises(InputError, match=says):
+def test_what_is_no_name_is_refused(tmp_path, latent, name, star, rule):
+    with pytest.raises(InputError, match=rule):
         save_name(tmp_path, 4, latent, name, star)
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "rule"),
     [
         ("{", "cannot be read as JSON"),
         ('{"format": 2}', "upgrade unweave"),
@@ -51,9 +51,9 @@ def test_what_is_no_name_is_refused(tmp_path, latent, name, star, says):
         ('{"format": 1, "latents": 3}', "mend or remove it"),
     ],
 )
-def test_a_file_that_cannot_be_read_is_named_and_left_alone(tmp_path, text, says):
+def test_a_file_that_cannot_be_read_is_named_and_left_alone(tmp_path, text, rule):
     (tmp_path / FILE).write_text(text)
-    with pytest.raises(InputError, match=says) as refused:
+    with pytest.raises(InputError, match=rule) as refused:
         save_name(tmp_path, 4, 0, "x", star=False)
     assert FILE in str(refused.value)
     assert (tmp_path / FILE).read_text() == text

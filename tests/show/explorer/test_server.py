@@ -159,7 +159,7 @@ def test_codes_come_back_as_frames(client, shown):
 
 
 @pytest.mark.parametrize(
-    ("body", "status", "says"),
+    ("body", "status", "rule"),
     [
         (b"", 400, "got 0 bytes"),
         (ZEROS[:-1], 400, "rows of 5 float32, got 19 bytes"),
@@ -170,10 +170,10 @@ def test_codes_come_back_as_frames(client, shown):
         (ZEROS * (server.ROWS + 1), 413, "1,280 bytes or fewer"),
     ],
 )
-def test_codes_that_are_none_are_refused(client, body, status, says):
+def test_codes_that_are_none_are_refused(client, body, status, rule):
     got = client.post("/decode", content=body)
     assert got.status_code == status
-    assert says in got.json()["error"]
+    assert rule in got.json()["error"]
 
 
 def test_an_upload_is_counted_while_it_comes_in(client, monkeypatch):

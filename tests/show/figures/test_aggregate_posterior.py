@@ -93,9 +93,9 @@ def test_bad_settings_are_refused(settings, sentence):
 
 
 def test_what_has_no_plane_of_codes_is_refused():
-    with pytest.raises(InputError, match="needs 2 or more latents, run-0 has 1"):
+    with pytest.raises(InputError, match="needs 2 or more latents"):
         AggregatePosterior()(coded(d=1, prior=Isotropic()))
-    with pytest.raises(InputError, match="latents must be below 2, got 5"):
+    with pytest.raises(InputError, match="latents must be below 2"):
         AggregatePosterior(latents=(0, 5))(coded())
 
 

@@ -64,23 +64,22 @@ def test_a_name_with_dollars_is_drawn_as_it_is(name, fake):
 
 
 def test_unknown_suffix_is_refused(fake, tmp_path):
-    with pytest.raises(InputError, match=r"out must end in \.png or \.svg or \.pdf.*, got t\.bmp"):
+    with pytest.raises(InputError, match=r"out must end in \.png or .* got t\.bmp"):
         draw("curves", fake).save(tmp_path / "t.bmp")
     assert not list(tmp_path.iterdir())
 
 
 def test_unknown_figures_and_settings_are_refused(fake):
-    with pytest.raises(InputError, match="unknown figure 'traversl'; did you mean 'traversal'"):
+    with pytest.raises(InputError, match="unknown figure 'traversl'"):
         draw("traversl", fake)
-    with pytest.raises(InputError, match="unknown setting of traversal 'step'; did you mean 'steps'"):
+    with pytest.raises(InputError, match="unknown setting of traversal 'step'"):
         draw("traversal", fake, {"step": 3})
 
 
 def test_figures_of_one_run_refuse_several(fake):
-    with pytest.raises(InputError, match="curves is a figure of one run, got 2"):
-        draw("curves", [fake, fake])
-    with pytest.raises(InputError, match="curves is a figure of one run, got 0"):
-        draw("curves", [])
+    for runs in ([fake, fake], []):
+        with pytest.raises(InputError, match=f"a figure of one run, got {len(runs)}"):
+            draw("curves", runs)
     assert draw("curves", [fake]).png(1) == draw("curves", fake).png(1)
 
 
@@ -93,16 +92,15 @@ def test_still_figures_have_no_gif(fake, tmp_path):
 
 
 def test_scale_must_be_positive(fake):
-    with pytest.raises(InputError, match="scale must be more than 0, got 0"):
+    with pytest.raises(InputError, match="scale must be more than 0"):
         draw("reconstructions", fake).png(0)
 
 
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
     (tmp_path / "file").write_text("here")
-    with pytest.raises(InputError, match="out must be a file that can be written, got"):
-        write_file(tmp_path / "file" / "t.png", b"")
-    with pytest.raises(InputError, match="out must be a file that can be written, got"):
-        write_file(tmp_path, b"")
+    for out in (tmp_path / "file" / "t.png", tmp_path):
+        with pytest.raises(InputError, match="out must be a file that can be written"):
+            write_file(out, b"")
     assert [file.name for file in tmp_path.iterdir()] == ["file"]
 
 

@@ -100,7 +100,7 @@ def test_columns_without_names_are_numbered():
 
 
 def test_images_are_refused_and_have_no_sentences(fake):
-    with pytest.raises(InputError, match=r"columns needs rows of a table, got images of shape \(1, 64, 64\) in disc-0"):
+    with pytest.raises(InputError, match=r"columns needs rows of a table"):
         draw("columns", fake)
     assert column_sentences(fake) == []
 

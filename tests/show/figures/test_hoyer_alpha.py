@@ -90,12 +90,12 @@ def test_draw_gives_it_one_run_or_several():
 
 
 def test_runs_without_alpha_or_sparsity_are_refused():
-    with pytest.raises(InputError, match="needs runs of a method with alpha, run-0 is of decomposition-vae"):
+    with pytest.raises(InputError, match="needs runs of a method with alpha"):
         HoyerAlpha()([Sparse(None, 0.3)])
-    with pytest.raises(InputError, match="needs runs whose sparsity is defined, in run-0 there is no life"):
+    with pytest.raises(InputError, match="needs runs whose sparsity is defined"):
         HoyerAlpha()([Sparse(0, 0.3), Sparse(1, math.nan)])
 
 
 def test_an_unknown_scale_is_refused():
-    with pytest.raises(InputError, match="scale must be one of linear, symlog, got log"):
+    with pytest.raises(InputError, match="scale must be one of linear, symlog"):
         HoyerAlpha(scale="log")

@@ -70,12 +70,12 @@ def test_classes_by_factor(sprites):
     assert sprites.classes().names == ("shape 1", "shape 2", "shape 3")
     found = sprites.classes("scale")
     assert found.names[0] == "scale 0.5"
-    with pytest.raises(InputError, match="unknown factor 'scal'; did you mean 'scale'"):
+    with pytest.raises(InputError, match="unknown factor 'scal'"):
         sprites.classes("scal")
 
 
 def test_data_without_factors_refuse_a_factor(clothes):
-    with pytest.raises(InputError, match="factor must be one that fashion-mnist has, got scale, and it has none"):
+    with pytest.raises(InputError, match="factor must be one that fashion-mnist has"):
         clothes.classes("scale")
 
 
@@ -84,7 +84,7 @@ def test_data_without_classes_have_none(clothes, monkeypatch):
     fresh = Run(clothes.path)
     assert fresh.classes() is None
     for figure in ("class-magnitudes", "active-dimensions", "latent-pairs"):
-        with pytest.raises(InputError, match=f"{figure} needs a data set with classes or known factors"):
+        with pytest.raises(InputError, match=f"{figure} needs a data set with classes"):
             fresh.draw(figure)
 
 
@@ -97,13 +97,14 @@ def test_commands_draw_one_run_and_several(clothes, sprites, tmp_path, capsys):
     assert (tmp_path / "a.png").exists()
     assert main(["draw", "aggregate-posterior", second, first, "--cells", "20"]) == 0
     assert (sprites.path / "figures" / "aggregate-posterior.png").exists()
-    capsys.readouterr()
-    assert main(["draw", "traversal", first, second]) == 2
-    assert "traversal is a figure of one run, got 2" in capsys.readouterr().err
-    assert main(["draw", "curves"]) == 2
-    assert "draw needs the folder of a run, got none" in capsys.readouterr().err
-    assert main(["draw", "hoyer-alpha", first, second]) == 2
-    assert "needs runs of a method with alpha, sprites is of cascade-vae" in capsys.readouterr().err
+    for words, rule in (
+        (["traversal", first, second], "traversal is a figure of one run"),
+        (["curves"], "draw needs the folder of a run"),
+        (["hoyer-alpha", first, second], "needs runs of a method with alpha"),
+    ):
+        capsys.readouterr()
+        assert main(["draw", *words]) == 2
+        assert rule in capsys.readouterr().err
 
 
 def test_hoyer_scores_are_taken_or_made_and_kept(clothes, monkeypatch):

@@ -29,8 +29,8 @@ class Fit:
 
     def fit(self, n=5000):
         floor = {} if self.floor is None else {"distortion_floor": self.floor}
-        told = {"rate_of_categories": self.categories} if self.categories else {}
-        return {"distortion": self.distortion, "rate": self.rate, "images": float(n), **floor, **told}
+        categories = {"rate_of_categories": self.categories} if self.categories else {}
+        return {"distortion": self.distortion, "rate": self.rate, "images": float(n), **floor, **categories}
 
 
 def points(axes):
@@ -70,9 +70,9 @@ def test_the_sum_is_the_same_along_each_grey_line_and_is_said():
     sums = [x + y for x, y in ((np.asarray(a), np.asarray(b)) for a, b in slanted)]
     level = [float(s[0]) for s in sums if np.ptp(s) < 1e-9]
     assert len(level) >= 3
-    said = {float(text.replace("\N{MINUS SIGN}", "-")) for text in texts(axes) if text.startswith("\N{MINUS SIGN}")}
-    assert said
-    assert said <= {-value for value in level}
+    drawn = {float(text.replace("\N{MINUS SIGN}", "-")) for text in texts(axes) if text.startswith("\N{MINUS SIGN}")}
+    assert drawn
+    assert drawn <= {-value for value in level}
 
 
 def test_the_floor_is_drawn_where_it_is_near():

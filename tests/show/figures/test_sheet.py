@@ -75,7 +75,5 @@ def test_frames_differ_only_in_their_tiles(sheet):
 
 
 def test_rows_of_a_table_are_no_images():
-    with pytest.raises(
-        InputError, match="needs images of several rows of pixels, got rows of 7 numbers; the figure co"
-    ):
+    with pytest.raises(InputError, match="needs images of several rows of pixels"):
         Sheet([np.zeros((2, 1, 7, 3))], ["row"])

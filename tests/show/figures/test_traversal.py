@@ -91,11 +91,11 @@ def test_a_small_data_set_has_fewer_originals(fake):
     few = replace(fake)
     few.reference_images = lambda n: fake.reference_images(min(n, 2))
     assert Traversal()(few).size == Traversal()(fake).size
-    with pytest.raises(InputError, match="image must be less than the 2 reference images, got 5"):
+    with pytest.raises(InputError, match="image must be less than the 2"):
         Traversal(image=5)(few)
 
 
-class Telling:
+class Categorical:
     """A fake whose category shifts the disc to the right, `sizes` being those of its categorical latents."""
 
     def __init__(self, inner, sizes):
@@ -115,8 +115,8 @@ class Telling:
 
 class TestBlocks:
     def test_one_block_a_category_each_decoded_with_it(self, fake, sheets):
-        told = Telling(fake, (3,))
-        picture = Traversal(latents=2)(told)
+        categorical = Categorical(fake, (3,))
+        picture = Traversal(latents=2)(categorical)
         sheet = sheets[0]
         assert sheet.heads == {2: "category 0", 4: "category 1, the image's own", 6: "category 2"}
         assert sheet.breaks == {1, 3, 5}
@@ -125,11 +125,11 @@ class TestBlocks:
         assert (np.diff(middles) > 5).all()
         code = fake.encode(fake.reference_images(7))[:1].clone()
         code[:, 3] = -2
-        assert (sheet.rows[6][0] == as_rgb(told.decode(code, torch.tensor([[2]])))[0]).all()
+        assert (sheet.rows[6][0] == as_rgb(categorical.decode(code, torch.tensor([[2]])))[0]).all()
         assert "3 blocks: category 0; category 1, the image's own; category 2" in picture.alt
 
     def test_of_several_categorical_latents_one_moves_at_a_time(self, fake, sheets):
-        Traversal(latents=1)(Telling(fake, (2, 3)))
+        Traversal(latents=1)(Categorical(fake, (2, 3)))
         assert list(sheets[0].heads.values()) == [
             "categorical latent 0: category 0",
             "categorical latent 0: category 1, the image's own",
@@ -141,20 +141,20 @@ class TestBlocks:
         assert (own == same).all()
 
     def test_blocks_limits_them_and_zero_keeps_the_images_own(self, fake, sheets):
-        told = Telling(fake, (3,))
-        Traversal(latents=2, blocks=2)(told)
+        categorical = Categorical(fake, (3,))
+        Traversal(latents=2, blocks=2)(categorical)
         assert list(sheets[-1].heads) == [2, 4]
-        Traversal(latents=2, blocks=0)(told)
+        Traversal(latents=2, blocks=0)(categorical)
         assert not sheets[-1].heads
         assert len(sheets[-1].rows) == 4
         assert (sheets[-1].rows[2] == sheets[0].rows[4]).all()
 
     def test_dead_latents_are_greyed_in_every_block(self, fake, sheets):
-        Traversal(latents=5)(Telling(fake, (2,)))
+        Traversal(latents=5)(Categorical(fake, (2,)))
         assert sheets[0].faint == {6, 11}
 
     def test_the_moving_form_keeps_the_images_categories(self, fake):
-        frames = Traversal(frames=2, references=2)(Telling(fake, (3,))).animation()
+        frames = Traversal(frames=2, references=2)(Categorical(fake, (3,))).animation()
         assert frames[0].shape == Traversal(frames=2, references=2)(fake).animation()[0].shape
 
 
@@ -203,11 +203,11 @@ class TestGif:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"steps": 1}, "steps must be 2 or more, got 1"),
-        ({"frames": 1}, "frames must be 2 or more, got 1"),
-        ({"latents": 0}, "latents must be 1 or more, got 0"),
-        ({"image": -1}, "image must be 0 or more, got -1"),
-        ({"blocks": -1}, "blocks must be 0 or more, got -1"),
+        ({"steps": 1}, "steps must be 2 or more"),
+        ({"frames": 1}, "frames must be 2 or more"),
+        ({"latents": 0}, "latents must be 1 or more"),
+        ({"image": -1}, "image must be 0 or more"),
+        ({"blocks": -1}, "blocks must be 0 or more"),
     ],
 )
 def test_numbers_are_checked(wrong, message):
@@ -216,5 +216,5 @@ def test_numbers_are_checked(wrong, message):
 
 
 def test_an_unknown_span_is_refused(fake):
-    with pytest.raises(InputError, match="span must be one of two, three, quantiles, zero, got 'four'"):
+    with pytest.raises(InputError, match="span must be one of two, three"):
         draw("traversal", fake, {"span": "four"})

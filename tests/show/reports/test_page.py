@@ -110,8 +110,8 @@ def test_says_what_was_run_and_how_to_make_it_again(text, fake):
 
 def test_table_of_scores(text):
     shown = Tree(text).text
-    said = "73 % of the way from noise (0.31) to the true factors (1.00)"
-    assert f"factor-vae-score 0.812 0.790 to 0.830 0.310 1.000 {said} in sample 0.823, held out 0.812" in shown
+    verdict = "73 % of the way from noise (0.31) to the true factors (1.00)"
+    assert f"factor-vae-score 0.812 0.790 to 0.830 0.310 1.000 {verdict} in sample 0.823, held out 0.812" in shown
     assert "needs at least 100 draws with known factors" in shown
     assert "reconstruction 24.3" in shown
     assert "nats per image; lower is better" in shown
@@ -249,7 +249,7 @@ def test_motion_goes_first_then_resolution_then_the_page_is_refused(fake, tmp_pa
         monkeypatch.setattr(page, "LIMIT", limit)
         assert write([fake], tmp_path / "r.html").stat().st_size == limit
     monkeypatch.setattr(page, "LIMIT", 9)
-    with pytest.raises(InputError, match=r"a report must stay below 5 MB, got 0\.0 MB from 1 runs; give fewer runs"):
+    with pytest.raises(InputError, match="a report must stay below 5 MB"):
         write([fake], tmp_path / "r2.html")
     assert not (tmp_path / "r2.html").exists()
 
@@ -261,7 +261,7 @@ def test_half_resolution_without_motion_is_smaller(fake, text):
 
 
 def test_refusals(fake, tmp_path):
-    with pytest.raises(InputError, match="a report needs at least one run, got none"):
+    with pytest.raises(InputError, match="a report needs at least one run"):
         write([], tmp_path / "r.html")
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="out must be a file that can be written"):
