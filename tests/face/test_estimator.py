@@ -296,15 +296,14 @@ class TestFiles:
             Unweaver.load(tmp_path / "none")
         place = Unweaver(**TINY, random_state=0).fit(X).save(tmp_path / "model")
         about = json.loads((place / "estimator.json").read_text())
-        (place / "estimator.json").write_text(json.dumps({**about, "hash": "00000000"}))
-        with pytest.raises(InputError, match=r"must be a folder that Unweaver\.save wrote"):
-            Unweaver.load(place)
-        (place / "estimator.json").write_text(json.dumps({k: v for k, v in about.items() if k != "shape"}))
-        with pytest.raises(InputError, match=r"estimator\.json cannot be read: KeyError\('shape'\)"):
-            Unweaver.load(place)
-        (place / "estimator.json").write_text(json.dumps({**about, "shape": [6]}))
-        with pytest.raises(InputError, match=r"must tell the shape of the data"):
-            Unweaver.load(place)
+        for wrong, rule in (
+            ({**about, "hash": "00000000"}, r"must be a folder that Unweaver\.save wrote"),
+            ({k: v for k, v in about.items() if k != "shape"}, r"estimator\.json cannot be read: KeyError\('shape'\)"),
+            ({**about, "shape": [6]}, "must tell the shape of the data"),
+        ):
+            (place / "estimator.json").write_text(json.dumps(wrong))
+            with pytest.raises(InputError, match=rule):
+                Unweaver.load(place)
         (place / "estimator.json").unlink()
         with pytest.raises(InputError, match="got another run"):
             Unweaver.load(place)

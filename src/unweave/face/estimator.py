@@ -170,7 +170,9 @@ class Unweaver(TransformerMixin, BaseEstimator):
             kept, held = self._split(rows)
             data = self._described(kept, Path(place) / NAME)
             spec = replace(self._spec(data, len(kept)), account=_account(data))
-            stopping = [] if held is None else [self._early(data, held)]
+            stopping: list[EarlyStopping] = []
+            if held is not None and self.patience is not None:
+                stopping = [EarlyStopping(_read(data, held), self.patience, self.validate_every)]
             shown = [ProgressBar()] if self.verbose else []
             try:
                 run = Run(train_spec(spec, Path(place) / "run", callbacks=[*stopping, *shown]))
@@ -373,10 +375,6 @@ class Unweaver(TransformerMixin, BaseEstimator):
                 given[name.replace("__", ".", 1)] = value
         python = {name: value.item() if isinstance(value, np.generic) else value for name, value in given.items()}
         return Spec.make(self.method, data=data, **python)
-
-    def _early(self, data: Array, held: NDArray[Any]) -> EarlyStopping:
-        assert self.patience is not None
-        return EarlyStopping(_read(data, held), self.patience, self.validate_every)
 
     def _take(self, run: Run) -> None:
         """Keep what a run in a folder holds, so that the folder is no longer needed."""

@@ -31,8 +31,10 @@ def scores(capsys, *words):
     return json.loads(capsys.readouterr().out)
 
 
-@pytest.mark.parametrize("codes", ["codes.npy", "one.npz", "two.npz:codes", "codes.csv"])
-@pytest.mark.parametrize("factors", ["factors.npy", "two.npz:factors", "factors.csv"])
+@pytest.mark.parametrize(
+    ("codes", "factors"),
+    [("one.npz", "factors.npy"), ("two.npz:codes", "two.npz:factors"), ("codes.csv", "factors.csv")],
+)
 def test_every_format_gives_the_same_score(files, capsys, codes, factors):
     found = scores(capsys, codes, factors, "--metrics", "mig")["mig"]
     reference = scores(capsys, "codes.npy", "factors.npy", "--metrics", "mig")["mig"]

@@ -61,32 +61,23 @@ ADDRESSES = [("GET", "/"), ("GET", "/facts"), ("GET", "/image/0"), ("GET", "/exp
 
 
 @pytest.mark.parametrize(("method", "path"), ADDRESSES)
-@pytest.mark.parametrize("sent", ["", "?token=", "?token=a-toke", "?token=a-token2", f"?token={TOKEN}&token=x"])
-def test_nothing_is_told_without_the_token(client, method, path, sent):
+def test_nothing_is_answered_without_the_token(client, method, path):
     bare = TestClient(client.app, base_url=HOST, headers={"origin": HOST})
-    got = bare.request(method, path + sent)
-    assert got.status_code == 403
-    assert "token" in got.json()["error"]
-    assert TOKEN not in got.text
+    for sent in ("", "?token=", "?token=a-toke", "?token=a-token2", f"?token={TOKEN}&token=x", "?token=%E2%98%83"):
+        got = bare.request(method, path + sent)
+        assert got.status_code == 403
+        assert "token" in got.json()["error"]
+        assert TOKEN not in got.text
+        assert got.headers["x-content-type-options"] == "nosniff"
 
 
-def test_a_token_that_is_no_ascii_is_only_wrong(client):
-    got = TestClient(client.app, base_url=HOST).get("/", params={"token": "\N{SNOWMAN}"})
-    assert got.status_code == 403
-
-
-@pytest.mark.parametrize(
-    "host", ["evil.example", "127.0.0.1.evil.example:8000", "localhost.evil:8000", "192.0.2.7", ""]
-)
-def test_a_foreign_host_is_refused_whatever_the_token(client, host):
-    got = client.get("/facts", headers={"host": host})
-    assert got.status_code == 421
-    assert "Host" in got.json()["error"]
-
-
-@pytest.mark.parametrize("host", ["127.0.0.1:8000", "localhost:1234", "LOCALHOST", "[::1]:8000"])
-def test_this_machine_goes_by_several_names(client, host):
-    assert client.get("/facts", headers={"host": host}).status_code == 200
+def test_a_foreign_host_is_refused_whatever_the_token_and_this_machine_has_several_names(client):
+    for host in ("evil.example", "127.0.0.1.evil.example:8000", "localhost.evil:8000", "192.0.2.7", ""):
+        got = client.get("/facts", headers={"host": host})
+        assert got.status_code == 421, host
+        assert "Host" in got.json()["error"]
+    for host in ("127.0.0.1:8000", "localhost:1234", "LOCALHOST", "[::1]:8000"):
+        assert client.get("/facts", headers={"host": host}).status_code == 200, host
 
 
 def test_listening_to_all_takes_addresses_but_no_foreign_names(made):
@@ -97,19 +88,14 @@ def test_listening_to_all_takes_addresses_but_no_foreign_names(made):
     assert named.get("/facts", headers={"host": "Box.local:80"}).status_code == 200
 
 
-@pytest.mark.parametrize(
-    "origin", ["http://evil.example", "null", "http://127.0.0.1:9000", "https://127.0.0.1:8000", ""]
-)
 @pytest.mark.parametrize("path", ["/decode", "/encode", "/names"])
-def test_a_post_must_come_from_the_page_itself(client, path, origin):
-    got = client.post(path, content=ZEROS, headers={"origin": origin})
-    assert got.status_code == 403
-    assert "own page" in got.json()["error"]
-
-
-def test_a_post_without_an_origin_is_refused(client):
+def test_a_post_must_come_from_the_page_itself(client, path):
     bare = TestClient(client.app, base_url=HOST, headers={"x-unweave-token": TOKEN})
-    assert bare.post("/decode", content=ZEROS).status_code == 403
+    foreign = ("http://evil.example", "null", "http://127.0.0.1:9000", "https://127.0.0.1:8000", "")
+    for headers in ({}, *({"origin": origin} for origin in foreign)):
+        got = bare.post(path, content=ZEROS, headers=headers)
+        assert got.status_code == 403
+        assert "own page" in got.json()["error"]
 
 
 @pytest.mark.parametrize(("method", "path"), [*ADDRESSES, ("GET", "/image/99999999"), ("OPTIONS", "/decode")])
@@ -120,11 +106,6 @@ def test_every_answer_carries_the_headers_and_none_opens_it_to_others(client, me
     assert server.HEADERS["content-security-policy"].startswith("default-src 'self';")
     assert got.headers["x-content-type-options"] == "nosniff"
     assert not [name for name in got.headers if name.startswith("access-control")]
-
-
-def test_refusals_carry_the_headers_too(client):
-    got = TestClient(client.app, base_url=HOST).get("/")
-    assert got.headers["x-content-type-options"] == "nosniff"
 
 
 def test_the_page_has_no_script_or_style_of_its_own_inside(client):

@@ -208,13 +208,9 @@ class TestGif:
         ({"latents": 0}, "latents must be 1 or more"),
         ({"image": -1}, "image must be 0 or more"),
         ({"blocks": -1}, "blocks must be 0 or more"),
+        ({"span": "four"}, "span must be one of two, three"),
     ],
 )
-def test_numbers_are_checked(wrong, message):
+def test_settings_are_checked(fake, wrong, message):
     with pytest.raises(InputError, match=message):
-        Traversal(**wrong)
-
-
-def test_an_unknown_span_is_refused(fake):
-    with pytest.raises(InputError, match="span must be one of two, three"):
-        draw("traversal", fake, {"span": "four"})
+        draw("traversal", fake, wrong)
