@@ -64,7 +64,7 @@ def test_scores_say_which_codes_they_read_and_stand_beside_each_other(run):
     assert planes.settings["codes"] == "planes"
     assert planes.settings["columns"] == ["latent 2", "radius 0+1", "cos 0+1", "sin 0+1"]
     assert np.shape(planes.tables["normalised"]) == (1, 4)
-    assert run.scores == {"mig": means, "mig, planes": planes}
+    assert run.scores == {"mig": means, "mig (planes)": planes}
     assert Run(run.path).evaluate(["mig"], calibrate=False)["mig"] == means
 
 

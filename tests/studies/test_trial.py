@@ -166,3 +166,15 @@ def test_a_job_holds_plain_values_only(tiny):
     made = job(study, expand(study)[0])
     assert made.threads == 3  # the study's own
     assert json.loads(json.dumps(dataclasses.asdict(made)))["spec"]["method"]["name"] == "vae"
+
+
+def test_a_metric_may_read_planes_beside_the_means(tiny):
+    study = tiny(metrics={"mig": {"n": 200}, "mig (planes)": {"n": 200}, "iwae (planes)": {}})
+    trial = expand(study)[0]
+    work(job(study, trial), lambda event: None)
+    run = study.folder / "runs" / trial.name
+    held = outcome(run)
+    assert held["scores"].keys() == {"mig", "mig (planes)"}
+    assert "model" in held["refused"]["iwae (planes)"]["reason"]
+    assert held["scores"]["mig (planes)"]["value"] == held["scores"]["mig"]["value"]  # this run has no planes
+    assert states(study, [trial])[trial.name] == "done"

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from unweave.base import checks, html
+from unweave.base.codes import MEANS, Reading
 from unweave.base.errors import InputError
 from unweave.base.files import read_json
 from unweave.base.picture import Picture, draw
@@ -30,7 +31,6 @@ from unweave.run.classes import Classes
 from unweave.run.rows import COLUMNS, Row, rows_of
 from unweave.run.scorebook import ScoreBook, chosen
 from unweave.subspaces import Subspaces, find_subspaces
-from unweave.subspaces.reading import MEANS, Reading
 
 if TYPE_CHECKING:
     import pandas as pd  # pyright: ignore[reportMissingImports]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from unweave.base import checks, registry
+from unweave.base.codes import MEANS, title_of
 from unweave.base.files import read_json, write_json
 from unweave.base.records import Score
 from unweave.base.settings import build, short_hash
@@ -18,7 +19,7 @@ from unweave.metrics.calibration import calibrated, calibrates, is_calibrated
 from unweave.metrics.doctor import RULES, Finding, doctor
 from unweave.metrics.probe import Probe
 from unweave.subspaces import Subspaces
-from unweave.subspaces.reading import MEANS, as_settings, findings_of, in_planes, title_of
+from unweave.subspaces.reading import as_settings, findings_of, in_planes
 
 DIAGNOSIS = "doctor.json"
 SUBSPACES = "subspaces.json"
@@ -59,7 +60,7 @@ class ScoreBook:
     def scores(self) -> dict[str, Score]:
         """Scores made so far for these weights; of several with different settings the newest.
 
-        Those of codes in planes stand under names such as "mig, planes".
+        Those of codes in planes stand under names such as "mig (planes)".
         """
         kept = [each for each in self._entries().values() if each["weights"] == self.weights]
         return {title_of(each["metric"], each.get("codes", MEANS)): Score.from_json(each["score"]) for each in kept}

@@ -19,6 +19,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from unweave.base import checks, registry, settings
+from unweave.base.codes import MEANS, PLANES, Reading
 from unweave.base.errors import InputError
 from unweave.base.files import write_atomic
 from unweave.data.base import FactorData, ImageData
@@ -26,7 +27,6 @@ from unweave.data.own.locate import located
 from unweave.models.trained import CHUNK, Model, Samples, prepared
 from unweave.run.run import Run, model_of
 from unweave.subspaces import Subspaces
-from unweave.subspaces.reading import MEANS, PLANES, Reading
 
 Block = dict[str, NDArray[Any]]  # rows of every array, by its name
 Counter = Callable[[int, int], object]  # given how many rows are done, and of how many

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from unweave.base import checks, registry
+from unweave.base.codes import of_title
 from unweave.base.errors import InputError
 from unweave.run import recipes
 from unweave.studies.spec import COPY, HOME, MOST_RUNS, Axis, Budget, Choice, Published, Study, Value
@@ -252,10 +253,11 @@ def _inside(value: Any, loc: Sequence[int | str]) -> str:
 def _tables(
     given: Any, path: str, table: registry.Registry[Any], extra: Sequence[str] = ()
 ) -> dict[str, Mapping[str, Value]]:
-    """Settings of registered things by name; a list names them alone."""
+    """Settings of registered things by name; a list names them alone. A metric may say what it reads: mig (planes)."""
     rows: dict[str, Any] = given if isinstance(given, dict) else dict.fromkeys(given)
     for k, name in enumerate(rows):
-        checks.known(table.kind, name, table.names(), f"{path}[{k}]" if rows is not given else f"{path}.{name}")
+        place = f"{path}[{k}]" if rows is not given else f"{path}.{name}"
+        checks.known(table.kind, of_title(name)[0] if table is registry.metrics else name, table.names(), place)
     return {name: _settings(each or {}, f"{path}.{name}", extra) for name, each in rows.items()}
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
+from unweave.base.codes import PLANES, of_title
 from unweave.base.errors import Diverged, InputError
 from unweave.base.files import FORMAT, read_json, write_json
 from unweave.base.registry import load_file, metrics
@@ -26,6 +27,7 @@ from unweave.models.vae import VAE
 from unweave.run.run import Run
 from unweave.studies import claim
 from unweave.studies.spec import Study, Trial
+from unweave.subspaces.reading import in_planes
 
 RUNS, OUTCOME, FAILED = "runs", "trial.json", "failed.json"
 REPORTS_EVERY = 0.5  # seconds between two reports of how far a run has come
@@ -272,11 +274,15 @@ def _with_metric(
     """What is held of the run, with this metric; scores of the full pool are kept in the run's metrics.json too."""
     scores = {k: v for k, v in held["scores"].items() if k != name}
     refused = {k: v for k, v in held["refused"].items() if k != name}
-    metric = build(metrics.get(name), given, of=name, prefix=f"{name}.")
+    metric_name, codes = of_title(name)
+    metric = build(metrics.get(metric_name), given, of=name, prefix=f"{name}.")
+    if codes == PLANES:
+        probe = run.book(PLANES).probe() if keep else in_planes(probe, run.subspaces)
     if (reason := metric.refuses(probe)) is not None:
         refused[name] = {"given": dict(given), "reason": reason}
         return {**held, "scores": scores, "refused": refused}
-    score = run.evaluate([name], {name: given}, calibrate=False)[name] if keep else metric(probe)
+    made = run.evaluate([metric_name], {metric_name: given}, calibrate=False, codes=codes) if keep else {}
+    score = made[metric_name] if keep else metric(probe)
     plain = score.as_json()
     kept = {k: plain[k] for k in ("value", "interval", "reason", "parts", "per_factor", "higher_is_better", "version")}
     return {**held, "scores": {**scores, name: {"given": dict(given), **kept}}, "refused": refused}

@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import numpy as np
 
+from unweave.base.codes import PLANES
 from unweave.metrics.arrays import Reals
 from unweave.metrics.doctor import Finding
 from unweave.metrics.probe import Probe
 from unweave.subspaces.find import Block, Subspaces
-
-Reading: TypeAlias = Literal["means", "planes"]
-MEANS: Reading = "means"
-PLANES: Reading = "planes"
-
-
-def title_of(metric: str, codes: str) -> str:
-    """What a score is called beside others: codes that are not the posterior means are named.
-
-    >>> title_of("mig", "means"), title_of("mig", "planes")
-    ('mig', 'mig, planes')
-    """
-    return metric if codes == MEANS else f"{metric}, {codes}"
 
 
 def in_planes(probe: Probe, found: Subspaces) -> Probe:

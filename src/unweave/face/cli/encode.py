@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from unweave.base import registry
 from unweave.base.checks import Range
+from unweave.base.codes import Reading
 from unweave.base.errors import InputError
 from unweave.data.own.locate import located
-from unweave.face.cli.evaluate import CodesRead
 from unweave.face.cli.options import Options, options_of, value_of
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def encode(
     *,
     data: Annotated[str | None, "what to encode, as for train [the data of the run]"] = None,
     out: Annotated[str | None, "file to write, ending in .npz, .csv or .parquet"] = None,
-    codes: Annotated[CodesRead, "what to write: posterior means, or their planes, too"] = "means",
+    codes: Annotated[Reading, "what to write: posterior means, or their planes, too"] = "means",
     limit: Annotated[int | None, "encode only the first images, so many", Range(1)] = None,
     overwrite: Annotated[bool, "replace the file"] = False,
     **settings: Any,

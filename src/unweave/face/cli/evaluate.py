@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any
 
 from unweave.base import checks, registry
+from unweave.base.codes import Reading
 from unweave.base.records import Score
 from unweave.face.cli.options import Options, options_of, value_of
 
 if TYPE_CHECKING:
     from unweave.subspaces import Subspaces
 
-CodesRead: TypeAlias = Literal["means", "planes"]  # as `unweave.subspaces.reading.Reading`, which would import torch
 METRICS = f"all, or names with commas between: {', '.join(registry.metrics.names())}"
 READING = "what is scored: the posterior means, or these with planes told as radius, cosine and sine"
 CALIBRATE = "also say what noise and the true factors would get"
@@ -52,7 +52,7 @@ def evaluate(
     /,
     *,
     metrics: Annotated[str, METRICS] = "all",
-    codes: Annotated[CodesRead, READING] = "means",
+    codes: Annotated[Reading, READING] = "means",
     calibrate: Annotated[bool, CALIBRATE] = True,
     json_: Annotated[bool, "print strict JSON"] = False,
     **settings: Any,

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from unweave.base import registry
 from unweave.base.checks import Range
+from unweave.base.codes import Reading
 from unweave.base.records import Score
 from unweave.base.settings import build
 from unweave.data.readers.columns import KINDS, read, whole
@@ -15,7 +16,6 @@ from unweave.face.cli.evaluate import (
     CALIBRATE,
     METRICS,
     READING,
-    CodesRead,
     by_metric,
     in_words,
     names_of,
@@ -33,7 +33,7 @@ def score(
     /,
     *,
     metrics: Annotated[str, METRICS] = "all",
-    codes: Annotated[CodesRead, READING] = "means",
+    codes: Annotated[Reading, READING] = "means",
     calibrate: Annotated[bool, CALIBRATE] = True,
     json_: Annotated[bool, "print strict JSON"] = False,
     seed: Annotated[int, "fixes what the metrics draw", Range(0)] = 0,

@@ -14,13 +14,13 @@ from torch import Tensor
 
 from unweave.base import style
 from unweave.base.checks import Range
+from unweave.base.codes import PLANES, Reading
 from unweave.base.errors import InputError
 from unweave.base.settings import Settings
 from unweave.run.run import Run
 from unweave.show.figures.base import DEAD, Picture, as_rgb, by_rate, number, with_latent
 from unweave.show.figures.sheet import EDGE, Sheet
 from unweave.subspaces import Block
-from unweave.subspaces.reading import PLANES, Reading
 
 WIDEST, RIM = 2.0, 1.6  # radii of a plane, in its own units: where its row ends, and where its angle is walked
 
