@@ -47,7 +47,7 @@ def written(**changes) -> str:
         ({"metrics": ["mig", "miq"]}, r"metrics\[1\]: unknown metric 'miq'; did you mean 'mig'\?"),
         ({"metrics": {"miq": {}}}, r"metrics\.miq: unknown metric 'miq'"),
         ({"metrics": ["mig (circles)"]}, r"metrics\[0\]: unknown metric 'mig \(circles\)'"),
-        ({"methods": {"vae (planes)": {}}}, "unknown method"),
+        ({"methods": {"vae (planes)": {}}}, r"methods\.vae \(planes\): unknown method"),
         ({"figures": ["travesal"]}, r"figures\[0\]: unknown figure 'travesal'; did you mean 'traversal'\?"),
         ({"budget": {"hours": 2}}, r"budget\.hours: unknown key 'hours'"),
         ({"budget": {"minutes": 0}}, r"budget: minutes must be more than 0"),
