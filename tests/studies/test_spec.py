@@ -184,10 +184,6 @@ def test_a_study_is_found_by_file_by_folder_and_by_name(tmp_path, monkeypatch):
 @pytest.mark.parametrize("scale", SCALES)
 @pytest.mark.parametrize("name", names())
 def test_every_shipped_study_expands_at_every_scale(name, scale):
-    if (name, scale) == ("structured-priors", "paper"):  # our own, of no paper
-        with pytest.raises(InputError, match="unknown scale 'paper'"):
-            find(name, scale=scale)
-        return
     study = find(name, scale=scale)
     assert study.about
     assert study.differs or scale == "paper"
