@@ -18,6 +18,7 @@ from unweave.subspaces.turning import Decode, Turning, turning
 LEAST_ROWS = 200
 LEAST_VALUES = 12  # of a latent that is not a category
 LEAST_SHARED = 0.02  # nats along the best axes: what normal values of correlation 0.2 share
+SPEAKS_FOR_AXES = 0.01  # below this p-value the codes say axes, and the decoder is not asked
 LEAST_AROUND = 1 / 3  # the emptiest sector holds this share of its due, or the angle has a gap
 
 
@@ -242,7 +243,7 @@ def find_subspaces(
     if len(looked_at) < 2:
         few = "is one" if looked_at else "is none"
         return replace(answer, skipped=f"a subspace needs two live latents, and there {few}")
-    evidence = [_evidence(rows, pair, decode, alpha, rng) for pair in combinations(looked_at, 2)]
+    evidence = [_evidence(rows, pair, decode, rng) for pair in combinations(looked_at, 2)]
     sure = holm([each.p_value for each in evidence], alpha)
     evidence = [each if yes else replace(each, found_by=None) for each, yes in zip(evidence, sure, strict=True)]
     planes = {each.latents: each for each in evidence if each.found_by}
@@ -269,16 +270,14 @@ def _left_out(rows: Reals, live: Sequence[int] | None) -> dict[int, str]:
     return reasons
 
 
-def _evidence(
-    rows: Reals, pair: tuple[int, int], decode: Decode | None, alpha: float, rng: np.random.Generator
-) -> Evidence:
+def _evidence(rows: Reals, pair: tuple[int, int], decode: Decode | None, rng: np.random.Generator) -> Evidence:
     """What codes and decoder say of a pair, before the correction for many pairs."""
     told = dependence(rows[:, list(pair)], rng)
     plane = told.axes >= LEAST_SHARED and told.around >= LEAST_AROUND
     by_codes = max(told.dependent, told.polar_better, told.ring) if plane else 1.0
     if decode is None:
         return Evidence(pair, told, None, by_codes, "codes")
-    if told.axes_better < alpha:
+    if told.axes_better < SPEAKS_FOR_AXES:
         return Evidence(pair, told, None, min(1.0, 2 * by_codes), "codes")
     turned = turning(decode, rows, pair, *scatter(rows[:, list(pair)]), rng)
     found_by = "codes" if by_codes <= turned.p_value else "decoder"
