@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypedDict, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
 from unweave.base import html
+from unweave.base.codes import MEANS, Reading
 from unweave.base.seeds import Generators
 
 # Shapes in signatures. The tests install jaxtyping and check them at every call; without it they are plain tensors.
@@ -207,6 +208,18 @@ def _plain(value: object) -> Any:
     return value
 
 
+Table: TypeAlias = Mapping[str, Any] | Sequence[Any]  # values by name, a row of values or words, or rows of them
+
+
+class Calibrated(TypedDict):
+    """How a score's floor and ceiling were made: rows, draws of noise and their standard deviation, and the seed."""
+
+    rows: int
+    draws_of_noise: int
+    spread_of_floor: float | None
+    seed: int
+
+
 @dataclass(frozen=True)
 class Score:
     """A metric's answer: the number, what it is made of, how sure it is and how it was computed.
@@ -218,7 +231,7 @@ class Score:
 
     value: float
     parts: Mapping[str, float] = field(default_factory=dict[str, float])
-    tables: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    tables: Mapping[str, Table] = field(default_factory=dict[str, Table])
     per_factor: Mapping[str, float] = field(default_factory=dict[str, float])
     interval: tuple[float, float] | None = None
     floor: float | None = None
@@ -228,6 +241,40 @@ class Score:
     reason: str | None = None
     settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
     version: int = 1
+
+    @property
+    def intervals(self) -> Mapping[str, tuple[float, float]]:
+        """95 % intervals of its parts or factors, by name."""
+        return self.settings.get("intervals", {})
+
+    @property
+    def calibration(self) -> Calibrated | None:
+        """How floor and ceiling were made; None where they were not asked for."""
+        return self.settings.get("calibration")
+
+    @property
+    def codes(self) -> Reading:
+        """How the codes were read: as means, or in planes."""
+        return self.settings.get("codes", MEANS)
+
+    @property
+    def as_if_missing(self) -> Mapping[str, float]:
+        """What the true factors without one of them would get, by that factor; {} where it is not calibrated."""
+        return self.by_name("as_if_missing")
+
+    def ends(self, end: Literal["floor", "ceiling"], of: Literal["parts", "factors"]) -> Mapping[str, float]:
+        """What noise (floor) or the true factors (ceiling) get in its parts or its factors, by name."""
+        return self.by_name(f"{end}_of_{of}")
+
+    def by_name(self, table: str) -> Mapping[str, float]:
+        """A table of values by name; {} where there is none, or it is one of rows."""
+        held = self.tables.get(table)
+        return held if isinstance(held, Mapping) else {}
+
+    def words(self, table: Literal["rows", "columns"]) -> Sequence[str]:
+        """What its tables call their rows or columns; () where they have no names."""
+        held = self.tables.get(table, ())
+        return () if isinstance(held, Mapping) else held
 
     def with_settings(self, **settings: object) -> Score:
         """The same score with further settings written into it."""

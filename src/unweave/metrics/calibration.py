@@ -17,7 +17,7 @@ import numpy.typing as npt
 from unweave.base.cache import cached
 from unweave.base.errors import InputError
 from unweave.base.files import write_atomic
-from unweave.base.records import Score
+from unweave.base.records import Calibrated, Score
 from unweave.base.seeds import numpy_generator
 from unweave.base.settings import plain, short_hash
 from unweave.data.base import FactorData
@@ -99,7 +99,7 @@ def calibration(metric: Metric, probe: Probe, *, seed: int = 0) -> Calibration:
 
 def is_calibrated(score: Score) -> bool:
     """Whether floor and ceiling were asked for; either may be None all the same, where the metric has none."""
-    return "calibration" in score.settings
+    return score.calibration is not None
 
 
 def calibrated(score: Score, metric: Metric, probe: Probe, *, seed: int = 0) -> Score:
@@ -111,7 +111,7 @@ def calibrated(score: Score, metric: Metric, probe: Probe, *, seed: int = 0) -> 
     if not calibrates(metric) or is_calibrated(score):
         return score
     found = calibration(metric, probe, seed=seed)
-    facts = {"rows": found.rows, "draws_of_noise": found.draws, "spread_of_floor": found.spread, "seed": seed}
+    facts = Calibrated(rows=found.rows, draws_of_noise=found.draws, spread_of_floor=found.spread, seed=seed)
     return replace(
         score,
         floor=found.floor,
@@ -300,7 +300,7 @@ def verdict(score: Score) -> str:
     floor, ceiling, value = score.floor, score.ceiling, score.value
     if floor is None or ceiling is None or not math.isfinite(value):
         return ""
-    missing: Mapping[str, float] = score.tables.get("as_if_missing", {})
+    missing = score.as_if_missing
     sentence = f"{value:.2f}: "
     near, up = _tolerance(score, floor, ceiling), 1 if score.higher_is_better else -1
     if up * (ceiling - floor) <= NEAR * max(abs(ceiling), abs(floor)):
@@ -325,7 +325,7 @@ def verdict(score: Score) -> str:
 def _tolerance(score: Score, floor: float, ceiling: float) -> float:
     """By how much two values of this score may differ and still be called the same."""
     half = (score.interval[1] - score.interval[0]) / 2 if score.interval else 0.0
-    spread = score.settings.get("calibration", {}).get("spread_of_floor") or 0.0
+    spread = (score.calibration or {}).get("spread_of_floor") or 0.0
     return max(half, 2 * spread, NEAR * abs(ceiling - floor))
 
 

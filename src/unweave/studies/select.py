@@ -211,7 +211,7 @@ def _scores(trials: Sequence[Trial], study: Study, comparison: Comparison, over:
         if len({repr(trial.spec.data) for trial in group}) > 1:
             raise InputError("runs must be of one data set to be compared, got several; --over cell keeps them apart")
         score = comparison([_probe(study, trial, comparison) for trial in group])
-        each = score.tables["per_model"]
+        each: list[float] = list(map(float, score.tables["per_model"]))
         found |= {t.name: v if math.isfinite(v) else None for t, v in zip(group, each, strict=True)}
     return found
 

@@ -122,19 +122,20 @@ def show(
 
 def _parts(score: Score) -> str:
     """Sub-scores, or the values by factor, with what noise and truth get, and what truth without one factor would."""
-    what, inside = ("parts", score.parts) if score.parts else ("factors", score.per_factor)
-    values = [f"{part.replace('_', ' ')} {value:.3f}{_beside(score, what, part)}" for part, value in inside.items()]
-    without = [f"{name} {value:.3f}" for name, value in score.tables.get("as_if_missing", {}).items()]
+    inside = score.parts or score.per_factor
+    values = [f"{part.replace('_', ' ')} {value:.3f}{_beside(score, part)}" for part, value in inside.items()]
+    without = [f"{name} {value:.3f}" for name, value in score.as_if_missing.items()]
     lines = [", ".join(values), f"truth without {', '.join(without)}" if without else ""]
     return "; ".join(line for line in lines if line)
 
 
-def _beside(score: Score, what: str, part: str) -> str:
+def _beside(score: Score, part: str) -> str:
     """Interval, noise and truth of one of a score's parts or factors, in brackets."""
-    bounds = score.settings.get("intervals", {}).get(part)
-    ends = {"noise": f"floor_of_{what}", "truth": f"ceiling_of_{what}"}
+    bounds = score.intervals.get(part)
+    of = "parts" if score.parts else "factors"
+    ends = {"noise": score.ends("floor", of), "truth": score.ends("ceiling", of)}
     facts = [] if bounds is None else [f"{bounds[0]:.3f} to {bounds[1]:.3f}"]
-    facts += [f"{word} {held[part]:.3f}" for word, key in ends.items() if part in (held := score.tables.get(key, {}))]
+    facts += [f"{word} {held[part]:.3f}" for word, held in ends.items() if part in held]
     return f" ({', '.join(facts)})" if facts else ""
 
 

@@ -250,7 +250,7 @@ def _findings(run: Run) -> str:
 
 
 def _score_details(name: str, score: Score) -> str:
-    rows, columns = score.tables.get("rows", ()), score.tables.get("columns", ())
+    rows, columns = score.words("rows"), score.words("columns")
     tables = [
         _matrix(_words(title), values, rows, columns)
         for title, values in score.tables.items()
