@@ -13,6 +13,7 @@ from unweave.face.cli.app import main
 from unweave.run.run import Run
 from unweave.run.scorebook import SUBSPACES
 from unweave.show.codes import encode_to
+from unweave.show.figures.traversal import Traversal
 from unweave.subspaces import find_subspaces
 from unweave.subspaces.reading import in_planes
 
@@ -113,6 +114,22 @@ def test_a_probe_in_planes_keeps_what_is_known_of_its_rows():
     assert (read.factor_names, read.continuous) == (("turn", "late"), ("turn",))
     np.testing.assert_array_equal(read.values, probe.values)
     np.testing.assert_allclose(found.inverse(read.codes), codes)
+
+
+def test_a_traversal_goes_once_round_and_from_the_middle_outwards(run, monkeypatch):
+    asked: list[torch.Tensor] = []
+    decode = Run.decode
+    monkeypatch.setattr(Run, "decode", lambda self, codes, *rest: asked.append(codes) or decode(self, codes, *rest))
+    picture = Traversal(codes="planes", steps=5)(run)
+    turn, out, other = asked[-1].double().numpy().reshape(3, 5, 3)
+    (plane,) = run.subspaces.blocks
+    angles = np.unwrap(np.arctan2(*plane.polar(turn)[:, :0:-1].T))
+    np.testing.assert_allclose(np.diff(angles), np.pi / 2, atol=1e-5)
+    np.testing.assert_allclose(plane.polar(out)[:, 0], [0, 0.5, 1, 1.5, 2], atol=1e-5)
+    np.testing.assert_allclose(plane.polar(turn)[:, 0], max(1.6, plane.polar(other)[0, 0]), atol=1e-5)
+    assert len({*turn[:, 2], *out[:, 2]}) == 1
+    np.testing.assert_allclose(other[:, 2], np.linspace(-2, 2, 5))
+    assert "planes as their rows say" in picture.alt
 
 
 def test_the_command_line_scores_and_walks_planes(run, tmp_path, capsys, monkeypatch):

@@ -30,6 +30,8 @@ class Range:
 
     >>> [Range(0).words, Range(0, above=True).words, Range(0, 1).words]
     ['0 or more', 'more than 0', 'between 0 and 1']
+    >>> Range(-1, 1, above=True, below=True).words
+    'between -1 and 1, both excluded'
     >>> Range(0).check(beta=-1)
     Traceback (most recent call last):
         ...
@@ -45,7 +47,9 @@ class Range:
     def words(self) -> str:
         """As help texts and refusals say it."""
         if math.isfinite(self.high):
-            return f"between {self.low} and {self.high}" + (f", {self.high} excluded" if self.below else "")
+            ends = {(True, True): "both", (True, False): self.low, (False, True): self.high}
+            without = ends.get((self.above, self.below))
+            return f"between {self.low} and {self.high}" + ("" if without is None else f", {without} excluded")
         if math.isfinite(self.low):
             return f"more than {self.low}" if self.above else f"{self.low} or more"
         return "a finite number"

@@ -117,6 +117,8 @@ def kind_of(hint: Any) -> str:
 
     >>> kind_of(int), kind_of(tuple[float, ...] | None), kind_of(Literal["iso", "pca"])
     ('a whole number', 'numbers with commas between, or none', 'one of iso, pca')
+    >>> kind_of(tuple[Literal["iso", "pca"], ...])
+    'any of iso, pca with commas between'
     """
     args = get_args(hint)
     if is_union(hint):
@@ -127,6 +129,8 @@ def kind_of(hint: Any) -> str:
     if get_origin(hint) is tuple:
         one = kind_of(args[0])
         many = "words" if args[0] is str else f"{one.removeprefix('a ')}s"
+        if get_origin(args[0]) is Literal:
+            many = f"any {one.removeprefix('one ')}"
         return f"{'' if args[-1] is Ellipsis else f'{len(args)} '}{many} with commas between"
     return {int: "a whole number", float: "a number", bool: "yes or no", str: "text"}.get(hint, str(hint))
 

@@ -20,6 +20,7 @@ from unweave.engine import checkpoint, folder
 from unweave.engine.allocator import keep_freed_memory
 from unweave.engine.callbacks import Callback, StopTraining, with_watchers
 from unweave.engine.log import LogWindow, rates_per_latent
+from unweave.engine.log import read_log as read_log  # unweave.engine.train, its former place, leads here
 from unweave.engine.loop import Loop
 from unweave.engine.scoring import check_metrics, metrics_named, score_now
 from unweave.engine.signals import stop_requested

@@ -184,10 +184,11 @@ def _of_plane(block: Block, rate: float) -> tuple[Walk, Walk]:
 
 def _words(run: Run, labels: list[str], values: np.ndarray, heads: list[str]) -> str:
     rows = ", ".join(labels).replace("  ", " ")
+    planes = ", planes as their rows say" if any("once round" in label for label in labels) else ""
     again = f" These rows come once for each of {len(heads)} blocks: {'; '.join(heads)}." if heads else ""
     return (
         f"Latent traversal of {run.title}: originals, reconstructions, then one row per latent moved "
-        f"from {number(values[0])} to {number(values[-1])}, sorted by KL: {rows}.{again}"
+        f"from {number(values[0])} to {number(values[-1])}{planes}, sorted by KL: {rows}.{again}"
     )
 
 
