@@ -15,7 +15,7 @@ from unweave.run.scorebook import SUBSPACES
 from unweave.show.codes import encode_to
 from unweave.show.figures.traversal import Traversal
 from unweave.subspaces import find_subspaces
-from unweave.subspaces.reading import in_planes
+from unweave.subspaces.reading import findings_of, in_planes
 
 
 def round_codes(turns):
@@ -142,3 +142,19 @@ def test_the_command_line_scores_and_walks_planes(run, tmp_path, capsys, monkeyp
     assert json.loads(capsys.readouterr().out.partition("\n")[2])["hoyer"]["settings"]["blocks"] == [[0, 1]]
     assert main(["evaluate", str(run.path), "--codes", "circles"]) == 2
     assert "codes must be one of means, planes" in capsys.readouterr().err
+
+
+def test_the_doctor_of_plain_codes_speaks_of_latents_and_not_of_columns(tmp_path, capsys):
+    path = tmp_path / "codes.npy"
+    np.save(path, round_codes(np.linspace(0, 2 * np.pi, 2000)))
+    assert main(["score", str(path), "--codes", "planes", "--metrics", "hoyer"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "All 3 latents are live" in said
+    assert "Latents 0 and 1 together go round: neither" in said
+
+
+def test_a_sphere_of_three_latents_has_a_direction():
+    points = np.random.default_rng(0).normal(size=(4000, 3))
+    (finding,) = findings_of(find_subspaces(points / np.linalg.norm(points, axis=1, keepdims=True)))
+    assert "Latents 0, 1 and 2 together go round: none" in finding.sentence
+    assert "direction from the middle" in finding.sentence

@@ -93,7 +93,7 @@ def _life(probe: Probe, live: npt.NDArray[np.bool_]) -> Finding:
     }
     if live.all():
         who = "The only latent is" if len(live) == 1 else f"All {len(live)} latents are"
-        verb = "its is not" if len(live) == 1 else f"none has a {what}"
+        verb = f"its {what} is not" if len(live) == 1 else f"none has a {what}"
         sentence = f"{who} live: {verb} below {limit}."
     elif not live.any():
         sentence = f"All {len(live)} latents are dead: none has a {what} of {limit}, so the codes say nothing."

@@ -75,8 +75,9 @@ def _of_block(block: Block, found: Subspaces) -> Finding:
             else " The decoded image turns with their angle, in whatever context."
         )
         why += f" (p {pair.p_value:.1g}; Holm's rule over {len(found.evidence)} pairs.)"
+    none, angle = ("neither", "angle about") if len(block.latents) == 2 else ("none", "direction from")
     sentence = (
-        f"Latents {who} together go round: neither means anything by itself, their angle about the middle and their "
+        f"Latents {who} together go round: {none} means anything by itself, their {angle} the middle and their "
         f"distance from it do.{why} --codes planes reads them so."
     )
     return Finding("planes", sentence, None, numbers)

@@ -45,13 +45,15 @@ def score(
 
     given, wanted = by_metric(settings), names_of(metrics)
     probe, title = _probe(codes_file, factors_file, seed)
+    as_they_are, planes = probe, []  # the doctor speaks of latents, not of columns
     facts: dict[str, Any] = {}
     if codes == "planes":
         from unweave.subspaces import find_subspaces
-        from unweave.subspaces.reading import as_settings, in_planes
+        from unweave.subspaces.reading import as_settings, findings_of, in_planes
 
         found = find_subspaces(probe.codes, seed=seed)
         probe, title, facts = in_planes(probe, found), f"{title}, {in_words(found)}", as_settings(found)
+        planes = findings_of(found)
     scores: dict[str, Score] = {}
     refused: dict[str, str] = {}
     for name in wanted:
@@ -71,7 +73,7 @@ def score(
         return
     show(title, scores, {} if metrics == "all" else refused)
     print("\nScores against true factors need a second file, FACTORS. What the codes alone tell:")
-    print_findings(doctor(probe))
+    print_findings([*doctor(as_they_are), *planes])
 
 
 def _probe(codes: str, factors: str | None, seed: int) -> tuple[Any, str]:
