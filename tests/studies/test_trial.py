@@ -175,6 +175,6 @@ def test_a_metric_may_read_planes_beside_the_means(tiny):
     run = study.folder / "runs" / trial.name
     held = outcome(run)
     assert held["scores"].keys() == {"mig", "mig (planes)"}
-    assert "model" in held["refused"]["iwae (planes)"]["reason"]
+    assert "codes in planes" in held["refused"]["iwae (planes)"]["reason"]
     assert held["scores"]["mig (planes)"]["value"] == held["scores"]["mig"]["value"]  # this run has no planes
     assert states(study, [trial])[trial.name] == "done"

@@ -99,6 +99,11 @@ class Metric(Facts, ABC):
 
     def refuses(self, probe: Probe) -> str | None:
         """Why this metric cannot be had of `probe`, in a sentence, or None."""
+        if probe.in_planes and "factors" not in self.needs:
+            return (
+                f"{type(self).__name__} is of latents, and codes in planes are columns made of several: a cosine and a "
+                "sine depend on each other by construction, and the model says nothing of them"
+            )
         for need in self.needs:
             if getattr(probe, need) is None:
                 return f"{type(self).__name__} needs {NEEDS[need]}, which this probe does not have"

@@ -135,6 +135,7 @@ class Probe:
         self.categories = None if categories is None else as_factors(_column(categories), n, "categories")
         self.labels = None if labels is None else as_factors(_column(labels, "labels"), n, "labels")[:, 0]
         self.seed, self.model, self.data, self.numbers = seed, model, data, numbers
+        self.in_planes = False  # whether columns are radius and direction of several latents (`subspaces.reading`)
         self.kept: dict[Any, Any] = {}  # what several metrics would otherwise compute again
         self.dropped = n - int(known.sum())  # rows in which a factor was NaN; `factors` and `values` lack them already
         if self.dropped:

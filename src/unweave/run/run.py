@@ -31,6 +31,7 @@ from unweave.run.classes import Classes
 from unweave.run.rows import COLUMNS, Row, rows_of
 from unweave.run.scorebook import ScoreBook, chosen
 from unweave.subspaces import Subspaces, find_subspaces
+from unweave.subspaces.find import LEAST_ROWS
 
 if TYPE_CHECKING:
     import pandas as pd  # pyright: ignore[reportMissingImports]
@@ -199,10 +200,10 @@ class Run:
         most = np.argsort(-rates)[:LOOKED_AT]
         live = None if np.isnan(rates).any() else sorted(int(j) for j in most if rates[j] >= MIN_KL)
         decode = None if self.category_sizes else self._decoded
-        try:
-            return find_subspaces(codes, decode=decode, live=live)
-        except InputError as too_few:  # images that differ; nothing is wrong with the run
-            return Subspaces(codes.shape[1], len(codes), 0, 0.05, (), (), (), (), skipped=str(too_few))
+        if (n := len(np.unique(codes, axis=0))) < LEAST_ROWS:  # nothing is wrong with the run
+            few = f"it takes {LEAST_ROWS} different codes or more, and there are {n}"
+            return Subspaces(codes.shape[1], n, 0, 0.05, (), (), (), (), skipped=few)
+        return find_subspaces(codes, decode=decode, live=live)
 
     def _decoded(self, codes: np.ndarray) -> np.ndarray:
         return np.asarray(self.decode(torch.as_tensor(codes, dtype=torch.float32)))

@@ -23,7 +23,7 @@ from unweave.subspaces.reading import as_settings, findings_of, in_planes
 
 DIAGNOSIS = "doctor.json"
 SUBSPACES = "subspaces.json"
-SEARCH = 1  # grows whenever the same codes would get other subspaces
+SEARCH = 2  # grows whenever the same codes would get other subspaces
 
 
 def chosen(

@@ -17,7 +17,7 @@ def in_planes(probe: Probe, found: Subspaces) -> Probe:
     """The same rows with the latents of each block told as radius and direction, in the columns of `found.polar`.
 
     Every column of a block has the rate of the whole block, so that none of them counts as dead by itself. Posteriors'
-    widths and the model are left behind: they are told of latents, and metrics that need them refuse.
+    widths and the model are left behind, and only metrics that compare with true factors take such a probe.
 
     >>> from unweave.subspaces import find_subspaces
     >>> rng = np.random.default_rng(0)
@@ -27,7 +27,7 @@ def in_planes(probe: Probe, found: Subspaces) -> Probe:
     (1000, 3)
     """
     columns, _ = found.polar(probe.codes)
-    return Probe(
+    read = Probe(
         columns,
         probe.factors if probe.values is None else probe.values,
         factor_names=probe.factor_names or None,
@@ -39,6 +39,8 @@ def in_planes(probe: Probe, found: Subspaces) -> Probe:
         data=probe.data,
         numbers=probe.numbers,
     )
+    read.in_planes = True
+    return read
 
 
 def rates_of_columns(rates: Reals, found: Subspaces) -> Reals:

@@ -23,10 +23,10 @@ class Circle(FactorData):
 
     >>> data = Circle()
     >>> len(data), data.image_shape, data.factors[0].cyclic
-    (128, (1, 16, 16), True)
+    (256, (1, 16, 16), True)
     """
 
-    angles: Annotated[int, "number of angles, which is that of the pictures", Range(2)] = 128
+    angles: Annotated[int, "number of angles, which is that of the pictures", Range(2)] = 256
     size: Annotated[int, "side of the pictures, in pixels", Range(8)] = 16
     width: Annotated[float, "half the bar's thickness, in pixels", POSITIVE] = 1.2
     between: Annotated[bool, "the angles half-way between, which are the held-out part"] = False

@@ -27,10 +27,10 @@ class Tree(FactorData):
 
     >>> data = Tree()
     >>> len(data), data.image_shape, data.classes
-    (192, (1, 16, 16), ('bar', 'disc', 'dot'))
+    (384, (1, 16, 16), ('bar', 'disc', 'dot'))
     """
 
-    details: Annotated[int, "values of the detail", Range(2)] = 64
+    details: Annotated[int, "values of the detail", Range(2)] = 128
     size: Annotated[int, "side of the pictures, in pixels", Range(8)] = 16
     between: Annotated[bool, "the details half-way between, which are the held-out part"] = False
 

@@ -59,7 +59,7 @@ class Subspaces(Settings):
 
     def blocks(self, latents: int) -> tuple[tuple[Radial, int], ...]:
         """Density and size of every block; sizes that are not `latents` together raise InputError."""
-        sizes = self.sizes or (2,) * (latents // 2) + (1,) * (latents % 2)
+        sizes = (2,) * (latents // 2) + (1,) * (latents % 2) if self.sizes is None else self.sizes
         if sum(sizes) != latents:
             raise InputError(f"sizes must add up to the latents ({latents}), got {sum(sizes)}")
         if len(self.radial) not in (1, len(sizes)):

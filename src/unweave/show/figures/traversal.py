@@ -35,7 +35,8 @@ class Traversal(Settings):
     latents one takes its values while the others stay at those of the image. Saved as .gif, rows are latents, columns
     are reference images, whose categories stay, and all latents move forth and back together. With `codes` "planes" two
     latents that together go round (`Run.subspaces`) get a row for their angle, once round from that of the image at a
-    radius of 1.6 or more, and one for their radius, from the middle to 2, in units of the plane, instead of their own.
+    radius of 1.6 or more, and one for their radius, from the middle to 2, in units of the plane, instead of their own;
+    blocks of three latents and more keep a row for each.
     Source: the rows and the KL beside them are those of Kim and Mnih 2018, https://arxiv.org/abs/1802.05983.
 
     >>> Traversal(span="quantiles", steps=3).values.round(2).tolist()
@@ -89,7 +90,7 @@ class Traversal(Settings):
             breaks=frozenset({1, *(row - 1 for row in heads)}),
             framed=[] if self.span == "zero" else [(0, at), (1, at)],
             heads=heads,
-            unit="value of z",
+            unit="value of z" if not any(walk.plane for walk in walks) else "value of a single z",
         )
         words = _words(run, labels, self.values, list(heads.values()))
         return Picture(sheet.figure(), words, lambda: self._film(run, walks))
@@ -147,6 +148,7 @@ class Walk:
     label: str
     rate: float
     move: Callable[[Tensor, float, float], Tensor]
+    plane: bool = False
 
     @property
     def live(self) -> bool:
@@ -177,8 +179,8 @@ def _of_plane(block: Block, rate: float) -> tuple[Walk, Walk]:
         return moved(codes, lambda radius, angle: (np.maximum(radius, RIM), angle + 2 * np.pi * share))
 
     return (
-        Walk(f"{who} once round  {rate:.2f} nats", rate, round_once),
-        Walk(f"{who}, radius 0 to {number(WIDEST)}", rate, outwards),
+        Walk(f"{who} once round  {rate:.2f} nats", rate, round_once, plane=True),
+        Walk(f"{who}, radius 0 to {number(WIDEST)}", rate, outwards, plane=True),
     )
 
 
