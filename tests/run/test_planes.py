@@ -69,6 +69,18 @@ def test_scores_say_which_codes_they_read_and_stand_beside_each_other(run):
     assert Run(run.path).evaluate(["mig"], calibrate=False)["mig"] == means
 
 
+def test_scores_of_an_older_search_do_not_count(run, monkeypatch):
+    run.evaluate(["mig"], calibrate=False, codes="planes")
+    monkeypatch.setattr("unweave.run.scorebook.IN_PLANES", " planes v0")
+    assert run.scores == {}
+
+
+def test_a_score_of_planes_is_cited_as_its_metric(run, capsys):
+    run.evaluate(["mig"], calibrate=False, codes="planes")
+    assert main(["cite", str(run.path)]) == 0
+    assert "mig (metric)" in capsys.readouterr().out
+
+
 def test_what_needs_the_model_does_not_read_planes(run):
     assert run.evaluate(["iwae", "elbo-decomposition"], codes="planes") == {}
     assert run.metrics(["iwae"])[0] == ["iwae"]

@@ -249,7 +249,7 @@ class Run:
 
     @property
     def category_sizes(self) -> tuple[int, ...]:
-        """Size of each categorical latent that the model gives, () where it tells none."""
+        """Size of each categorical latent that the model gives, () where it gives none."""
         return self.vae.category_sizes
 
     def classes(self, factor: str | None = None) -> Classes | None:

@@ -24,6 +24,7 @@ from unweave.subspaces.reading import as_settings, findings_of, in_planes
 DIAGNOSIS = "doctor.json"
 SUBSPACES = "subspaces.json"
 SEARCH = 2  # grows whenever the same codes would get other subspaces
+IN_PLANES = f" planes v{SEARCH}"  # ends the key of a score of codes in planes
 
 
 def chosen(
@@ -60,9 +61,13 @@ class ScoreBook:
     def scores(self) -> dict[str, Score]:
         """Scores made so far for these weights; of several with different settings the newest.
 
-        Those of codes in planes stand under names such as "mig (planes)".
+        Those of codes in planes stand under names such as "mig (planes)"; planes of an older search do not count.
         """
-        kept = [each for each in self._entries().values() if each["weights"] == self.weights]
+        kept = [
+            each
+            for key, each in self._entries().items()
+            if each["weights"] == self.weights and ("codes" not in each or key.endswith(IN_PLANES))
+        ]
         return {title_of(each["metric"], each.get("codes", MEANS)): Score.from_json(each["score"]) for each in kept}
 
     def subspaces(self) -> Subspaces:
@@ -84,8 +89,7 @@ class ScoreBook:
         return {name: score for name, score in found.items() if score is not None}
 
     def _score(self, name: str, metric: Metric, *, calibrate: bool) -> Score | None:
-        how = f" planes v{SEARCH}" if self.planes else ""
-        key = f"{name} v{metric.version} {short_hash(repr(metric))} {self.weights}{how}"
+        key = f"{name} v{metric.version} {short_hash(repr(metric))} {self.weights}{IN_PLANES if self.planes else ''}"
         known = self._entries().get(key)
         if known is None and metric.refuses(self.probe()) is not None:
             return None

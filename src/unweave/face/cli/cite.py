@@ -32,8 +32,10 @@ def _names_in_run(path: str) -> list[str]:
 
     if not folder.is_run(Path(path)):
         return []
+    from unweave.base.codes import of_title
     from unweave.run.run import Run
 
     run = Run(path)
     parts = (run.spec.method, run.spec.data, run.spec.net, run.spec.prior, run.spec.likelihood)
-    return [*(part.name for part in parts), *(run.scores if run.finished else ())]
+    scores = dict.fromkeys(of_title(title)[0] for title in (run.scores if run.finished else ()))
+    return [*(part.name for part in parts), *scores]
