@@ -158,6 +158,82 @@ class TestCategories:
         assert not np.allclose(made[0], made[1])
 
 
+def ring(n=600):
+    """Three columns of very different units that an angle decides."""
+    rng = np.random.default_rng(0)
+    turn, radius = rng.uniform(0, 2 * np.pi, n), rng.normal(1.4, 0.1, n)
+    return np.stack([radius * np.cos(turn), radius * np.sin(turn), radius * np.cos(turn - 1)], axis=1) * [1, 10, 100]
+
+
+ROUND = {
+    "method": "vae", "latents": 3, "steps": 150, "lr": 1e-2, "net__hidden": (16,), "likelihood__scale": 0.3,
+    "random_state": 0,
+}  # fmt: skip
+IN_PLANES = ["latent 2", "radius 0+1", "cos 0+1", "sin 0+1"]
+
+
+@pytest.fixture(scope="module")
+def model():
+    return Unweaver(**ROUND, codes="planes").fit(ring())
+
+
+class TestPlanes:
+    def test_columns_are_those_of_the_planes_and_go_back(self, model):
+        X, plain = ring(), Unweaver(**ROUND).fit(ring())
+        codes, means = model.transform(X), plain.transform(X)
+        assert list(model.get_feature_names_out()) == IN_PLANES == model.subspaces_.names()
+        assert (codes.dtype, codes.shape) == (np.float32, (600, 4))
+        np.testing.assert_allclose(codes, model.subspaces_.polar(means)[0], rtol=1e-6)
+        np.testing.assert_allclose(model.inverse_transform(codes), plain.inverse_transform(means), rtol=1e-4, atol=1e-4)
+        assert plain.subspaces_ is None
+        assert model.score(X) == plain.score(X)
+        fresh = clone(model).set_output(transform="pandas").fit_transform(X)
+        assert list(fresh.columns) == IN_PLANES
+        assert np.array_equal(fresh, codes)
+
+    def test_they_travel_with_the_estimator(self, model, tmp_path):
+        X = ring(20)
+        loaded = Unweaver.load(model.save(tmp_path / "model"))
+        for same in (loaded, pickle.loads(pickle.dumps(model))):
+            assert same.subspaces_ == model.subspaces_
+            assert np.array_equal(same.transform(X), model.transform(X))
+        again = loaded.save(tmp_path / "again") / "estimator.json"
+        assert again.read_bytes() == (tmp_path / "model" / "estimator.json").read_bytes()
+        other = Unweaver(**ROUND).fit(ring()[::-1]).save(tmp_path / "other")
+        (other / "weights.safetensors").rename(tmp_path / "model" / "weights.safetensors")
+        with pytest.raises(InputError, match="must tell of subspaces of these weights"):
+            Unweaver.load(tmp_path / "model")
+
+    def test_categories_follow_them(self):
+        heads = {"method": "joint-vae", "categories": (2,), "gamma": 1.0, "capacity_max": 5.0, "anneal_steps": 1}
+        model = Unweaver(**{**ROUND, **heads}, codes="planes").fit(ring())
+        names = ["latent 0", "radius 1+2", "cos 1+2", "sin 1+2", "category_0", "category_1"]
+        assert list(model.get_feature_names_out()) == names
+        codes = model.transform(ring(5))
+        z, k = model.subspaces_.inverse(codes[:, :-2]), codes[:, -2:].argmax(1)[:, None]
+        made = model.model_.decode(z, k).reshape(5, 3)
+        np.testing.assert_allclose(model.inverse_transform(codes), made, rtol=1e-6)
+
+    @pytest.mark.parametrize(
+        ("X", "latents", "why"),
+        [
+            (ring(150), 3, "it takes 200 different codes or more"),
+            (ring(), 1, "a subspace needs two live latents"),
+            (table(600), 2, "no latents together go round"),
+        ],
+        ids=["rows", "latents", "planes"],
+    )
+    def test_without_any_codes_are_the_means_and_a_warning_says_why(self, X, latents, why, tmp_path):
+        settings = {**ROUND, "latents": latents, "steps": 20}
+        with pytest.warns(UserWarning, match=why):
+            model = Unweaver(**settings, codes="planes").fit(X)
+        plain = Unweaver(**settings).fit(X)
+        assert list(model.get_feature_names_out()) == list(plain.get_feature_names_out())
+        codes = Unweaver.load(model.save(tmp_path / "model")).transform(X)
+        assert np.array_equal(codes, plain.transform(X))
+        assert np.array_equal(model.inverse_transform(codes), plain.inverse_transform(codes))
+
+
 class TestScore:
     def test_it_is_the_elbo_that_the_importance_bound_starts_from(self):
         X = table(200)
@@ -346,6 +422,7 @@ class TestParameters:
             ({"batch": 1}, "batch must be 2 or more"),
             ({"batch": None}, "batch must be a whole number"),
             ({"random_state": 1, "seed": 2}, "seed must not be given beside random_state"),
+            ({"codes": "polar"}, "codes must be one of means, planes, got polar"),
             ({"random_state": -1}, "seed must be 0 or more"),
             ({"patience": 0}, "patience must be 1 or more"),
             ({"patience": 1, "validation_fraction": 1}, "validation_fraction must lie between 0 and 1"),

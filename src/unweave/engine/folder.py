@@ -58,7 +58,8 @@ def read_spec(path: Path) -> tuple[Spec, dict[str, Any]]:
 
 def clear(path: Path) -> None:
     """Remove what a run wrote, and nothing else that lies in the folder."""
-    for name in (DONE, WEIGHTS, LOG, SCORES, METRICS, "doctor.json", "report.html", "estimator.json", SETTINGS):
+    kept = ("doctor.json", "subspaces.json", "report.html", "estimator.json")
+    for name in (DONE, WEIGHTS, LOG, SCORES, METRICS, *kept, SETTINGS):
         (path / name).unlink(missing_ok=True)
     for file in checkpoint.stored(path):
         file.unlink()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import tempfile
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 from math import prod
 from pathlib import Path
-from typing import Any, TypeVar, no_type_check
+from typing import Any, TypeVar, get_args, no_type_check
 
 import numpy as np
 import torch
@@ -19,6 +20,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
 from unweave.base import checks, registry
+from unweave.base.codes import MEANS, Reading
 from unweave.base.errors import Diverged, InputError, Interrupted
 from unweave.base.registry import PARTS
 from unweave.base.seeds import numpy_generator
@@ -33,6 +35,7 @@ from unweave.engine.spec import TRAINING_FIELDS
 from unweave.face.estimator_file import Fitted, read, write
 from unweave.models.trained import Model
 from unweave.run.run import Run
+from unweave.subspaces import Subspaces
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -54,7 +57,8 @@ class Unweaver(TransformerMixin, BaseEstimator):
     frames, lists. What its numbers are decides how they are scaled, the net and the likelihood, as it does for files:
     pixels are brought into [0, 1], columns are standardised inside the model, and codes are made from, and turned back
     into, numbers in your units. Codes are posterior means (n, latents), float32; where the model gives categories,
-    they follow as zeros and ones, a column for each value.
+    they follow as zeros and ones, a column for each value. With codes="planes" latents that together go round are told
+    as radius, cosine and sine instead, behind the latents that stand alone (see `unweave.subspaces`).
 
     Parameters
     ----------
@@ -66,6 +70,8 @@ class Unweaver(TransformerMixin, BaseEstimator):
         `seed=0` does the same
     net, prior, likelihood : names or settings, such as Conv(channels=(16, 32)); None lets the data choose
     image_shape : (H, W), (H, W, C) or (C, H, W) of images that come as rows of a table
+    codes : "means", or "planes", which `fit` looks for in the codes and the decoder; where there are none, as with
+        fewer than 200 different codes, a warning says so and codes are the means
     patience : stop when so many looks at held-out rows have brought no higher ELBO; None never stops early
     validation_fraction : share of the rows that is held out for it (2,000 of them at most are looked at)
     validate_every : steps between looks
@@ -84,6 +90,7 @@ class Unweaver(TransformerMixin, BaseEstimator):
     history_ : the log, a table of terms every 50 steps
     validation_history_ : (step, held-out ELBO) of every look
     account_ : what was read and assumed of X, in sentences
+    subspaces_ : with codes="planes" what was found, a `Subspaces` with its evidence; else None
 
     Wrong settings and data raise InputError, a ValueError, in `fit`; a loss that is not a number raises Diverged.
 
@@ -112,6 +119,7 @@ class Unweaver(TransformerMixin, BaseEstimator):
         prior: Any = None,
         likelihood: Any = None,
         image_shape: tuple[int, ...] | None = None,
+        codes: Reading = "means",
         patience: int | None = None,
         validation_fraction: float = 0.1,
         validate_every: int = 100,
@@ -130,6 +138,7 @@ class Unweaver(TransformerMixin, BaseEstimator):
         self.prior = prior
         self.likelihood = likelihood
         self.image_shape = image_shape
+        self.codes = codes
         self.patience = patience
         self.validation_fraction = validation_fraction
         self.validate_every = validate_every
@@ -163,6 +172,7 @@ class Unweaver(TransformerMixin, BaseEstimator):
     def fit(self, X: Any, y: Any = None) -> Unweaver:
         """Train on X from the start; `y` is ignored."""
         vars(self).pop("_model", None)
+        checks.one_of(get_args(Reading), codes=self.codes)
         rows = self._rows(X, reset=True)
         self.seed_ = self._seed()
         threads = torch.get_num_threads()
@@ -176,6 +186,7 @@ class Unweaver(TransformerMixin, BaseEstimator):
             shown = [ProgressBar()] if self.verbose else []
             try:
                 run = Run(train_spec(spec, Path(place) / "run", callbacks=[*stopping, *shown]))
+                self.subspaces_ = None if self.codes == MEANS else run.subspaces
                 self._take(run)
             except Interrupted:
                 raise KeyboardInterrupt("fit was stopped before its end; nothing is kept") from None
@@ -185,10 +196,16 @@ class Unweaver(TransformerMixin, BaseEstimator):
             finally:
                 torch.set_num_threads(threads)
         self.validation_history_ = stopping[0].seen if stopping else []
+        if self.subspaces_ is not None and not self.subspaces_.blocks:
+            why = self.subspaces_.skipped or "no latents together go round"
+            warnings.warn(f"codes are the means, not planes: {why}", stacklevel=2)
         return self
 
     def transform(self, X: Any) -> NDArray[np.float32]:
-        """Codes of X, float32 (n, latents), followed by a column of 0 or 1 for each value of each category."""
+        """Codes of X, float32 (n, latents), followed by a column of 0 or 1 for each value of each category.
+
+        With planes the codes are the columns of `Subspaces.polar`; `get_feature_names_out` names them.
+        """
         check_is_fitted(self)
         rows = self._rows(X, reset=False)
         parts: list[NDArray[np.float32]] = []
@@ -196,7 +213,8 @@ class Unweaver(TransformerMixin, BaseEstimator):
             encoding = self._model.posterior(self._images(rows[at : at + BLOCK]))
             found = encoding.categories
             categories = [] if found is None else [_places(found, self._model.category_sizes)]
-            parts.append(np.concatenate([encoding.mean, *categories], axis=1))
+            codes = encoding.mean if self._planes is None else self._planes.polar(encoding.mean)[0].astype(np.float32)
+            parts.append(np.concatenate([codes, *categories], axis=1))
         return np.concatenate(parts)
 
     def inverse_transform(self, X: Any) -> NDArray[np.float32]:
@@ -206,10 +224,11 @@ class Unweaver(TransformerMixin, BaseEstimator):
         columns = len(self.get_feature_names_out())
         if codes.shape[1] != columns:
             raise InputError(f"X must have the {columns} columns that transform gives, got {codes.shape[1]}")
-        d, sizes = self._model.latents, self._model.category_sizes
-        ends = np.cumsum([d, *sizes])
+        sizes = self._model.category_sizes
+        ends = np.cumsum([columns - sum(sizes), *sizes])
         categories = [codes[:, a:b].argmax(1) for a, b in pairwise(ends)]
-        return self._own(self._model.decode(codes[:, :d], np.stack(categories, axis=1) if categories else None))
+        z = codes[:, : ends[0]] if self._planes is None else self._planes.inverse(codes[:, : ends[0]])
+        return self._own(self._model.decode(z, np.stack(categories, axis=1) if categories else None))
 
     def score(self, X: Any, y: Any = None) -> float:
         """Mean evidence lower bound of the rows of X, nats; higher is better. `y` is ignored.
@@ -232,7 +251,10 @@ class Unweaver(TransformerMixin, BaseEstimator):
         return self._own(self._model.sample(n, seed).images)
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
-        """Names of the columns of `transform`: z0, z1 and so on, then category_0 or category0_0 for categories."""
+        """Names of the columns of `transform`: z0, z1 and so on, then category_0 or category0_0 for categories.
+
+        With planes: "latent 1" and so on for latents that stand alone, then "radius 0+2", "cos 0+2", "sin 0+2".
+        """
         check_is_fitted(self)
         if input_features is not None:
             names = np.asarray(input_features, dtype=object)
@@ -246,7 +268,8 @@ class Unweaver(TransformerMixin, BaseEstimator):
         sizes = self._model.category_sizes
         heads = ["category"] if len(sizes) == 1 else [f"category{k}" for k in range(len(sizes))]
         columns = [f"{head}_{k}" for head, size in zip(heads, sizes, strict=True) for k in range(size)]
-        return np.asarray([*(f"z{j}" for j in range(self._model.latents)), *columns], dtype=object)
+        means = [f"z{j}" for j in range(self._model.latents)]
+        return np.asarray([*(means if self._planes is None else self._planes.names()), *columns], dtype=object)
 
     @property
     def model_(self) -> Model:
@@ -267,7 +290,7 @@ class Unweaver(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         names = self.feature_names_in_.tolist() if hasattr(self, "feature_names_in_") else None
         params = self.get_params(deep=False)
-        fitted = Fitted(params, self.seed_, self._shape, self._flat, names, self.validation_history_)
+        fitted = Fitted(params, self.seed_, self._shape, self._flat, names, self.validation_history_, self.subspaces_)
         vae = self._model.vae
         return write(Path(path), fitted, vae, self._stored, self._done, self._log, overwrite=overwrite)
 
@@ -281,7 +304,7 @@ class Unweaver(TransformerMixin, BaseEstimator):
         run, fitted = read(Path(path))
         made = cls(**fitted.params)
         made.seed_, made._flat, made._shape = fitted.seed, fitted.flat, fitted.shape
-        made.validation_history_ = fitted.validation
+        made.validation_history_, made.subspaces_ = fitted.validation, fitted.subspaces
         made.n_features_in_ = prod(made._shape)
         if fitted.feature_names is not None:
             made.feature_names_in_ = np.asarray(fitted.feature_names, dtype=object)
@@ -389,6 +412,11 @@ class Unweaver(TransformerMixin, BaseEstimator):
         self.n_steps_ = int(self._done["steps"])
         self.account_ = _account(data)
         self._model = Model(run.vae, data.image_shape, data.bounded, run.title)
+
+    @property
+    def _planes(self) -> Subspaces | None:
+        """The subspaces that codes are told in; None where they are the means."""
+        return self.subspaces_ if self.subspaces_ is not None and self.subspaces_.blocks else None
 
     def _images(self, rows: NDArray[Any]) -> Tensor:
         return _read(self._data, rows)

@@ -19,14 +19,15 @@ from unweave.data.own.array import Array
 from unweave.engine import folder
 from unweave.models.trained import write_weights
 from unweave.models.vae import VAE
-from unweave.run.run import Run
+from unweave.run.run import Run, hash_of
+from unweave.subspaces import Subspaces
 
 FILE = "estimator.json"
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """What an estimator is besides its run: parameters, the seed it drew, the rows it took, its looks at others."""
+    """What an estimator is besides its run: parameters, the seed it drew, the rows it took, its looks, its planes."""
 
     params: Mapping[str, Any]
     seed: int
@@ -34,6 +35,7 @@ class Fitted:
     flat: bool
     feature_names: list[str] | None
     validation: list[tuple[int, float]]
+    subspaces: Subspaces | None
 
 
 def write(
@@ -50,9 +52,11 @@ def write(
         "validation": [list(look) for look in fitted.validation],
     }
     folder.prepare(path, resume=False, overwrite=overwrite)
+    write_weights(path / folder.WEIGHTS, vae)
+    if fitted.subspaces is not None:
+        about |= {"subspaces": fitted.subspaces.to_dict(), "weights": hash_of(path / folder.WEIGHTS)}
     write_json(path / FILE, about)
     write_atomic(path / folder.LOG, lambda file: file.write(log))
-    write_weights(path / folder.WEIGHTS, vae)
     write_json(path / folder.SETTINGS, settings)
     write_json(path / folder.DONE, done)
     return path
@@ -72,11 +76,14 @@ def read(place: Path) -> tuple[Run, Fitted]:
             flat=bool(about["flat"]),
             feature_names=about["feature_names"],
             validation=[(int(step), float(value)) for step, value in about["validation"]],
+            subspaces=Subspaces.from_dict(about["subspaces"]) if "subspaces" in about else None,
         )
     except (KeyError, TypeError, AttributeError) as wrong:
         raise InputError(f"{place / FILE} cannot be read: {wrong!r}") from None
     if prod(fitted.shape) != prod(run.data.image_shape):
         raise InputError(f"{place / FILE} must tell the shape of the data that the run took, got {fitted.shape}")
+    if fitted.subspaces is not None and about.get("weights") != run.weights_hash:
+        raise InputError(f"{place / FILE} must tell of subspaces of these weights ({run.weights_hash}), got others'")
     return run, fitted
 
 

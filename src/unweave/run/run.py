@@ -108,7 +108,7 @@ class Run:
     @cached_property
     def weights_hash(self) -> str:
         """Eight digits of the weights' SHA-256; scores are kept under it."""
-        return hashlib.sha256((self.path / folder.WEIGHTS).read_bytes()).hexdigest()[:8]
+        return hash_of(self.path / folder.WEIGHTS)
 
     def posterior(self, images: Images) -> Encoded:
         """Means, standard deviations and rates (nats) of each latent for images (n, C, H, W), each (n, d).
@@ -354,6 +354,11 @@ class Runs(list[Run]):
         except ModuleNotFoundError:
             raise InputError("to_pandas needs pandas: pip install 'unweave[tables]'") from None
         return pd.DataFrame(self.table(), columns=COLUMNS)
+
+
+def hash_of(weights: Path) -> str:
+    """Eight digits of the SHA-256 of a file of weights."""
+    return hashlib.sha256(weights.read_bytes()).hexdigest()[:8]
 
 
 def model_of(source: Run | Model) -> Model:
