@@ -13,6 +13,7 @@ from scipy import stats
 from unweave.base.errors import InputError
 from unweave.studies import table
 from unweave.studies.expansion import expand
+from unweave.studies.reading import find
 from unweave.studies.spec import Published
 from unweave.studies.table import Row, beside, cells, compare, holm, rows, verdict
 
@@ -121,6 +122,20 @@ def test_ours_lies_inside_or_outside_the_published_interval(ours, published, pla
     of = Published("a", "mig", "source", **published)
     assert beside(of, cells(some("a", ours))).verdict == place
     assert beside(of, cells(some("b", ours))).verdict == "not run"
+
+
+def test_a_published_best_that_its_mean_and_sd_rule_out_is_named_beside_the_verdict():
+    rng = np.random.default_rng(0)
+    for n in (2, 3, 10):
+        numbers = rng.exponential(size=n)
+        of = {"mean": numbers.mean(), "sd": numbers.std(ddof=1), "n": n}
+        assert not Published("a", "mig", "source", best=numbers.max(), **of).contradicts
+        beyond = of["mean"] + 1.01 * of["sd"] * (n - 1) / np.sqrt(n)
+        assert Published("a", "mig", "source", best=beyond, **of).contradicts
+    named = Published("a", "mig", "source", mean=0.8215, sd=0.0088, n=10, best=0.8825)
+    assert beside(named, cells(some("a", [0.82, 0.821]))).verdict.startswith("inside; no 10 numbers")
+    of_lecture = find("lecture-dsprites").published
+    assert [each.cell for each in of_lecture if each.contradicts] == ["FactorVAE, m = 10", "JointVAE, m = 6"]
 
 
 def test_the_lecture_s_interval_is_five_points_wide_on_each_side():

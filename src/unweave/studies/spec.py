@@ -62,6 +62,19 @@ class Published(Settings):
     low: Annotated[float | None, FINITE] = None
     high: Annotated[float | None, FINITE] = None
 
+    @property
+    def contradicts(self) -> bool:
+        """Whether no n numbers have this mean, sd and best: all lie within sd (n - 1) / sqrt(n) of their mean.
+
+        Source: Samuelson 1968.
+
+        >>> Published("row", "mig", "text", mean=0.8215, sd=0.0088, n=10, best=0.8825).contradicts
+        True
+        """
+        if self.mean is None or self.sd is None or self.best is None or not self.n:
+            return False
+        return abs(self.best - self.mean) > 1.001 * self.sd * (self.n - 1) / self.n**0.5  # a thousandth for rounding
+
 
 @dataclass(frozen=True)
 class Study:

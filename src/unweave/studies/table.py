@@ -262,6 +262,8 @@ def beside(published: Published, found: Sequence[Cell]) -> Beside:
     else:
         inside = (low is None or ours.mean >= low) and (high is None or ours.mean <= high)
         place = "inside" if inside else "outside"
+    if published.contradicts:
+        place += f"; no {published.n} numbers have the published mean, sd and best"
     return Beside(published, ours, low, high, place)
 
 
