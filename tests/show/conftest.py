@@ -60,6 +60,7 @@ class Disc:
     progress: tuple = ()
     findings: tuple = ()
     information: tuple | None = field(default_factory=lambda: some_information())
+    subspaces: object = field(default_factory=lambda: SimpleNamespace(blocks=()))
     size: int = 64
     channels: int = 1
 

@@ -237,6 +237,7 @@ figures: Registry[Any] = Registry(
         "aggregate-posterior": "unweave.show.figures.aggregate_posterior:AggregatePosterior",
         "marginals": "unweave.show.figures.marginals:Marginals",
         "latent-pairs": "unweave.show.figures.latent_pairs:LatentPairs",
+        "planes": "unweave.show.figures.planes:Planes",
         "class-magnitudes": "unweave.show.figures.class_magnitudes:ClassMagnitudes",
         "active-dimensions": "unweave.show.figures.active_dimensions:ActiveDimensions",
         "hoyer-alpha": "unweave.show.figures.hoyer_alpha:HoyerAlpha",

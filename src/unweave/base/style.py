@@ -55,6 +55,8 @@ THEMES = {
         poles=("#c3b1f0", "#5b4a9c", "#16181b", "#a35c10", "#fdc074"), on_shade="#16181b",
     ),
 }  # fmt: skip
+# Round once: lightness turns with yellow against blue, which colour-blind eyes see; the rest is for the others.
+CYCLE = ("#2f74c8", "#3fa3b5", "#7cc07a", "#c9b04a", "#d9822b", "#b0503f", "#7b3b7d", "#4b4da6", "#2f74c8")
 _theme: ContextVar[str] = ContextVar("theme", default="light")
 
 if TYPE_CHECKING:  # colours of the theme in use, which __getattr__ gives
@@ -115,6 +117,15 @@ def ramp() -> Colormap:
     """Ordered values, all of them seen on the paper: viridis without the end that is nearest to it."""
     low, high = (0.0, 0.93) if _theme.get() == "light" else (0.22, 1.0)
     return LinearSegmentedColormap.from_list("", matplotlib.colormaps["viridis"](np.linspace(low, high, 64)))
+
+
+def cycle() -> Colormap:
+    """Angles, 0 to 1 for a whole turn: blue, green, orange, purple, and blue again.
+
+    Blue and orange differ for red-green blind eyes, too, and so do light green and dark purple, so that all four
+    directions can be told apart.
+    """
+    return LinearSegmentedColormap.from_list("", CYCLE, N=360)
 
 
 def _map(colours: tuple[str, ...]) -> Colormap:

@@ -74,6 +74,31 @@ def test_words_and_lines_stand_out_from_the_paper(theme):
     assert all(contrast(colour, theme.paper) > 2.2 for colour in theme.colours)
 
 
+def test_angles_have_colours_that_colour_blind_eyes_tell_apart():
+    """Machado, Oliveira and Fernandes 2009: what protanopes and deuteranopes see, in linear sRGB."""
+    blind = [
+        np.eye(3),
+        [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+        [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+    ]
+    shown = style.cycle()(np.arange(24) / 24)[:, :3]
+    linear = np.where(shown <= 0.04045, shown / 12.92, ((shown + 0.055) / 1.055) ** 2.4)
+    for matrix in blind:
+        seen = lab(linear @ np.array(matrix).T)
+        steps = np.linalg.norm(seen - np.roll(seen, 1, axis=0), axis=1)
+        assert steps.max() < 20  # no seam, at 0 least of all
+        for away in range(6, 13):  # a quarter of a turn and more
+            assert np.linalg.norm(seen - np.roll(seen, away, axis=0), axis=1).min() > 15
+    assert all(contrast(colour, theme.paper) > 1.7 for colour in shown for theme in style.THEMES.values())
+
+
+def lab(linear):
+    """CIELAB of linear sRGB (n, 3), white at D65."""
+    xyz = linear.clip(0) @ np.array([[0.4124, 0.2126, 0.0193], [0.3576, 0.7152, 0.1192], [0.1805, 0.0722, 0.9505]])
+    x, y, z = np.cbrt(np.maximum(xyz / [0.9505, 1, 1.089], 0.008856)).T
+    return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=1)
+
+
 @pytest.mark.parametrize("theme", style.THEMES)
 def test_colour_maps_begin_or_turn_at_the_paper(theme):
     with style.themed(theme):

@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from unweave.base.errors import InputError
 from unweave.base.records import Score
 from unweave.metrics.doctor import Finding
 from unweave.show.reports import page, write
+from unweave.subspaces import Block
 
 VOID = {"meta", "img", "br", "link"}
 EVIL = '<script>alert("x")</script>\'"><img src=x onerror=alert(1)>'
@@ -125,6 +127,17 @@ def test_without_scores_factors_or_log(fake, tmp_path):
     assert "Not scored yet." in shown.text
     assert "Not drawn: curves need a log" in shown.text
     assert "Not drawn: mutual-information needs a data set with known factors" in shown.text
+
+
+def test_each_plane_has_a_figure(fake, tmp_path):
+    plane = Block((3, 1), (0.0, 0.0), ((1.0, 0.0), (0.0, 1.0)))
+    sphere = Block((0, 2, 5), (0.0,) * 3, tuple(map(tuple, np.eye(3).tolist())))
+    found = SimpleNamespace(blocks=(plane, sphere, replace(plane, latents=(4, 9))))
+    shown = Tree(write([replace(fake, subspaces=found)], tmp_path / "r.html").read_text("utf-8"))
+    assert not shown.wrong
+    assert shown.text.count("Latents that together go round") == 1
+    assert [who for who in ("z3 and z1", "z4 and z9") if any(f"plane of {who}," in i["alt"] for i in shown.all("img"))]
+    assert sum("in the plane of" in image["alt"] for image in shown.all("img")) == 2
 
 
 def test_what_the_doctor_found_is_told_with_its_numbers(fake, tmp_path):

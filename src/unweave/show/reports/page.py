@@ -17,6 +17,7 @@ from unweave.run.run import Run
 from unweave.show.figures.base import DEAD
 from unweave.show.figures.columns import column_sentences
 from unweave.show.figures.compared import BOOKKEEPING
+from unweave.show.figures.planes import planes_of
 
 LIMIT = 5_000_000  # bytes of the whole page
 MOVING_LIMIT = 1_500_000  # bytes of one animation; one that cannot be made that small is left out
@@ -42,6 +43,13 @@ SECTIONS = (
         "One latent moves along each row while the others stay at the code of the outlined image. The latent "
         "that carries most comes first, with its KL beside it; greyed ones are dead (below 0.1 nats) and "
         "should change nothing.",
+    ),
+    (
+        "planes",
+        "Latents that together go round",
+        "Two latents that mean nothing by themselves, but something as an angle about the middle and a distance from "
+        "it. Colour tells the angle, and is stronger where more codes lie. Each image is decoded at the dot of its "
+        "angle, and they say what goes round; in the middle the angle means nothing.",
     ),
     (
         "curves",
@@ -74,6 +82,7 @@ TOGETHER = (
         "the interval of each score instead.",
     ),
 )
+PLANES = "planes"  # one figure for each plane of a run
 IMAGES_ONLY = ("reconstructions", "traversal")
 COLUMNS = (
     "columns",
@@ -121,7 +130,9 @@ def _run(run: Run, number: int, scale: float, *, moving: bool, only: bool) -> st
     shown = [each for each in SECTIONS if not moves or each[0] not in IMAGES_ONLY]
     shown = [each for each in shown if each is not PROGRESS or run.progress]
     for name, heading, caption in [COLUMNS, *shown] if moves else shown:
-        parts.append(_section(heading, level, _pictures(name, run, caption, scale, moving=moving)))
+        each = [{"plane": k} for k in range(len(planes_of(run)))] if name == PLANES else [{}]
+        if drawn := "".join(_pictures(name, run, caption, scale, moving=moving, given=own) for own in each):
+            parts.append(_section(heading, level, drawn))
     parts.append(_section("Scores", level, _scores(run)))
     if findings := _findings(run) + html.listed(moves):
         parts.append(_section("What the codes are like", level, findings))
@@ -175,10 +186,10 @@ def _name(value: object) -> str:
     return str(value.get("name", "")) if isinstance(value, Mapping) else _short(value)
 
 
-def _pictures(name: str, run: Run, caption: str, scale: float, *, moving: bool) -> str:
+def _pictures(name: str, run: Run, caption: str, scale: float, *, moving: bool, given: Mapping[str, object]) -> str:
     """Show the figure with its caption, or the sentence that says why there is none."""
     try:
-        picture = draw(name, run)
+        picture = draw(name, run, given)
     except InputError as missing:
         return f'<p class="soft">Not drawn: {escape(str(missing))}.</p>\n'
     # On a phone pictures shrink until their words would be too small to read; then the box scrolls.
