@@ -65,6 +65,7 @@ def main(folder: Path) -> None:
     keep(factor, "nearest", neighbours=2)
     keep(factor, "mutual-information")
     keep(factor, "latent-pairs", factor="orientation")
+    keep(factor, "planes")
     keep(factor, "class-magnitudes", factor="scale")
     keep(factor, "active-dimensions", factor="scale", blocks=2)
     keep(cascade, "traversal", "traversal-categories", span="zero", latents=4)
