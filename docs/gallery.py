@@ -27,11 +27,11 @@ def trained(folder: Path, name: str, method: str, **settings: object) -> Run:
     return Run(out) if (out / "done.json").is_file() else unweave.train(method, out=out, **settings)
 
 
-def keep(run: Run | Runs, figure: str, name: str | None = None, **settings: object) -> None:
+def keep(run: Run | Runs, figure: str, name: str | None = None, colours: int = COLOURS, **settings: object) -> None:
     """Draw a figure and keep it as a bitmap of few colours."""
     shown = Image.open(BytesIO(run.draw(figure, **settings).png(1.5))).convert("RGB")
     data = BytesIO()
-    shown.quantize(COLOURS, dither=Image.Dither.NONE).save(data, "PNG", optimize=True)
+    shown.quantize(colours, dither=Image.Dither.NONE).save(data, "PNG", optimize=True)
     place = HERE / f"{name or figure}.png"
     write_atomic(place, lambda file: file.write(data.getvalue()))
     print(place.name, f"{len(data.getvalue()) / 1000:.0f} kB")
@@ -65,7 +65,7 @@ def main(folder: Path) -> None:
     keep(factor, "nearest", neighbours=2)
     keep(factor, "mutual-information")
     keep(factor, "latent-pairs", factor="orientation")
-    keep(factor, "planes")
+    keep(factor, "planes", colours=256)
     keep(factor, "class-magnitudes", factor="scale")
     keep(factor, "active-dimensions", factor="scale", blocks=2)
     keep(cascade, "traversal", "traversal-categories", span="zero", latents=4)
