@@ -1,6 +1,7 @@
 """A run that was stopped and resumed ends as one that was not: same weights, byte for byte."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,10 +10,27 @@ import time
 import pytest
 
 from unweave.base import registry
-from unweave.base.errors import InputError, Interrupted
-from unweave.engine import folder, train
+from unweave.base.errors import Damaged, InputError, Interrupted, Noted
+from unweave.engine import checkpoint, folder, train
 from unweave.engine.callbacks import Callback
 from unweave.engine.log import read_log
+from unweave.run.run import Run
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """Where the runs of `cut_at_ten` lie."""
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture
+def cut_at_ten(home, tiny, tmp_path, stop_after):
+    """A whole run, and a copy of one that crashed after step 10."""
+    if not (home / "whole").exists():
+        train(tiny(), home / "whole")
+        with pytest.raises(RuntimeError):
+            train(tiny(), home / "cut", callbacks=[stop_after(10, None)])
+    return home / "whole", shutil.copytree(home / "cut", tmp_path / "copy")
 
 
 def weights(run) -> bytes:
@@ -97,3 +115,49 @@ def test_killed_by_the_system_and_resumed_by_the_command_line(tmp_path):
     assert weights(tmp_path / "cut") == weights(whole)
     assert json.loads((tmp_path / "cut" / "done.json").read_text())["steps"] == 200
     assert not (tmp_path / "cut" / "checkpoints").exists()
+
+
+@pytest.mark.parametrize("part", range(20))
+def test_a_flipped_bit_of_a_checkpoint_is_noticed_and_the_one_before_is_taken(part, cut_at_ten, tiny):
+    whole, cut = cut_at_ten
+    newest = checkpoint.stored(cut)[0]
+    data = bytearray(newest.read_bytes())
+    data[8 + part * (len(data) - 9) // 19] ^= 1 << part % 8
+    newest.write_bytes(data)
+    messages = []
+
+    class Listens(Callback):
+        def on_message(self, sentence):
+            messages.append(sentence)
+
+    train(tiny(), cut, resume=True, callbacks=[Listens()])
+    assert weights(cut) == weights(whole)
+    assert messages[0].endswith("trying the one before")
+
+
+def test_a_checkpoint_of_another_run_is_not_taken(cut_at_ten, tiny, tmp_path, stop_after):
+    whole, cut = cut_at_ten
+    with pytest.raises(RuntimeError):
+        train(tiny(seed=1), tmp_path / "other", callbacks=[stop_after(10, None)])
+    newest = checkpoint.stored(cut)[0]
+    newest.write_bytes((tmp_path / "other" / "checkpoints" / newest.name).read_bytes())
+    train(tiny(), cut, resume=True)
+    assert weights(cut) == weights(whole)
+
+
+@pytest.mark.parametrize("name", ["settings.json", "weights.safetensors"])
+def test_a_finished_run_knows_its_own_files(cut_at_ten, tiny, tmp_path, name):
+    whole, _ = cut_at_ten
+    run = shutil.copytree(whole, tmp_path / "run")
+    train(tiny(seed=1), tmp_path / "other")
+    (run / name).write_bytes((tmp_path / "other" / name).read_bytes())
+    with pytest.raises(Damaged, match="not the file that the run ended with"):
+        _ = Run(run).vae
+
+
+def test_records_of_another_run_are_told(cut_at_ten, tiny, tmp_path):
+    whole, _ = cut_at_ten
+    run = shutil.copytree(whole, tmp_path / "run")
+    (run / "log.jsonl").write_bytes((run / "log.jsonl").read_bytes().splitlines(keepends=True)[0])
+    with pytest.warns(Noted, match=r"log\.jsonl is not the file that the run ended with"):
+        assert Run(run).log == []

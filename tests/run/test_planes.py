@@ -8,6 +8,7 @@ import torch
 
 import unweave
 from unweave.base.errors import InputError
+from unweave.base.files import read_json, write_json
 from unweave.base.records import Encoded
 from unweave.face.cli.app import main
 from unweave.run.run import Run
@@ -53,7 +54,7 @@ def test_planes_are_found_once_and_kept_with_the_weights(run, monkeypatch):
     monkeypatch.setattr("unweave.run.run.find_subspaces", None)
     assert Run(run.path).subspaces == run.subspaces
     path = run.path / SUBSPACES
-    path.write_text(path.read_text().replace(run.weights_hash, "00000000"))
+    write_json(path, {**read_json(path), "of": "00000000"})
     with pytest.raises(TypeError):  # of other weights: looked for again
         _ = Run(run.path).subspaces
 

@@ -3,6 +3,7 @@
 import os
 import sys
 import warnings
+import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +12,10 @@ from typing import BinaryIO
 import numpy as np
 from numpy.lib import format as npy
 
-from unweave.base.errors import InputError
+from unweave.base.errors import CannotWrite, InputError
 from unweave.base.files import write_atomic
 
+MARK = b"unweave crc32 "  # after an array's numbers, before eight digits: the checksum of them
 PREFIX = "unweave-"  # marks the files that `clear` may remove, whatever folder the user chose
 
 
@@ -74,7 +76,7 @@ def array(
 ) -> np.ndarray:
     """A read-only array that lies in the cache as `name`.npy, memory-mapped and so shared by processes.
 
-    Where the file is missing, truncated, of other shape or dtype, or not `genuine`, it is written from
+    Where the file is missing, truncated, damaged, of other shape or dtype, or not `genuine`, it is written from
     `blocks()`, which give the array in order along its first axis. Several processes may do so at once. In a
     folder that cannot be written the array is kept in memory, and a RuntimeWarning says so.
     """
@@ -84,9 +86,10 @@ def array(
         return found
     try:
         write_atomic(path, lambda sink: _write(sink, shape, dtype, blocks()))
-    except OSError as wrong:
+    except (OSError, CannotWrite) as wrong:
+        reason = wrong.strerror if isinstance(wrong, OSError) else str(wrong).rpartition(": ")[2]
         warnings.warn(
-            f"the cache file {path} cannot be written ({wrong.strerror}), so every process makes and keeps "
+            f"the cache file {path} cannot be written ({reason}), so every process makes and keeps "
             f"{_size(shape, dtype) // 10**6} MB in memory; set UNWEAVE_CACHE to a folder with room",
             RuntimeWarning,
             stacklevel=2,
@@ -104,19 +107,46 @@ def _opened(path: Path, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray |
     """The array in `path`, mapped read-only, or None where it is not exactly what is wanted."""
     try:
         mapped = npy.open_memmap(path, mode="r")
-        length = path.stat().st_size
+        rest = path.stat().st_size - mapped.offset - _size(shape, dtype)
+        # a plain view, since every slice of a memmap object costs several microseconds more
+        found = np.asarray(mapped)
+        if found.shape != shape or found.dtype != dtype or rest not in (0, len(MARK) + 8):
+            return None
+        return found if rest == 0 or _sound(path, found, rest) else None  # an older file has no checksum
     except (OSError, ValueError, EOFError):
         return None
-    whole = length == mapped.offset + _size(shape, dtype)
-    # a plain view, since every slice of a memmap object costs several microseconds more
-    return np.asarray(mapped) if whole and mapped.shape == shape and mapped.dtype == dtype else None
+
+
+_SOUND: set[tuple[str, int, int]] = set()  # files whose numbers were compared by this process, as they were then
+
+
+def _sound(path: Path, found: np.ndarray, rest: int) -> bool:
+    """Whether the numbers are those that were written."""
+    about = path.stat()
+    key = (str(path), about.st_mtime_ns, about.st_ino)
+    if key not in _SOUND:
+        with path.open("rb") as file:
+            file.seek(-rest, os.SEEK_END)
+            known = file.read()
+        if known != _trailer(zlib.crc32(np.ascontiguousarray(found).reshape(-1).view(np.uint8).data)):
+            return False
+        _SOUND.add(key)
+    return True
+
+
+def _trailer(sum_: int) -> bytes:
+    return MARK + f"{sum_:08x}".encode()
 
 
 def _write(sink: BinaryIO, shape: tuple[int, ...], dtype: np.dtype, blocks: Iterable[np.ndarray]) -> None:
     header = {"descr": npy.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
     npy.write_array_header_1_0(sink, header)
+    sum_ = 0
     for block in blocks:
-        sink.write(np.ascontiguousarray(block, dtype).tobytes())
+        part = np.ascontiguousarray(block, dtype).tobytes()
+        sum_ = zlib.crc32(part, sum_)
+        sink.write(part)
+    sink.write(_trailer(sum_))
 
 
 def _gathered(shape: tuple[int, ...], dtype: np.dtype, blocks: Iterable[np.ndarray]) -> np.ndarray:

@@ -9,8 +9,8 @@ from pathlib import Path
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
-from unweave.base.errors import InputError
-from unweave.base.files import FORMAT, write_atomic
+from unweave.base.errors import Damaged, InputError
+from unweave.base.files import FORMAT, check_sum, with_sum, write_atomic
 from unweave.engine.state import State
 
 FOLDER, PATTERN = "checkpoints", "step-*.safetensors"
@@ -21,28 +21,33 @@ def stored(run: Path) -> list[Path]:
     return sorted((run / FOLDER).glob(PATTERN), reverse=True)
 
 
-def write(run: Path, state: State, keep: int = 2) -> Path:
-    """Save `state`, then remove all but the newest `keep` checkpoints."""
+def write(run: Path, state: State, keep: int = 2, of: str = "") -> Path:
+    """Save `state` of the run with the hash `of`, then remove all but the newest `keep` checkpoints."""
     folder = run / FOLDER
-    folder.mkdir(exist_ok=True)
     path = folder / f"step-{state.step:09d}.safetensors"
-    header = {"format": str(FORMAT), "counters": json.dumps(state.counters())}
-    data = save(state.tensors(), metadata=header)
+    header = {"format": str(FORMAT), "counters": json.dumps(state.counters()), "run": of}
+    data = with_sum(save(state.tensors(), metadata=header))
     write_atomic(path, lambda file: file.write(data))
     for old in stored(run)[keep:]:
         old.unlink()
     return path
 
 
-def read(path: Path, state: State) -> None:
-    """Restore `state` from one checkpoint; a broken one raises InputError that names it and leaves `state` alone."""
+def read(path: Path, state: State, of: str = "") -> None:
+    """Restore `state` from one checkpoint of the run with the hash `of`.
+
+    A damaged one, and one of another run, raise InputError that names it and leave `state` alone.
+    """
     try:
+        check_sum(path.read_bytes(), path)
         with safe_open(path, framework="pt") as file:
             header = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  not a dict
         counters = json.loads(header["counters"])
     except (SafetensorError, OSError, KeyError, json.JSONDecodeError) as wrong:
-        raise InputError(f"checkpoint {path} cannot be read: {wrong}") from None
+        raise Damaged(f"checkpoint {path} cannot be read: {wrong}") from None
+    if of and header.get("run", of) != of:
+        raise Damaged(f"checkpoint {path} is that of the run {header['run']}, not of {of}")
     if int(header.get("format", "0")) > FORMAT:
         raise InputError(
             f"checkpoint {path} has format {header['format']}, newer than the {FORMAT} that this unweave reads"
@@ -54,12 +59,12 @@ def read(path: Path, state: State) -> None:
     state.restore(tensors, counters)
 
 
-def read_newest(run: Path, state: State, say: Callable[[str], None]) -> Path | None:
+def read_newest(run: Path, state: State, say: Callable[[str], None], of: str = "") -> Path | None:
     """Restore from the newest checkpoint that can be read, naming those that cannot; None if there is none at all."""
     broken: list[str] = []
     for path in stored(run):
         try:
-            read(path, state)
+            read(path, state, of)
         except InputError as wrong:
             broken.append(str(wrong))
             say(f"{wrong}; trying the one before")

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import platform
 import subprocess
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from unweave.base.errors import InputError
-from unweave.base.files import read_json
+from unweave.base.errors import Damaged, InputError
+from unweave.base.files import read_json, sum_of_file, write_json
 from unweave.engine import checkpoint
 from unweave.engine.spec import Spec
 
@@ -54,6 +55,26 @@ def read_spec(path: Path) -> tuple[Spec, dict[str, Any]]:
         return Spec.from_plain(stored), stored
     except InputError as wrong:
         raise InputError(f"{path / SETTINGS}: {wrong}") from None
+
+
+SEALED = (SETTINGS, WEIGHTS, LOG, SCORES)  # what no longer changes once a run is done
+
+
+def seal(path: Path, done: Mapping[str, Any]) -> None:
+    """Write done.json: what it says of the run, and the sums of the files that change no more."""
+    sums = {name: sum_of_file(path / name) for name in SEALED if (path / name).is_file()}
+    write_json(path / DONE, {**done, "sums": sums})
+
+
+def check_sealed(path: Path, *names: str) -> None:
+    """Damaged where one of these files of a finished run is not the one it ended with; older runs know no sums."""
+    sums = read_json(path / DONE).get("sums", {}) if (path / DONE).is_file() else {}
+    for name in names:
+        if name in sums and (path / name).is_file() and sum_of_file(path / name) != sums[name]:
+            raise Damaged(
+                f"{path / name} is not the file that the run ended with: it was changed or damaged since; "
+                f'if you changed it on purpose, remove "sums" and "sum" from {DONE}'
+            )
 
 
 def clear(path: Path) -> None:

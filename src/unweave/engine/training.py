@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from unweave.base.errors import Diverged, Interrupted
-from unweave.base.files import FORMAT, cut_after, write_json, write_line
+from unweave.base.files import FORMAT, append_to, cut_after, write_json, write_line
 from unweave.base.records import Terms
 from unweave.engine import checkpoint, folder
 from unweave.engine.allocator import keep_freed_memory
@@ -69,7 +69,7 @@ def train(
         check_metrics(state.vae, loop.data, metrics_named(spec.training.score_metrics))
     folder.prepare(out, resume=resume, overwrite=overwrite)  # now that data and settings are known to do
     if resume:
-        checkpoint.read_newest(out, state, say)
+        checkpoint.read_newest(out, state, say, spec.hash)
     else:
         stored = {
             **spec.plain(),
@@ -98,7 +98,7 @@ def _run(loop: Loop, out: Path, callbacks: Sequence[Callback]) -> None:
     saved = state.step if state.step else None
     last: dict[str, Any] = {}
     stopped: str | None = None
-    with (out / folder.LOG).open("a", encoding="utf-8") as log, stop_requested() as interrupted:
+    with append_to(out / folder.LOG) as log, stop_requested() as interrupted:
         while state.step < training.steps and stopped is None:
             loss, terms, at, critic_terms = loop.step()
             value = loss.item()
@@ -120,18 +120,18 @@ def _run(loop: Loop, out: Path, callbacks: Sequence[Callback]) -> None:
                 spent = _score(loop, out)
                 began, window.since = began + spent, window.since + spent  # not of the time that training takes
             if interrupted():
-                path = checkpoint.write(out, state)
+                path = checkpoint.write(out, state, of=loop.spec.hash)
                 raise Interrupted(f"stopped after step {state.step}; state kept in {path}; --resume goes on")
             if state.step % training.checkpoint_every == 0 and not final:
                 _check_weights(state.vae, out, state.step, saved)
-                checkpoint.write(out, state)
+                checkpoint.write(out, state, of=loop.spec.hash)
                 saved = state.step
     _check_weights(state.vae, out, state.step, saved)
     write_weights(out / folder.WEIGHTS, state.vae)
     done = {"steps": state.step, "images": state.step * training.batch, "seconds": round(state.seconds, 2)}
     finished = datetime.now(UTC).isoformat(timespec="seconds")
     early = {} if stopped is None else {"stopped": stopped}
-    write_json(out / folder.DONE, {**done, "finished": finished, "last": last, **early})
+    folder.seal(out, {**done, "finished": finished, "last": last, **early})
     if not training.keep_checkpoints:
         for path in checkpoint.stored(out):
             path.unlink()
@@ -146,7 +146,7 @@ def _score(loop: Loop, out: Path) -> float:
     discrete = loop.objective.discrete(state.step - 1)  # as in the step that was just done
     found, spent = score_now(state.vae, loop.data, metrics, discrete, images=training.score_images, seed=training.seed)
     about = {"step": state.step, "images": state.step * training.batch, "seconds": round(state.seconds, 2)}
-    with (out / folder.SCORES).open("a", encoding="utf-8") as file:
+    with append_to(out / folder.SCORES) as file:
         write_line(file, {**about, "scoring_seconds": round(spent, 2), **found})
     return spent
 

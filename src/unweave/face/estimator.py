@@ -403,6 +403,7 @@ class Unweaver(TransformerMixin, BaseEstimator):
         """Keep what a run in a folder holds, so that the folder is no longer needed."""
         data = run.data
         assert isinstance(data, Array)
+        folder.check_sealed(run.path, folder.LOG)
         self._data, self._done = data, run.done
         command = str(run.stored["command"]).replace(data.path, NAME)
         named = {**run.stored["data"], "path": NAME}  # not the place it had during fit

@@ -58,7 +58,7 @@ def write(
     write_json(path / FILE, about)
     write_atomic(path / folder.LOG, lambda file: file.write(log))
     write_json(path / folder.SETTINGS, settings)
-    write_json(path / folder.DONE, done)
+    folder.seal(path, done)
     return path
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -15,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from unweave.base.cache import cached
-from unweave.base.errors import InputError
-from unweave.base.files import write_atomic
+from unweave.base.errors import CannotWrite, InputError
+from unweave.base.files import dump_json, load_json
 from unweave.base.records import Calibrated, Score
 from unweave.base.seeds import numpy_generator
 from unweave.base.settings import plain, short_hash
@@ -85,15 +84,14 @@ def calibration(metric: Metric, probe: Probe, *, seed: int = 0) -> Calibration:
     key = bench.key(metric)
     path = cached(f"calibration-{short_hash(key)}.json")
     try:
-        held = json.loads(path.read_text("utf-8"))
+        held = load_json(path)
         if held["key"] == key:
             return Calibration(**held["calibration"])
     except (OSError, ValueError, KeyError, TypeError):
         pass  # nothing there, or nothing of use: it is made again
     found = bench.calibrate(metric)
-    text = json.dumps({"key": key, "calibration": asdict(found)}, indent=1, allow_nan=False)
-    with contextlib.suppress(OSError):  # a cache that cannot be written only costs time
-        write_atomic(path, lambda sink: sink.write(text.encode()))
+    with contextlib.suppress(OSError, CannotWrite):  # a cache that cannot be written only costs time
+        dump_json(path, {"key": key, "calibration": asdict(found)})
     return found
 
 

@@ -113,7 +113,7 @@ def import_run(
         "last": {},
         "imported": True,
     }
-    write_json(place / folder.DONE, done)
+    folder.seal(place, done)
     return Run(place)
 
 

@@ -13,8 +13,8 @@ import torch
 
 from unweave.base import checks, html
 from unweave.base.codes import MEANS, Reading
-from unweave.base.errors import InputError
-from unweave.base.files import read_json
+from unweave.base.errors import Damaged, InputError
+from unweave.base.files import note, read_json
 from unweave.base.picture import Picture, draw
 from unweave.base.records import Codes, Encoded, Images, Score, scores_html
 from unweave.base.seeds import Generators, numpy_generator
@@ -94,6 +94,7 @@ class Run:
         path = self.path / folder.WEIGHTS
         if not path.is_file():
             raise InputError(f"{self.path} has no {path.name}: the run is not finished; go on with it by --resume")
+        folder.check_sealed(self.path, folder.SETTINGS, folder.WEIGHTS)
         seed = self.spec.training.seed
         return load_weights(
             path, self.spec.shapes(), lambda: self.spec.build_vae(Generators(seed), fresh=False), folder.SETTINGS
@@ -276,7 +277,15 @@ class Run:
 
     @cached_property
     def _log(self) -> tuple[list[dict[str, Any]], dict[str, str]]:
+        self._check_whose(folder.LOG)
         return read_log(self.path / folder.LOG)
+
+    def _check_whose(self, name: str) -> None:
+        """Say so where records are no longer those that the run ended with; the good ones among them are shown."""
+        try:
+            folder.check_sealed(self.path, name)
+        except Damaged as wrong:
+            note(str(wrong))
 
     @property
     def log(self) -> list[dict[str, Any]]:
@@ -286,6 +295,7 @@ class Run:
     @cached_property
     def progress(self) -> list[dict[str, Any]]:
         """What it scored while it was trained, by --score-every: step, images, seconds, a value and interval each."""
+        self._check_whose(folder.SCORES)
         return read_scores(self.path)
 
     @property

@@ -10,7 +10,7 @@ from typing import Any
 
 from unweave.base import checks, registry
 from unweave.base.codes import MEANS, title_of
-from unweave.base.files import read_json, write_json
+from unweave.base.files import read_derived, write_json
 from unweave.base.records import Score
 from unweave.base.settings import build, short_hash
 from unweave.engine import folder
@@ -73,7 +73,7 @@ class ScoreBook:
     def subspaces(self) -> Subspaces:
         """The planes that the codes of these weights have, found once and kept in subspaces.json."""
         path, key = self.path / SUBSPACES, f"{self.weights} v{SEARCH}"
-        held: dict[str, Any] = read_json(path) if path.exists() else {}
+        held: dict[str, Any] = read_derived(path, ("of", "subspaces"))
         if held.get("of") != key:
             held = {"of": key, "subspaces": self.find().to_dict()}
             write_json(path, held)
@@ -107,13 +107,12 @@ class ScoreBook:
         return Score.from_json(entry["score"])
 
     def _entries(self) -> dict[str, Any]:
-        path = self.path / folder.METRICS
-        return read_json(path)["scores"] if path.exists() else {}
+        return read_derived(self.path / folder.METRICS, ("scores",)).get("scores", {})
 
     def findings(self) -> list[Finding]:
         """What the doctor says of these weights."""
         path, key = self.path / DIAGNOSIS, diagnosed(self.weights)
-        held: dict[str, Any] = read_json(path) if path.exists() else {}
+        held: dict[str, Any] = read_derived(path, ("of", "findings"))
         if held.get("of") != key:
             found = [*doctor(self.probe()), *findings_of(self.subspaces())]
             held = {"of": key, "findings": [finding.as_json() for finding in found]}

@@ -13,6 +13,7 @@ from typing import Any, get_args
 from unweave.base import checks, registry
 from unweave.base.codes import of_title
 from unweave.base.errors import InputError
+from unweave.base.files import check_last_line
 from unweave.run import recipes
 from unweave.studies.spec import COPY, HOME, MOST_RUNS, Axis, Budget, Choice, Published, Study, Value
 
@@ -58,7 +59,9 @@ def find(which: str | Path, *, scale: str | None = None, out: str | Path | None 
     path = Path(which)
     place = None if out is None else Path(out)
     if path.is_dir() and (path / COPY).is_file():
-        return read(_text(path / COPY), path.resolve().name, scale=scale, out=place or path)
+        text = _text(path / COPY)
+        check_last_line(text, path / COPY)
+        return read(text, path.resolve().name, scale=scale, out=place or path)
     if path.is_file():
         return read(_text(path), path.stem, scale=scale, out=place)
     if path.suffix in (".yaml", ".yml") or len(path.parts) > 1:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeAlias
 
 from unweave.base.checks import FINITE, POSITIVE, Range
-from unweave.base.files import write_atomic
+from unweave.base.files import with_last_line, write_atomic
 from unweave.base.settings import Settings
 
 if TYPE_CHECKING:
@@ -110,6 +110,7 @@ class Study:
         import yaml
 
         text = yaml.safe_dump({**self.source, "name": self.name}, sort_keys=False, allow_unicode=True)
+        text = with_last_line(text)
         path = self.path(COPY)
         if not path.is_file() or path.read_text("utf-8") != text:
             write_atomic(path, lambda file: file.write(text.encode()))

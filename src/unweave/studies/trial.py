@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import math
 import threading
 import time
@@ -16,7 +15,7 @@ from typing import Any, Literal, TypeAlias
 
 from unweave.base.codes import PLANES, of_title
 from unweave.base.errors import Diverged, InputError
-from unweave.base.files import FORMAT, read_json, write_json
+from unweave.base.files import read_derived, write_json
 from unweave.base.registry import load_file, metrics
 from unweave.base.settings import build
 from unweave.engine import Spec, folder
@@ -30,6 +29,7 @@ from unweave.studies.spec import Study, Trial
 from unweave.subspaces.reading import in_planes
 
 RUNS, OUTCOME, FAILED = "runs", "trial.json", "failed.json"
+NEEDED = ("pool", "weights", "spent", "fit", "scores", "refused")  # without which an outcome is none
 REPORTS_EVERY = 0.5  # seconds between two reports of how far a run has come
 BEATS_EVERY = 20.0  # seconds between two signs of life of a claim
 
@@ -82,12 +82,9 @@ class Job:
 def outcome(path: Path) -> dict[str, Any] | None:
     """What the study kept of the run in `path`; None where there is nothing yet."""
     try:
-        held = json.loads((path / OUTCOME).read_bytes())
-    except (OSError, ValueError):
+        return read_derived(path / OUTCOME, NEEDED) or None
+    except OSError:
         return None
-    if not isinstance(held, dict) or held.get("format") != FORMAT:
-        raise InputError(f"{path / OUTCOME} must have format {FORMAT}, got another; upgrade unweave")
-    return held  # pyright: ignore[reportUnknownVariableType]
 
 
 def lacking(held: Mapping[str, Any] | None, wanted: Mapping[str, Mapping[str, Any]], pool: int | None) -> list[str]:
@@ -125,15 +122,15 @@ def _state(study: Study, name: str, there: bool, claimed: bool) -> State:
 
 def why_failed(path: Path) -> str:
     """The reason in failed.json."""
-    return str(read_json(path / FAILED)["reason"])
+    return str(read_derived(path / FAILED).get("reason", f"nobody knows why, since {FAILED} was damaged"))
 
 
 def forgive(path: Path) -> None:
     """Let a failed run be tried again: from the start where it would fail again from its checkpoint."""
-    kind = read_json(path / FAILED)["kind"]
+    kind = read_derived(path / FAILED).get("kind")
     if kind in (Diverged.__name__, InputError.__name__) and not (path / folder.DONE).exists():
         folder.clear(path)
-    (path / FAILED).unlink()
+    (path / FAILED).unlink(missing_ok=True)
 
 
 def fail(path: Path, wrong: BaseException | str) -> str:

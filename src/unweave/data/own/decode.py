@@ -20,8 +20,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 from unweave.base import cache
-from unweave.base.errors import InputError
-from unweave.base.files import write_atomic
+from unweave.base.errors import CannotWrite, InputError
+from unweave.base.files import dump_json, load_json
 from unweave.data.own.fitting import Facts, Wish, fitted, flat, kind_of, planned, tiles
 from unweave.data.readers.images import SUFFIXES, Header, Unreadable, digest, opened
 
@@ -154,10 +154,9 @@ def gather(root: Path, wish: Wish, *, skip_bad: bool = False, max_bytes: int = 1
         facts = _found_out(listing, wish, skip_bad)
         key = _whole_key(listing, wish, facts)
         array = _decoded(listing, facts, wish, key, max_bytes)
-        kept = json.dumps(asdict(facts)).encode()
         for name in {asked, key}:
-            with suppress(OSError):  # a cache that cannot be written was reported with the array
-                write_atomic(cache.cached(f"{name}.json"), lambda sink: sink.write(kept))
+            with suppress(OSError, CannotWrite):  # a cache that cannot be written was reported with the array
+                dump_json(cache.cached(f"{name}.json"), asdict(facts))
     else:
         again = replace(facts)
         key = _whole_key(listing, wish, facts)
@@ -189,7 +188,7 @@ def _whole_key(listing: Listing, wish: Wish, facts: Facts) -> str:
 def _known(key: str) -> Facts | None:
     """What the cache holds about a folder that was decoded before."""
     try:
-        held: dict[str, Any] = json.loads(cache.cached(f"{key}.json").read_bytes())
+        held: dict[str, Any] = load_json(cache.cached(f"{key}.json"))
         held |= {name: tuple(held[name]) for name in ("shape", "heights", "widths")}
         held["values"] = held["values"] and {int(value): count for value, count in held["values"].items()}
         held["bad"] = [(int(file), str(reason)) for file, reason in held["bad"]]

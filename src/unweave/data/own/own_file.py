@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,8 +14,8 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 
 from unweave.base.cache import cached
-from unweave.base.errors import InputError
-from unweave.base.files import write_atomic
+from unweave.base.errors import CannotWrite, InputError
+from unweave.base.files import dump_json, load_json
 from unweave.base.settings import build, plain, short_hash
 from unweave.data.base import ImageData
 from unweave.data.readers.limits import blocks
@@ -40,7 +39,7 @@ def digest(path: Path) -> str:
         seen = cached(f"digest-{short_hash(str(path.resolve()))}.json")
         state = [about.st_size, about.st_mtime_ns]
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-            held = json.loads(seen.read_text("utf-8"))
+            held = load_json(seen)
             if held["state"] == state:
                 return str(held["digest"])
         with path.open("rb") as file:
@@ -48,9 +47,8 @@ def digest(path: Path) -> str:
     except OSError as wrong:
         raise InputError(f"path must be a file that can be read, got {path}: {wrong.strerror}") from None
     if time.time() - about.st_mtime > SETTLED:
-        text = json.dumps({"state": state, "digest": found})
-        with contextlib.suppress(OSError):
-            write_atomic(seen, lambda sink: sink.write(text.encode()))
+        with contextlib.suppress(OSError, CannotWrite):
+            dump_json(seen, {"state": state, "digest": found})
     return found
 
 
@@ -63,12 +61,11 @@ def remembered(data: T, path: Path, content: str, find: Callable[[], T]) -> T:
     asked = {**plain(data), "path": path.name}
     place = cached(f"found-{content[:16]}-{short_hash([RULES, kind.__name__, asked])}.json")
     with contextlib.suppress(OSError, ValueError, TypeError):
-        held = json.loads(place.read_text("utf-8"))
+        held = load_json(place)
         return build(kind, {**held, "path": str(path)}, of=kind.__name__)
     found = find()
-    text = json.dumps(plain(found), allow_nan=False)
-    with contextlib.suppress(OSError):
-        write_atomic(place, lambda sink: sink.write(text.encode()))
+    with contextlib.suppress(OSError, CannotWrite):
+        dump_json(place, plain(found))
     return found
 
 

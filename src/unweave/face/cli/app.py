@@ -13,7 +13,7 @@ from typing import Any
 
 from cyclopts import App, CycloptsError
 
-from unweave.base.errors import Diverged, InputError, Interrupted
+from unweave.base.errors import CannotWrite, Diverged, InputError, Interrupted, Noted
 from unweave.base.registry import first_line
 from unweave.base.settings import Renamed
 from unweave.face.cli.options import command
@@ -80,6 +80,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("default", Renamed)
+            warnings.simplefilter("always", Noted)
             warnings.showwarning = partial(_warn, warnings.showwarning)
             build(tokens)(tokens, exit_on_error=False, print_error=False)
     except (CycloptsError, InputError) as wrong:
@@ -89,19 +90,23 @@ def main(argv: list[str] | None = None) -> int:
         return _fail(str(stop), 130)
     except KeyboardInterrupt:
         return _fail("interrupted", 130)
-    except Diverged as broken:
+    except (Diverged, CannotWrite) as broken:
         return _fail(str(broken), 1)
     except BrokenPipeError:  # the reader of our output has gone, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as wrong:  # a file that may not be written, a disk that is full where others write
+        if wrong.strerror is None:
+            raise
+        return _fail(f"{wrong.filename or 'a file'} cannot be read or written: {wrong.strerror}", 1)
     except SystemExit as left:
         return int(left.code or 0)
     return 0
 
 
 def _warn(others: Callable[..., None], message: Warning | str, category: type[Warning], *where: Any) -> None:
-    """One line for a setting that is called otherwise now; what other packages warn of is theirs to show."""
-    if issubclass(category, Renamed):
+    """One line for a setting that was renamed and for what was found amiss; what others warn of is theirs to show."""
+    if issubclass(category, (Renamed, Noted)):
         print(f"unweave: {message}", file=sys.stderr)
     else:
         others(message, category, *where)

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from unweave.base.files import read_json
+from unweave.base.files import read_derived
 from unweave.base.records import Score
 from unweave.base.settings import plain
 from unweave.metrics.calibration import verdict
@@ -132,8 +132,7 @@ def _scores(scores: Mapping[str, Score]) -> str:
 
 def _findings(run: Run) -> str:
     """The doctor's sentences, where they are there and about these weights."""
-    path = run.path / DIAGNOSIS
-    held = read_json(path) if path.is_file() else {}
+    held = read_derived(run.path / DIAGNOSIS, ("of", "findings"))
     if held.get("of") != diagnosed(run.weights_hash):
         return ""
     return "\n".join(f"- {_cell(finding['sentence'])}" for finding in held["findings"])
