@@ -130,3 +130,21 @@ def test_a_full_disk_leaves_the_array_in_memory(own_cache):
         held = cache.array("a", (4, 3), WORDS, full)
     np.testing.assert_array_equal(held, np.arange(12).reshape(4, 3))
     assert list(own_cache.iterdir()) == []
+
+
+def test_numbers_that_were_damaged_are_made_again(own_cache):
+    first = cache.array("a", (4, 3), WORDS, blocks).copy()
+    path = cache.cached("a.npy")
+    whole = path.read_bytes()
+    for at in range(128, len(whole), 5):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 4]) + whole[at + 1 :])
+        np.testing.assert_array_equal(cache.array("a", (4, 3), WORDS, blocks), first)
+        assert path.read_bytes() == whole
+
+
+def test_an_array_of_before_there_were_checksums_is_taken(own_cache):
+    own_cache.mkdir()
+    np.save(cache.cached("a.npy"), np.ones((4, 3), WORDS))
+    assert cache.array("a", (4, 3), WORDS, blocks).sum() == 12
+    whole = cache.array("b", (4, 3), WORDS, blocks)
+    np.testing.assert_array_equal(np.load(cache.cached("b.npy")), whole)  # other tools read what has one

@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load_file
 
 from unweave.base.errors import Diverged, InputError
-from unweave.engine import Spec, folder, train
+from unweave.engine import Callback, Spec, folder, train
 
 
 def test_a_finished_run_holds_the_promised_files(tiny, tmp_path):
@@ -127,3 +127,21 @@ def test_weights_are_plain_safetensors_of_the_model(tiny, tmp_path):
     out = train(spec, tmp_path / "r")
     assert {name: tuple(t.shape) for name, t in load_file(out / "weights.safetensors").items()} == spec.shapes()
     assert all(t.dtype == torch.float32 for t in load_file(out / "weights.safetensors").values())
+
+
+def test_while_a_run_is_trained_nobody_else_gets_into_its_folder(tiny, tmp_path):
+    refused = []
+
+    class Second(Callback):
+        def on_step_end(self, step, loss):
+            for how in ({"resume": True}, {"overwrite": True}):
+                if step == 5:
+                    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+                    with pytest.raises(InputError, match="is in use by process") as told:
+                        train(tiny(), tmp_path / "run", **how)
+                    refused.append(str(told.value))
+                    assert {path: path.read_bytes() for path in before} == before
+
+    train(tiny(), tmp_path / "run", callbacks=[Second()])
+    assert len(refused) == 2
+    assert not [path for path in (tmp_path / "run").iterdir() if path.name.startswith(".")]

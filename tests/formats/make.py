@@ -14,6 +14,7 @@ import torch
 import yaml
 
 import unweave
+from unweave.base import claim
 from unweave.base.errors import InputError, Interrupted
 from unweave.base.files import FORMAT
 from unweave.engine import Spec
@@ -21,7 +22,7 @@ from unweave.engine.callbacks import Callback
 from unweave.engine.training import train
 from unweave.run.run import Run
 from unweave.show.export import export
-from unweave.studies import claim, expand
+from unweave.studies import expand
 from unweave.studies.reading import read
 from unweave.studies.table import keep, rows
 from unweave.studies.trial import RUNS, Job, work

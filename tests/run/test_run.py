@@ -1,6 +1,7 @@
 """The Python face: train, open, encode, decode, evaluate, draw, and tables of runs."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import unweave
+from unweave.face.cli.app import main
 from unweave.run.run import Run
 
 TINY = {
@@ -143,6 +145,37 @@ def test_settings_that_call_for_huge_weights_are_refused_without_allocating(run,
     (tmp_path / "settings.json").write_text(json.dumps(stored))
     with pytest.raises(unweave.InputError, match="does not hold the weights"):
         _ = Run(tmp_path).vae
+
+
+def test_two_evaluations_at_once_lose_no_score_and_no_calibration(run, tmp_path, small_pool, monkeypatch):
+    from unweave.metrics.scores.mig import MIG
+
+    place = shutil.copytree(run.path, tmp_path / "run")
+    (place / "metrics.json").unlink(missing_ok=True)
+    score = MIG.__call__
+
+    def meanwhile(self, probe):
+        monkeypatch.setattr(MIG, "__call__", score)
+        Run(place).evaluate(["sap", "mig"])
+        return score(self, probe)
+
+    monkeypatch.setattr(MIG, "__call__", meanwhile)
+    Run(place).evaluate(["mig"], calibrate=False)
+    assert set(Run(place).scores) == {"sap", "mig"}
+    assert Run(place).scores["mig"].floor is not None
+
+
+@pytest.mark.parametrize("name", ["metrics.json", "doctor.json", "subspaces.json"])
+def test_what_can_be_made_again_is_set_aside_where_it_is_damaged(run, tmp_path, small_pool, name, capsys):
+    place = shutil.copytree(run.path, tmp_path / "run")
+    commands = [["evaluate", str(place), "--metrics", "mig"], ["doctor", str(place)]]
+    assert [main(each) for each in commands] == [0, 0]
+    whole = json.loads((place / name).read_text())
+    (place / name).write_text((place / name).read_text().replace("0.", "1."))
+    capsys.readouterr()
+    assert [main(each) for each in commands] == [0, 0]
+    assert f"kept as {name}.damaged" in capsys.readouterr().err
+    assert json.loads((place / name).read_text()) == whole
 
 
 def test_an_unfinished_run_says_so(run, tmp_path):

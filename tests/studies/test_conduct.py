@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from unweave.base import claim
 from unweave.base.errors import InputError
-from unweave.studies import claim
 from unweave.studies.conduct import Options, conduct
 from unweave.studies.expansion import expand
 from unweave.studies.plan import plan, spent

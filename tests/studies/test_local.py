@@ -7,8 +7,9 @@ import time
 import pytest
 import yaml
 
+from unweave.base import claim
 from unweave.base.errors import InputError
-from unweave.studies import claim, local
+from unweave.studies import local
 from unweave.studies.conduct import conduct
 from unweave.studies.expansion import expand
 from unweave.studies.reading import find

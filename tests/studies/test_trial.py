@@ -6,10 +6,10 @@ import signal
 
 import pytest
 
+from unweave.base import claim
 from unweave.base.errors import Diverged, InputError, Interrupted
 from unweave.engine import train
 from unweave.run.run import Run
-from unweave.studies import claim
 from unweave.studies.expansion import expand
 from unweave.studies.trial import forgive, outcome, states, why_failed, work
 

@@ -88,6 +88,11 @@ def sum_of_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
+def is_another(path: Path, sums: Any) -> bool:
+    """Whether a file is not the one whose sum stands under its name in `sums`; without a sum nobody knows."""
+    return isinstance(sums, dict) and path.name in sums and path.is_file() and sum_of_file(path) != sums[path.name]
+
+
 def summed(values: Mapping[str, Any]) -> dict[str, Any]:
     """The values, and last the sum of them as JSON.
 

@@ -36,6 +36,7 @@ MOVED = {
         "model_centrality", "modularity", "overlap", "prior_match", "sap", "udr", "wasserstein_correlation",
     )},
     "unweave.data.cache": "unweave.base.cache",
+    "unweave.studies.claim": "unweave.base.claim",
     "unweave.notebook": "unweave.base.html",
     "unweave.views": "unweave.show.figures",
     "unweave.views.style": "unweave.base.style",

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import platform
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from unweave.base import claim
 from unweave.base.errors import Damaged, InputError
-from unweave.base.files import read_json, sum_of_file, write_json
+from unweave.base.files import is_another, read_json, sum_of_file, write_json
 from unweave.engine import checkpoint
 from unweave.engine.spec import Spec
 
@@ -68,13 +70,26 @@ def seal(path: Path, done: Mapping[str, Any]) -> None:
 
 def check_sealed(path: Path, *names: str) -> None:
     """Damaged where one of these files of a finished run is not the one it ended with; older runs know no sums."""
-    sums = read_json(path / DONE).get("sums", {}) if (path / DONE).is_file() else {}
+    sums = read_json(path / DONE).get("sums") if (path / DONE).is_file() else None
     for name in names:
-        if name in sums and (path / name).is_file() and sum_of_file(path / name) != sums[name]:
+        if is_another(path / name, sums):
             raise Damaged(
                 f"{path / name} is not the file that the run ended with: it was changed or damaged since; "
                 f'if you changed it on purpose, remove "sums" and "sum" from {DONE}'
             )
+
+
+@contextlib.contextmanager
+def alone(path: Path) -> Generator[None]:
+    """Nobody else trains, imports or saves into the folder meanwhile; the second one is told by InputError."""
+    if path.exists() and not path.is_dir():
+        raise InputError(f"out must be a folder, got {path}, which is a file")
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(claim.alone(path))
+        except OSError as wrong:
+            raise InputError(f"out must be a folder that can be written to, got {path}: {wrong.strerror}") from None
+        yield
 
 
 def clear(path: Path) -> None:
@@ -102,7 +117,7 @@ def check(path: Path, *, resume: bool, overwrite: bool) -> None:
         raise InputError(f"{path} holds a finished run; choose another --out, or --overwrite to replace it")
     elif is_run(path):
         raise InputError(f"{path} holds an unfinished run; --resume goes on with it, --overwrite starts again")
-    elif path.is_dir() and any(path.iterdir()):
+    elif path.is_dir() and any(each.name not in (claim.OWN, claim.MUTEX) for each in path.iterdir()):
         raise InputError(f"{path} holds other files; choose another --out, or --overwrite to write beside them")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -67,7 +67,23 @@ def train(
     state.vae.train()
     if spec.training.score_every:
         check_metrics(state.vae, loop.data, metrics_named(spec.training.score_metrics))
-    folder.prepare(out, resume=resume, overwrite=overwrite)  # now that data and settings are known to do
+    with folder.alone(out):  # now that data and settings are known to do
+        _begun(loop, out, callbacks, say, resume=resume, overwrite=overwrite)
+    return out
+
+
+def _begun(
+    loop: Loop,
+    out: Path,
+    callbacks: Sequence[Callback],
+    say: Callable[[str], None],
+    *,
+    resume: bool,
+    overwrite: bool,
+) -> None:
+    """Prepare the folder, or read where the run stands, and go on to the end."""
+    spec, state = loop.spec, loop.state
+    folder.prepare(out, resume=resume, overwrite=overwrite)
     if resume:
         checkpoint.read_newest(out, state, say, spec.hash)
     else:
@@ -75,7 +91,7 @@ def train(
             **spec.plain(),
             "hash": spec.hash,
             "command": spec.command,
-            "made_with": folder.made_with(threads),
+            "made_with": folder.made_with(torch.get_num_threads()),
         }
         write_json(out / folder.SETTINGS, stored)
     for name in (folder.LOG, folder.SCORES):
@@ -89,7 +105,6 @@ def train(
     finally:
         for callback in callbacks:
             callback.on_train_end()
-    return out
 
 
 def _run(loop: Loop, out: Path, callbacks: Sequence[Callback]) -> None:

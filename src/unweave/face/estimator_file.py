@@ -51,14 +51,15 @@ def write(
         "feature_names": fitted.feature_names,
         "validation": [list(look) for look in fitted.validation],
     }
-    folder.prepare(path, resume=False, overwrite=overwrite)
-    write_weights(path / folder.WEIGHTS, vae)
-    if fitted.subspaces is not None:
-        about |= {"subspaces": fitted.subspaces.to_dict(), "weights": hash_of(path / folder.WEIGHTS)}
-    write_json(path / FILE, about)
-    write_atomic(path / folder.LOG, lambda file: file.write(log))
-    write_json(path / folder.SETTINGS, settings)
-    folder.seal(path, done)
+    with folder.alone(path):
+        folder.prepare(path, resume=False, overwrite=overwrite)
+        write_weights(path / folder.WEIGHTS, vae)
+        if fitted.subspaces is not None:
+            about |= {"subspaces": fitted.subspaces.to_dict(), "weights": hash_of(path / folder.WEIGHTS)}
+        write_json(path / FILE, about)
+        write_atomic(path / folder.LOG, lambda file: file.write(log))
+        write_json(path / folder.SETTINGS, settings)
+        folder.seal(path, done)
     return path
 
 

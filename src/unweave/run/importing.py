@@ -100,11 +100,8 @@ def import_run(
         "specs": specs,
     }
     place = Path(out)
-    folder.prepare(place, resume=False, overwrite=overwrite)
     about = {"hash": spec.hash, "command": f"unweave import {path.name} --from {source}", "origin": origin}
     made_with = {"unweave": version("unweave"), "torch": torch.__version__, "imported_from": source}
-    write_json(place / folder.SETTINGS, {**spec.plain(), **about, "made_with": made_with})
-    write_weights(place / folder.WEIGHTS, vae)
     done = {
         "steps": spec.training.steps,
         "images": spec.training.steps * spec.training.batch,
@@ -113,7 +110,11 @@ def import_run(
         "last": {},
         "imported": True,
     }
-    folder.seal(place, done)
+    with folder.alone(place):
+        folder.prepare(place, resume=False, overwrite=overwrite)
+        write_json(place / folder.SETTINGS, {**spec.plain(), **about, "made_with": made_with})
+        write_weights(place / folder.WEIGHTS, vae)
+        folder.seal(place, done)
     return Run(place)
 
 

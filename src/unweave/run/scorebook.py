@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from unweave.base import checks, registry
+from unweave.base.claim import one_at_a_time
 from unweave.base.codes import MEANS, title_of
 from unweave.base.files import read_derived, write_json
 from unweave.base.records import Score
@@ -103,7 +104,10 @@ class ScoreBook:
         entry: dict[str, Any] = {"metric": name, "weights": self.weights, "pool": self.pool, "score": score.as_json()}
         if self.planes:
             entry["codes"] = "planes"
-        write_json(self.path / folder.METRICS, {"scores": {**self._entries(), key: entry}})
+        with one_at_a_time(self.path):  # another process may have added some since
+            held = self._entries()
+            if key not in held or not is_calibrated(Score.from_json(held[key]["score"])) or is_calibrated(score):
+                write_json(self.path / folder.METRICS, {"scores": {**held, key: entry}})
         return Score.from_json(entry["score"])
 
     def _entries(self) -> dict[str, Any]:

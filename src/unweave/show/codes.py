@@ -320,7 +320,7 @@ def _parquet(path: Path, table: CodeTable) -> None:
             for block in table.blocks():
                 waiting.append(arrow.table({name: arrow.array(v) for name, v in table.flat(block).items()}))
                 if writer is None:
-                    writer = parquet.ParquetWriter(sink, waiting[0].schema)
+                    writer = parquet.ParquetWriter(sink, waiting[0].schema, write_page_checksum=True)
                 if len(waiting) == GROUP:
                     writer.write_table(arrow.concat_tables(waiting))
                     waiting.clear()

@@ -9,13 +9,15 @@ from collections import Counter
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 
+from unweave.base import claim
 from unweave.base.checks import POSITIVE, Range
 from unweave.base.errors import InputError, Interrupted
 from unweave.base.settings import Settings
 from unweave.engine.signals import stop_requested
-from unweave.studies import claim, local
+from unweave.studies import local
 from unweave.studies.board import Board
 from unweave.studies.spec import Study, Trial
 from unweave.studies.trial import RUNS, Event, Job, State, forgive, states
@@ -97,6 +99,11 @@ def conduct(study: Study, trials: Sequence[Trial], options: Options = Options())
     return stand
 
 
+def _is_held(job: Job) -> bool:
+    """Whether another process does the run, for a study or by itself."""
+    return claim.is_held(Path(job.study) / claim.FOLDER / job.name) or claim.is_held(job.out / claim.OWN)
+
+
 def _until_done(study: Study, jobs: Sequence[Job], engine: Engine, board: Board, minutes: float | None) -> bool:
     """Run the jobs, and those that another process had and gave up; whether the time ran out."""
     deadline = None if minutes is None else time.monotonic() + 60 * minutes
@@ -121,7 +128,7 @@ def _until_done(study: Study, jobs: Sequence[Job], engine: Engine, board: Board,
                         board.heard(event)
             if busy:
                 board.say(f"another process is doing {len(busy)} of the runs; waiting for it")
-            while busy and all(claim.is_held(study.folder / claim.FOLDER / job.name) for job in busy):
+            while busy and all(_is_held(job) for job in busy):
                 time.sleep(POLL)
                 if over():
                     return True

@@ -15,13 +15,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from unweave.base import claim
 from unweave.base.errors import InputError
 from unweave.base.files import write_atomic
 from unweave.engine import folder
 from unweave.engine.log import read_log
-from unweave.studies import claim
 from unweave.studies.local import DEATHS, TICK
-from unweave.studies.trial import BEATS_EVERY, Event, Job, fail, work
+from unweave.studies.trial import Event, Job, fail, work
 
 MARK = ".seen-"  # and a token: a file that tells a worker whether it sees the study's folder
 PACKED = ("settings.json", "weights.safetensors", "log.jsonl", "metrics.json", "done.json", "trial.json", "failed.json")
@@ -99,7 +99,7 @@ def _events(ray: Any, jobs: Sequence[Job], workers: int, threads: int, token: st
                 yield event
             if not ready:
                 yield from _how_far([job for job, _ in going.values()], reported)
-            if time.monotonic() - beaten > BEATS_EVERY:
+            if time.monotonic() - beaten > claim.BEATS_EVERY:
                 beaten = time.monotonic()
                 for _, taken in going.values():
                     taken.beat()

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import math
-import threading
 import time
 import traceback
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
+from unweave.base import claim
 from unweave.base.codes import PLANES, of_title
 from unweave.base.errors import Diverged, InputError
 from unweave.base.files import read_derived, write_json
@@ -24,14 +23,12 @@ from unweave.engine.callbacks import Callback
 from unweave.metrics.probe import Probe
 from unweave.models.vae import VAE
 from unweave.run.run import Run
-from unweave.studies import claim
 from unweave.studies.spec import Study, Trial
 from unweave.subspaces.reading import in_planes
 
 RUNS, OUTCOME, FAILED = "runs", "trial.json", "failed.json"
 NEEDED = ("pool", "weights", "spent", "fit", "scores", "refused")  # without which an outcome is none
 REPORTS_EVERY = 0.5  # seconds between two reports of how far a run has come
-BEATS_EVERY = 20.0  # seconds between two signs of life of a claim
 
 State: TypeAlias = Literal["done", "failed", "running", "stopped", "missing"]
 Report: TypeAlias = Callable[["Event"], None]
@@ -150,7 +147,7 @@ def work(job: Job, report: Report) -> None:
         report(Event(job.name, "busy"))
         return
     try:
-        with _beating(taken):
+        with claim.beating(taken):
             try:
                 if job.plugin is not None:
                     _load_once(job.plugin)
@@ -158,6 +155,8 @@ def work(job: Job, report: Report) -> None:
                     report(Event(job.name, "failed", text=why_failed(job.out)))
                     return
                 text = _do(job, report)
+            except claim.InUse:  # `unweave train --resume` of this one run, say
+                report(Event(job.name, "busy"))
             except Exception as wrong:
                 report(Event(job.name, "failed", text=fail(job.out, wrong), memory=private_memory()))
             else:
@@ -173,24 +172,6 @@ def _load_once(plugin: str) -> None:
     if plugin not in _LOADED:
         load_file(plugin)
         _LOADED.add(plugin)
-
-
-@contextlib.contextmanager
-def _beating(taken: claim.Claim) -> Generator[None]:
-    """Signs of life of the claim, from a thread, as long as the work goes on."""
-    over = threading.Event()
-
-    def beat() -> None:
-        while not over.wait(BEATS_EVERY):
-            taken.beat()
-
-    thread = threading.Thread(target=beat, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
 
 
 def private_memory() -> int:

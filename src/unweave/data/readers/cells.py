@@ -161,7 +161,7 @@ def parquet_file(path: Path, most: int) -> Reader:
     @contextmanager
     def file() -> Generator[Any]:
         try:
-            with pq.ParquetFile(path) as opened:
+            with pq.ParquetFile(path, page_checksum_verification=True) as opened:
                 yield opened
         except (pa.ArrowException, OSError) as wrong:
             reason = " ".join(str(wrong).split())

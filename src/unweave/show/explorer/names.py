@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from unweave.base import checks
+from unweave.base.claim import one_at_a_time
 from unweave.base.errors import InputError
 from unweave.base.files import read_json, write_json
 
 FILE = "explorer.json"
 LONGEST = 60  # characters of a name
-_WRITING = threading.Lock()
 
 
 def read_names(run: Path, latents: int) -> dict[str, dict[str, Any]]:
@@ -37,7 +36,7 @@ def save_name(run: Path, latents: int, latent: object, name: object, star: objec
     A latent that the run does not have, and a name over 60 characters or with control characters, raise InputError.
     """
     entry = _entry(latent, name, star, latents)
-    with _WRITING:
+    with one_at_a_time(run):
         held = read_names(run, latents)
         held.pop(str(latent), None)
         if entry["name"] or star:

@@ -9,7 +9,7 @@ from typing import Any
 
 from unweave.base import checks
 from unweave.base.errors import InputError
-from unweave.base.files import write_atomic, write_json
+from unweave.base.files import sum_of_file, write_atomic, write_json
 from unweave.engine import folder
 from unweave.models.trained import Model, write_weights
 from unweave.run.run import Run
@@ -58,6 +58,7 @@ def export(run: Run, to: str, out: str | Path | None = None, *, overwrite: bool 
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".unweave-") as made:
             place = Path(made)
             FORMS[to](place, model, about)
+            about |= {"sums": {each.name: sum_of_file(each) for each in sorted(place.iterdir())}}
             write_json(place / CONFIG, about)
             text = card(run, about, sorted(each.name for each in place.iterdir())).encode()
             write_atomic(place / CARD, lambda file: file.write(text))

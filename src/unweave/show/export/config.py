@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from unweave.base import registry
-from unweave.base.errors import InputError
-from unweave.base.files import read_json
+from unweave.base.errors import Damaged, InputError
+from unweave.base.files import is_another, read_json
 from unweave.base.seeds import Generators
 from unweave.base.settings import build, plain
 from unweave.data.base import ImageData
@@ -105,6 +105,8 @@ def load_model(path: str | Path) -> Model:
         raise InputError(f"{place / CONFIG} must say model_type {KIND}, got {about.get('model_type')!r}")
     if not (place / WEIGHTS).is_file():
         raise InputError(f"{place} has no {WEIGHTS}; export the run with --to safetensors to load it here")
+    if is_another(place / WEIGHTS, about.get("sums")):
+        raise Damaged(f"{place / WEIGHTS} is not the file that was exported with {CONFIG}: it was changed or damaged")
     try:
         spec = _spec(about)
         shapes = spec.shapes()

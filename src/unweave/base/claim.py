@@ -1,4 +1,4 @@
-"""Who works on a run: one small file a run, so that two processes, or two machines, never do the same one."""
+"""Who works on a run: one small file, so that two processes, or two machines, never do the same one."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import contextlib
 import json
 import os
 import platform
+import secrets
+import threading
 import time
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
@@ -13,9 +15,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from unweave.base.errors import InputError
 from unweave.base.files import write_atomic
 
-FOLDER = "claims"
+FOLDER = "claims"  # in the folder of a study
+OWN, MUTEX = ".claim", ".lock"  # of the folder itself, and for the moment in which claims or scores are changed
+BEATS_EVERY = 20.0  # seconds between two signs of life of a claim
 SILENT = 600.0  # seconds without a sign of life after which a claim from elsewhere is taken for dead
 
 
@@ -70,6 +75,10 @@ def stale(held: Mapping[str, Any], silent: float) -> bool:
     return silent > SILENT
 
 
+class InUse(InputError):
+    """Another living process works in the folder."""
+
+
 @dataclass(frozen=True)
 class Claim:
     """A run taken; `beat` every so often while working, `release` when done."""
@@ -83,8 +92,10 @@ class Claim:
             os.utime(self.path)
 
     def release(self) -> None:
-        """Give the run back."""
-        with _one_at_a_time(self.path.parent):
+        """Give the run back, if its folder still is where it was."""
+        if not self.path.parent.is_dir():
+            return
+        with contextlib.suppress(OSError), one_at_a_time(self.path.parent):
             if _read(self.path) == self.record:
                 self.path.unlink(missing_ok=True)
 
@@ -92,7 +103,7 @@ class Claim:
 def take(folder: Path, name: str, owner: str) -> Claim | None:
     """Claim the run `name`, or None while a living process that works for another owner has it."""
     path, record = folder / name, mine(owner)
-    with _one_at_a_time(folder):
+    with one_at_a_time(folder):
         if is_held(path) and (_read(path) or {}).get("owner") != owner:
             return None
         text = json.dumps(record) + "\n"
@@ -112,7 +123,7 @@ def is_held(path: Path) -> bool:
 
 def drop(folder: Path, name: str, owner: str) -> None:
     """Take away the claim of a worker that is known to be lost, if it worked for `owner`."""
-    with _one_at_a_time(folder):
+    with contextlib.suppress(OSError), one_at_a_time(folder):
         held = _read(folder / name)
         if held is not None and held.get("owner") == owner:
             (folder / name).unlink(missing_ok=True)
@@ -127,14 +138,61 @@ def _read(path: Path) -> dict[str, Any] | None:
 
 
 @contextlib.contextmanager
-def _one_at_a_time(folder: Path) -> Generator[None]:
-    """No other process reads or changes claims of this folder meanwhile (where the system can lock files)."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("ab") as file:
-        try:
-            import fcntl
+def alone(folder: Path) -> Generator[None]:
+    """Nobody else works in the folder (made where missing) meanwhile; InUse tells the second one who does.
 
-            fcntl.flock(file, fcntl.LOCK_EX)
-        except (ImportError, OSError):  # no such call, or a file system without it: the rename alone must do
-            pass
+    The claim of a process that is gone is taken over: at once on the machine it ran on, and of other machines that
+    share the folder after ten minutes without a sign of life.
+    """
+    taken = take(folder, OWN, secrets.token_hex(8))
+    if taken is None:
+        held = _read(folder / OWN) or {}
+        where = "" if held.get("machine") == here()["machine"] else f" on {held.get('machine')}"
+        raise InUse(
+            f"{folder} is in use by process {held.get('pid')}{where}; wait until it is done, or choose another folder"
+        )
+    try:
+        with beating(taken):
+            yield
+    finally:
+        taken.release()
+
+
+@contextlib.contextmanager
+def beating(taken: Claim) -> Generator[None]:
+    """Signs of life of the claim, from a thread, as long as the work goes on."""
+    over = threading.Event()
+
+    def beat() -> None:
+        while not over.wait(BEATS_EVERY):
+            taken.beat()
+
+    thread = threading.Thread(target=beat, daemon=True)
+    thread.start()
+    try:
         yield
+    finally:
+        over.set()
+        thread.join()
+
+
+@contextlib.contextmanager
+def one_at_a_time(folder: Path) -> Generator[None]:
+    """No other process, or thread, does so in this folder meanwhile, where the system can lock files; for moments."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / MUTEX
+    with contextlib.ExitStack() as stack:
+        locked = False
+        with contextlib.suppress(ImportError, OSError):  # no such call, no such lock, a folder that is only read:
+            import fcntl  # then the rename alone must do
+
+            while not locked:
+                file = stack.enter_context(path.open("ab"))
+                fcntl.flock(file, fcntl.LOCK_EX)
+                with contextlib.suppress(FileNotFoundError):  # the one before has taken it away
+                    locked = os.fstat(file.fileno()).st_ino == path.stat().st_ino
+        try:
+            yield
+        finally:
+            if locked:
+                path.unlink(missing_ok=True)
