@@ -48,6 +48,7 @@ def config(travelled):
         for key in keys[:-1]:
             place = place[key]
         place[keys[-1]] = value
+        del held["sum"], held["sums"]
         path.write_text(json.dumps(held))
 
     return change
@@ -250,8 +251,14 @@ def test_settings_that_do_not_fit_are_refused(travelled, config, keys, value, ru
     assert "\n" not in str(refused.value)
 
 
-def test_weights_that_do_not_fit_are_refused(travelled):
+def test_weights_that_were_changed_or_do_not_fit_are_refused(travelled, config):
     path = travelled / "model.safetensors"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    with pytest.raises(InputError, match="not the file that was exported"):
+        load_model(travelled)
+    path.write_bytes(whole)
+    config(("title",), "another")
     weights = load_file(path)
     save_file({name: weight for name, weight in weights.items() if "encoder" in name}, path)
     with pytest.raises(InputError, match=r"does not hold the weights that config\.json calls for: decoder"):
