@@ -24,7 +24,7 @@ from unweave.subspaces.reading import as_settings, findings_of, in_planes
 
 DIAGNOSIS = "doctor.json"
 SUBSPACES = "subspaces.json"
-SEARCH = 2  # grows whenever the same codes would get other subspaces
+SEARCH = 3  # grows whenever the same codes would get other subspaces
 IN_PLANES = f" planes v{SEARCH}"  # ends the key of a score of codes in planes
 
 

@@ -14,7 +14,7 @@ from unweave.metrics.arrays import Reals, Whole
 SEARCHED = 4_000  # rows on which rotations and centres are first looked for
 TURNS = 12  # rotations tried before the refinement
 SECTORS = 24
-LEFT = 2 / 3  # of the dependence along the best axes: radius and angle of a plane share less
+LEFT = 4 / 5  # of the dependence along the best axes: radius and angle of a plane share less
 TINY = 1e-12
 
 
@@ -149,7 +149,7 @@ class Dependence:
 
     `axes` is the mutual information of the two directions that share the least: what no axes remove. `polar` is that of
     radius and angle about the best `centre`, in the coordinates `(codes - centre) @ matrix`. `dependent` is the p-value
-    of no dependence along the best axes, `polar_better` that of radius and angle removing a third of it or less,
+    of no dependence along the best axes, `polar_better` that of radius and angle removing a fifth of it or less,
     `axes_better` that of their sharing less than the best axes, and `ring` that of a radius which a mixture of round
     normals could have. `around` says how empty the emptiest of 24 equal sectors is: its rows over a 24th of all.
     """

@@ -206,7 +206,7 @@ def find_subspaces(
     """The blocks of latents in codes (n, d) that have a radius and an angle rather than axes; no labels are looked at.
 
     A pair of latents is a plane by its codes if all of this holds: no two directions make it independent; radius and
-    angle about the best centre remove more than a third of what the best two directions share; the radius is that of no
+    angle about the best centre remove more than a fifth of what the best two directions share; the radius is that of no
     mixture of round normals (codes whose spread varies are round too, without any circle); and every direction occurs.
     `p_value` is the largest of the three p-values, so that it errs on the safe side. With `decode`, codes (m, d) ->
     images, a pair whose codes do not speak for axes is also a plane if the image turns with the angle (see `turning`);
