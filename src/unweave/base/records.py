@@ -211,12 +211,18 @@ def _plain(value: object) -> Any:
 Table: TypeAlias = Mapping[str, Any] | Sequence[Any]  # values by name, a row of values or words, or rows of them
 
 
-class Calibrated(TypedDict):
-    """How a score's floor and ceiling were made: rows, draws of noise and their standard deviation, and the seed."""
+class Calibrated(TypedDict, total=False):
+    """How a score's floor and ceiling were made: by which rules, on how many rows, from how many draws of noise and of
+    the true factors, with their standard deviations, and the seed; and what a smooth encoder gets, where that is known.
+    """
 
+    rules: int
     rows: int
     draws_of_noise: int
     spread_of_floor: float | None
+    draws_of_truth: int
+    spread_of_ceiling: float | None
+    smooth_ceiling: float | None
     seed: int
 
 

@@ -16,25 +16,40 @@ from unweave.base.settings import Settings
 
 
 @dataclass(frozen=True)
+class Folds:
+    """How an angle folds: with value v of the factor `by` a picture looks the same `times`[v] times in one turn.
+
+    A square does four times (after 90 degrees), an ellipse twice, a heart once. On a grid no two images need be equal,
+    yet nothing that sees images alone, and changes smoothly with them, tells the turns apart.
+    """
+
+    by: str
+    times: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Factor:
     """One thing that varies: `size` values, numbered 0 to size - 1, standing for the numbers in `values`.
 
-    `cyclic` says that the last value is followed by the first one.
+    `cyclic` says that the last value is followed by the first one. `symmetry` is for an angle, its `values` in radians.
     """
 
     name: str
     size: int
     values: tuple[float, ...]
     cyclic: bool = False
+    symmetry: Folds | None = None
 
     @classmethod
-    def spaced(cls, name: str, size: int, first: float, last: float, *, cyclic: bool = False) -> Factor:
+    def spaced(
+        cls, name: str, size: int, first: float, last: float, *, cyclic: bool = False, symmetry: Folds | None = None
+    ) -> Factor:
         """A factor whose values lie evenly from `first` to `last`, both included.
 
         >>> Factor.spaced("scale", 3, 0.5, 1.0).values
         (0.5, 0.75, 1.0)
         """
-        return cls(name, size, tuple(np.linspace(first, last, size).tolist()), cyclic)
+        return cls(name, size, tuple(np.linspace(first, last, size).tolist()), cyclic, symmetry)
 
 
 @dataclass(frozen=True)
@@ -218,3 +233,21 @@ class FactorData(ImageData):
                 rows &= values[:, self.names.index(name)] == needed
             values[rows, k] = symmetry.same_as
         return values
+
+    def seen(self, factors: np.ndarray) -> np.ndarray | None:
+        """What a smooth encoder could tell of factor values (n, K), (n, E); None where no factor declares a fold.
+
+        A factor that folds becomes the cosine and the sine of its angle times the number of times that the picture
+        looks the same in one turn; the others stay what they are.
+        """
+        if not any(factor.symmetry for factor in self.factors):
+            return None
+        values, columns = self.canonical(factors), list[np.ndarray]()
+        for column, factor in zip(values.T, self.factors, strict=True):
+            if factor.symmetry is None:
+                columns.append(column.astype(np.float64))
+                continue
+            times = np.array(factor.symmetry.times)[values[:, self.names.index(factor.symmetry.by)]]
+            angle = times * np.array(factor.values)[column]
+            columns += [np.cos(angle), np.sin(angle)]
+        return np.stack(columns, axis=1)

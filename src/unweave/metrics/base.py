@@ -80,7 +80,7 @@ class Metric(Facts, ABC):
 
     needs: ClassVar[tuple[str, ...]] = ()
     uses_factors: ClassVar[bool] = False  # looks at true factors or labels
-    learns: ClassVar[bool] = False  # fits a learner to the rows, so that floor and ceiling take fewer of them
+    learns: ClassVar[bool] = False  # fits a learner to the rows
     takes_categories: ClassVar[bool] = False  # looks at categorical codes too, unless a setting says otherwise
     categories_count: ClassVar[str] = ""  # and as what
     identity_above: ClassVar[float] = 0.85  # what a code that is the factors themselves gets at least
@@ -113,6 +113,15 @@ class Metric(Facts, ABC):
                 "leave it out, or take irs, sap with kind=continuous or dci with backend=lasso"
             )
         return None
+
+    def dear(self) -> bool:
+        """Whether one answer takes so long that floor and ceiling are made of fewer draws."""
+        return self.learns or "scale" in self.needs
+
+    def thrifty(self, rows: int) -> Self:
+        """What is asked for floor and ceiling on so many rows: these settings, or a learner that costs less and that
+        noise fools no less; rows, splits and votes stay as they are."""
+        return self
 
     def takes_continuous(self) -> bool:
         """Whether factors that are no whole numbers can be scored with these settings."""

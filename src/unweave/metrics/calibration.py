@@ -5,13 +5,15 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from importlib.metadata import version
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import stdtrit
 
 from unweave.base.cache import cached
 from unweave.base.errors import CannotWrite, InputError
@@ -24,12 +26,12 @@ from unweave.metrics.arrays import Reals, live_latents
 from unweave.metrics.base import FactorMetric, Metric
 from unweave.metrics.probe import Probe
 
-RULES = 2  # grows whenever the same question would get another answer
-COSTLY_ROWS = 2_000  # a learner is refitted for every answer and posteriors are summed again, so on fewer rows
-NOISE_DRAWS = 3  # of noise codes, where an answer is cheap
+RULES = 3  # grows whenever the same question would get another answer
+DRAWS, DEAR_DRAWS = (10, 5), (3, 3)  # of noise and of the true factors, and where one answer takes seconds
+LEVEL = 0.99  # share of noise codes that are told to be no better than noise, and of true factors to be what they are
+SHOWN = 0.0005  # values nearer than this are the same number in the tables
 ALIVE = 1e3  # nats: the rate of a made-up latent that no threshold calls dead
 FAINT = 0.01  # standard deviation of a made-up latent that is dead and yet not constant
-NEAR = 0.02  # of the way from floor to ceiling: as near as two scores are called the same
 GIVEN = {"factors", "scale", "kl_per_latent"}  # needs of a metric that made-up codes can meet
 
 
@@ -37,9 +39,11 @@ GIVEN = {"factors", "scale", "kl_per_latent"}  # needs of a metric that made-up 
 class Calibration:
     """Floor, ceiling and values without one factor of a metric, and what they were computed on.
 
-    `floor` is the mean over `draws` of noise codes and `spread` their standard deviation (None for one draw). What
-    the metric does not define is None; `missing` then leaves the factor out. `inside` has floors and ceilings of what
-    the score is made of: floor_of_parts, ceiling_of_parts, floor_of_factors, ceiling_of_factors, by name.
+    `floor` is the mean over `draws` of noise codes and `spread` their standard deviation; `ceiling`, `draws_of_truth`
+    and `spread_of_ceiling` are the same of the true factors, `smooth` of what a smooth encoder sees of them
+    (`FactorData.seen`). What the metric does not define is None; `missing` then leaves the factor out. `inside` has
+    floors and ceilings of what the score is made of, by name: floor_of_parts, ceiling_of_parts, floor_of_factors,
+    ceiling_of_factors, and spread_of_parts, the standard deviations of noise.
     """
 
     floor: float | None
@@ -49,15 +53,14 @@ class Calibration:
     draws: int
     spread: float | None = None
     inside: Mapping[str, Mapping[str, float]] = field(default_factory=dict[str, Mapping[str, float]])
+    draws_of_truth: int = 1
+    spread_of_ceiling: float | None = None
+    smooth: float | None = None
 
 
 def calibrates(metric: Metric) -> bool:
     """Whether noise and truth can be put to `metric`: it looks at true factors, and at no model or images."""
     return "factors" in metric.needs and GIVEN.issuperset(metric.needs)
-
-
-def _costly(metric: Metric) -> bool:
-    return metric.learns or "scale" in metric.needs
 
 
 def calibration(metric: Metric, probe: Probe, *, seed: int = 0) -> Calibration:
@@ -66,9 +69,12 @@ def calibration(metric: Metric, probe: Probe, *, seed: int = 0) -> Calibration:
     floor: independent N(0, 1) codes in as many live latents as the probe has, the others all but constant.
     ceiling: one standardised code a factor, values that the data set declares to look alike made equal.
     missing: the ceiling's codes with one factor's made constant, for every factor that is scored.
-    Rows are drawn anew from the grid of a data set with known factors; else the probe's own are taken. A metric
-    that learns or that looks at posteriors gets 2,000 rows and one draw of noise, any other three draws. Answers
-    are kept in the cache folder, where it can be written to, under all that they depend on.
+    smooth: the codes of `FactorData.seen`, where a factor of the data set declares how it folds.
+    All are had on as many rows as the probe has, so that the metric takes as many of them, splits them alike and casts
+    as many votes. Rows are drawn anew from the grid of a data set with known factors, for every draw; else the
+    probe's own are taken. Noise is drawn ten times and the truth five, three times each by a metric that is `dear`,
+    which is also asked with its `thrifty` settings. Answers are kept in the cache folder, where it can be written
+    to, under all that they depend on.
 
     A metric that `calibrates` refuses, and a probe without factors, raise InputError.
 
@@ -96,8 +102,8 @@ def calibration(metric: Metric, probe: Probe, *, seed: int = 0) -> Calibration:
 
 
 def is_calibrated(score: Score) -> bool:
-    """Whether floor and ceiling were asked for; either may be None all the same, where the metric has none."""
-    return score.calibration is not None
+    """Whether floor and ceiling were asked for, by today's rules; either may be None, where the metric has none."""
+    return (score.calibration or {}).get("rules") == RULES
 
 
 def calibrated(score: Score, metric: Metric, probe: Probe, *, seed: int = 0) -> Score:
@@ -109,7 +115,16 @@ def calibrated(score: Score, metric: Metric, probe: Probe, *, seed: int = 0) -> 
     if not calibrates(metric) or is_calibrated(score):
         return score
     found = calibration(metric, probe, seed=seed)
-    facts = Calibrated(rows=found.rows, draws_of_noise=found.draws, spread_of_floor=found.spread, seed=seed)
+    facts = Calibrated(
+        rules=RULES,
+        rows=found.rows,
+        draws_of_noise=found.draws,
+        spread_of_floor=found.spread,
+        draws_of_truth=found.draws_of_truth,
+        spread_of_ceiling=found.spread_of_ceiling,
+        smooth_ceiling=found.smooth,
+        seed=seed,
+    )
     return replace(
         score,
         floor=found.floor,
@@ -125,12 +140,20 @@ def _tables(found: Calibration) -> dict[str, dict[str, float]]:
     return {name: dict(values) for name, values in every.items() if values}
 
 
+class Pool(NamedTuple):
+    """Rows of factors."""
+
+    factors: npt.NDArray[Any]  # (n, K)
+    truth: Reals  # (n, K) standardised codes of the factors, those that look alike equal
+    seen: Reals | None  # (n, E) standardised codes of a smooth encoder, where the data set says what it could see
+
+
 @dataclass(frozen=True)
 class Bench:
     """The factors and the width of codes over which a metric is calibrated."""
 
-    factors: npt.NDArray[Any]  # (n, K)
-    truth: Reals  # (n, K) standardised codes of the factors, those that look alike equal
+    draw: Callable[[int], Pool]
+    n: int
     names: tuple[str, ...]
     sizes: tuple[int, ...]
     live: npt.NDArray[np.bool_]  # (D,)
@@ -142,15 +165,14 @@ class Bench:
     @classmethod
     def of(cls, metric: Metric, probe: Probe, seed: int) -> Bench:
         """What `metric` would meet in `probe`: its factors again, or new rows of its grid, and its live latents."""
-        n = min(len(probe), COSTLY_ROWS) if _costly(metric) else len(probe)
-        factors, same, origin = _rows(probe, n, seed)
         live = (
             metric.live(probe) if isinstance(metric, FactorMetric) else live_latents(probe.codes, probe.kl_per_latent)
         )
         categories = () if probe.categories is None else probe.categories.T
+        draw, origin = _pools(probe, seed)
         return cls(
-            factors=factors,
-            truth=_standardised(same),
+            draw=draw,
+            n=len(probe),
             names=probe.factor_names,
             sizes=probe.factor_sizes,
             live=live,
@@ -168,7 +190,7 @@ class Bench:
             "settings": plain(metric),
             "names": list(self.names),
             "rows": dict(self.origin),
-            "n": len(self.factors),
+            "n": self.n,
             "D": len(self.live),
             "live": int(self.live.sum()),
             "labels": list(self.labels),
@@ -179,64 +201,83 @@ class Bench:
 
     def calibrate(self, metric: Metric) -> Calibration:
         """Put noise, truth, and truth without each factor to `metric`."""
-        draws = 1 if _costly(metric) else NOISE_DRAWS
-        noises = [self._score(metric, self._noise(metric, draw)) for draw in range(draws)]
-        truth = self._score(metric, self._true(metric))
-        noise = [each.value for each in noises if each is not None and math.isfinite(each.value)]
-        without = {self.names[k]: self._score(metric, self._true(metric, k)) for k in self._scored(metric)}
-        ends = {"floor": [each for each in noises if each is not None], "ceiling": [] if truth is None else [truth]}
+        draws, draws_of_truth = DEAR_DRAWS if metric.dear() else DRAWS
+        asked = metric.thrifty(self.n)
+        noise = _given(asked, (self._noise(asked, draw) for draw in range(draws)))
+        truth = _given(asked, (self._true(asked, draw) for draw in range(draws_of_truth)))
+        seen = _given(asked, (self._seen(asked, draw) for draw in range(draws_of_truth)))
+        missing = {self.names[k]: _given(asked, [self._true(asked, 0, k)]) for k in self._scored(asked)}
         return Calibration(
-            floor=float(np.mean(noise)) if noise else None,
-            ceiling=truth.value if truth is not None and math.isfinite(truth.value) else None,
-            missing={n: each.value for n, each in without.items() if each is not None and math.isfinite(each.value)},
-            rows=len(self.factors),
+            floor=_mean(noise),
+            ceiling=_mean(truth),
+            missing={name: value for name, scores in missing.items() if (value := _mean(scores)) is not None},
+            rows=self.n,
             draws=draws,
-            spread=float(np.std(noise, ddof=1)) if len(noise) > 1 else None,
+            spread=_spread([score.value for score in noise]),
             inside={
-                f"{end}_of_{what}": _means([each.parts if what == "parts" else each.per_factor for each in scores])
-                for end, scores in ends.items()
-                for what in ("parts", "factors")
+                "spread_of_parts": _by_name([score.parts for score in noise], _spread),
+                **{
+                    f"{end}_of_{what}": _by_name(
+                        [s.parts if what == "parts" else s.per_factor for s in scores], np.mean
+                    )
+                    for end, scores in (("floor", noise), ("ceiling", truth))
+                    for what in ("parts", "factors")
+                },
             },
+            draws_of_truth=draws_of_truth,
+            spread_of_ceiling=_spread([score.value for score in truth]),
+            smooth=_mean(seen),
         )
 
     def _scored(self, metric: Metric) -> list[int]:
         """Columns of the factors that `metric` looks at; without one of two or more something is left to score."""
-        varying = np.flatnonzero(self.truth.any(axis=0)).tolist()
-        chosen = metric.chosen(self._true(metric)) if isinstance(metric, FactorMetric) else varying
+        varying = np.flatnonzero(self.draw(0).truth.any(axis=0)).tolist()
+        chosen = metric.chosen(self._true(metric, 0)) if isinstance(metric, FactorMetric) else varying
         return chosen if len(varying) > 1 else []
 
-    def _true(self, metric: Metric, without: int | None = None) -> Probe:
-        codes = self.truth.copy()
+    def _true(self, metric: Metric, draw: int, without: int | None = None) -> Probe:
+        pool = self.draw(draw)
+        codes = pool.truth.copy()
         if without is not None:
             codes[:, without] = 0.0
+        return self._sharp(metric, pool, codes, draw)
+
+    def _seen(self, metric: Metric, draw: int) -> Probe | None:
+        pool = self.draw(draw)
+        return None if pool.seen is None else self._sharp(metric, pool, pool.seen, draw)
+
+    def _sharp(self, metric: Metric, pool: Pool, codes: Reals, draw: int) -> Probe:
+        """Probe of codes that know what they tell: posteriors are narrow next to the steps between values."""
         rates = np.where(codes.any(axis=0), ALIVE, 0.0) if "kl_per_latent" in metric.needs else None
-        # posteriors that are narrow next to the steps between values
         steps = [np.diff(np.unique(column)).min(initial=1.0) for column in codes.T]
-        return self._probe(metric, codes, rates, np.array(steps) / 10, draw=0)
+        return self._probe(metric, pool, codes, rates, np.array(steps) / 10, draw)
 
     def _noise(self, metric: Metric, draw: int) -> Probe:
         rng = numpy_generator(self.seed, f"calibration/noise/{draw}")
-        codes = rng.normal(size=(len(self.factors), len(self.live)))
+        codes = rng.normal(size=(self.n, len(self.live)))
         rates = np.where(self.live, ALIVE, 0.0) if self.rates else None
         codes *= np.where(self.live, 1.0, FAINT if self.rates else 0.0)
         labels = [rng.integers(size, size=len(codes)) for size in self.labels]
+        categories = np.array(labels).T if labels else None
         return self._probe(
-            metric, codes, rates, np.full(len(self.live), 0.1), draw, np.array(labels).T if labels else None
+            metric, self.draw(draw), codes, rates, np.full(len(self.live), 0.1), draw, categories=categories
         )
 
     def _probe(
         self,
         metric: Metric,
+        pool: Pool,
         codes: Reals,
         rates: Reals | None,
         scale: Reals,
         draw: int,
+        *,
         categories: npt.NDArray[np.int64] | None = None,
     ) -> Probe:
         unit = max(1.0, 2 * getattr(metric, "min_std", 0.0))  # so that no threshold calls a live code dead
         return Probe(
             codes * unit,
-            self.factors,
+            pool.factors,
             factor_names=self.names,
             factor_sizes=self.sizes,
             kl_per_latent=rates,
@@ -245,31 +286,50 @@ class Bench:
             seed=self.seed + draw,
         )
 
-    @staticmethod
-    def _score(metric: Metric, probe: Probe) -> Score | None:
-        return metric(probe) if metric.refuses(probe) is None else None
+
+def _given(metric: Metric, probes: Iterable[Probe | None]) -> list[Score]:
+    """Scores of the probes that `metric` takes."""
+    return [metric(probe) for probe in probes if probe is not None and metric.refuses(probe) is None]
 
 
-def _means(several: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """Mean of each named number over `several`, where it is finite in all of them."""
+def _mean(scores: Sequence[Score]) -> float | None:
+    """Mean value, or None where there is none."""
+    values = [score.value for score in scores if math.isfinite(score.value)]
+    return float(np.mean(values)) if values else None
+
+
+def _spread(values: Sequence[float]) -> float | None:
+    """Standard deviation over n - 1 of the finite values, None for fewer than two."""
+    finite = [value for value in values if math.isfinite(value)]
+    return float(np.std(finite, ddof=1)) if len(finite) > 1 else None
+
+
+def _by_name(several: Sequence[Mapping[str, float]], fold: Callable[[list[float]], Any]) -> dict[str, float]:
+    """`fold` of each named number over `several`, where it is finite in all of them."""
     names = several[0] if several else ()
     found = {name: [each.get(name, math.nan) for each in several] for name in names}
-    return {name: float(np.mean(values)) for name, values in found.items() if np.isfinite(values).all()}
+    folded = {name: fold(values) for name, values in found.items() if np.isfinite(values).all()}
+    return {name: float(value) for name, value in folded.items() if value is not None}
 
 
-def _rows(probe: Probe, n: int, seed: int) -> tuple[npt.NDArray[Any], npt.NDArray[Any], dict[str, Any]]:
-    """`n` rows of factors, the same with values that look alike made equal, and what they depend on."""
-    rng = numpy_generator(seed, "calibration/rows")
-    data = probe.data
+def _pools(probe: Probe, seed: int) -> tuple[Callable[[int], Pool], dict[str, Any]]:
+    """What gives as many rows of factors as `probe` has, by the number of the draw, and what they depend on."""
+    data, n = probe.data, len(probe)
     if isinstance(data, FactorData) and data.names == probe.factor_names:
-        factors = data.factors_at(np.arange(len(data))) if len(data) <= n else data.sample_factors(n, rng)
         alike = [[s.factor, s.value, s.same_as, list(map(list, s.where))] for s in data.symmetries]
-        return factors, data.canonical(factors), {"sizes": list(data.sizes), "symmetries": alike}
+        folds = [[f.name, f.symmetry.by, list(f.symmetry.times), list(f.values)] for f in data.factors if f.symmetry]
+        return partial(_of_grid, data, n, seed), {"sizes": list(data.sizes), "symmetries": alike, "folds": folds}
     factors = probe.known_values if probe.continuous else probe.known_factors
     digest = hashlib.sha256(np.ascontiguousarray(factors).tobytes()).hexdigest()
-    if n < len(factors):
-        factors = factors[rng.permutation(len(factors))[:n]]
-    return factors, factors, {"factors": f"{digest} {factors.dtype} {len(probe)}", "sizes": list(probe.factor_sizes)}
+    pool = Pool(factors, _standardised(factors), None)
+    return lambda _: pool, {"factors": f"{digest} {factors.dtype} {n}", "sizes": list(probe.factor_sizes)}
+
+
+def _of_grid(data: FactorData, n: int, seed: int, draw: int) -> Pool:
+    rng = numpy_generator(seed, f"calibration/rows/{draw}")
+    factors = data.factors_at(np.arange(len(data))) if len(data) <= n else data.sample_factors(n, rng)
+    seen = data.seen(factors)
+    return Pool(factors, _standardised(data.canonical(factors)), None if seen is None else _standardised(seen))
 
 
 def _standardised(factors: npt.NDArray[Any]) -> Reals:
@@ -286,45 +346,75 @@ def _standardised(factors: npt.NDArray[Any]) -> Reals:
 def verdict(score: Score) -> str:
     """What a calibrated score says, in plain words; empty where there is no floor or ceiling to hold it against.
 
-    Two values count as the same within half the interval, twice the floor's spread, or 2 % of the way from floor to
-    ceiling, whichever is most. Where several factors' absence would explain the value, the one that scores lowest is
-    named, if the score tells factors apart.
+    A value is no better than noise, or what the true factors get, if it lies where 99 % of further draws of noise, or
+    of the true factors, would: within t s sqrt(1 + 1/n) of the mean of the n draws made, s their standard deviation
+    and t Student's. Where the true factors themselves lie no higher than noise may, no such value can be told from
+    noise, and the parts that can are named. Two estimates of what a code without a factor gets may differ by their
+    intervals. Where several factors' absence would explain the value, the one that scores lowest is named, if the
+    score tells factors apart. A score calibrated by other rules, on other counts than its own, has no verdict.
 
+    >>> settings = {"calibration": {"rules": RULES, "draws_of_noise": 10, "spread_of_floor": 0.01}}
     >>> verdict(Score(0.8, floor=0.2, ceiling=1.0, tables={"as_if_missing": {"shape": 0.8, "x": 0.6}}))
     '0.80: what a code perfect but for shape would get'
-    >>> verdict(Score(0.21, floor=0.2, ceiling=1.0)), verdict(Score(0.6, floor=0.2, ceiling=1.0))
-    ('0.21: no better than noise', '0.60: 50 % of the way from noise (0.20) to the true factors (1.00)')
+    >>> verdict(Score(0.21, floor=0.2, ceiling=1.0, settings=settings))
+    '0.21: no better than noise'
+    >>> verdict(Score(0.6, floor=0.2, ceiling=1.0, settings=settings))
+    '0.60: 50 % of the way from noise (0.20) to the true factors (1.00)'
+    >>> verdict(Score(0.21, floor=0.2, ceiling=0.22, settings=settings))
+    '0.21: cannot be told from noise (0.20), and nor could the true factors (0.22)'
     """
-    floor, ceiling, value = score.floor, score.ceiling, score.value
-    if floor is None or ceiling is None or not math.isfinite(value):
+    floor, ceiling, value, facts = score.floor, score.ceiling, score.value, score.calibration or {}
+    if floor is None or ceiling is None or not math.isfinite(value) or (facts and not is_calibrated(score)):
         return ""
     missing = score.as_if_missing
-    sentence = f"{value:.2f}: "
-    near, up = _tolerance(score, floor, ceiling), 1 if score.higher_is_better else -1
-    if up * (ceiling - floor) <= NEAR * max(abs(ceiling), abs(floor)):
-        return sentence + f"tells nothing here, since noise gets {floor:.2f} and the true factors {ceiling:.2f}"
-    if up * (value - ceiling) > near:
+    sentence, up = f"{value:.2f}: ", 1 if score.higher_is_better else -1
+    of_noise = _reach(facts.get("spread_of_floor"), facts.get("draws_of_noise", 1))
+    of_truth = _reach(facts.get("spread_of_ceiling"), facts.get("draws_of_truth", 1))
+    if up * (value - floor) <= of_noise:
+        if up * (ceiling - floor) > of_noise:
+            return sentence + "no better than noise"
+        parts = _above_noise(score)
+        return (
+            f"{sentence}cannot be told from noise ({floor:.2f}), and nor could the true factors ({ceiling:.2f}){parts}"
+        )
+    if up * (value - ceiling) > of_truth:
         return sentence + f"better than the true factors themselves ({ceiling:.2f}), so not to be trusted"
-    alike = [name for name, other in missing.items() if abs(value - other) <= near]
-    if up * (value - ceiling) >= -near:
+    half = (score.interval[1] - score.interval[0]) / 2 if score.interval else 0.0
+    alike = [name for name, other in missing.items() if abs(value - other) <= max(math.sqrt(2) * half, of_truth)]
+    if up * (value - ceiling) >= -of_truth:
         blind = f", and a code without {_one_of(alike, missing)} gets it too" if alike else ""
         return f"{sentence}what the true factors themselves get{blind}"
-    if up * (value - floor) <= near:
-        return sentence + ("no better than noise" if up * (value - floor) >= -near else "worse than noise")
+    smooth = facts.get("smooth_ceiling")
+    if smooth is not None and abs(value - smooth) <= of_truth:
+        return f"{sentence}what a smooth encoder gets that sees all that images show"
     if alike:
         return f"{sentence}what a code perfect but for {_culprit(alike, missing, score.per_factor)} would get"
-    way = f"{(value - floor) / (ceiling - floor):.0%}".replace("%", " %")
-    sentence += f"{way} of the way from noise ({floor:.2f}) to the true factors ({ceiling:.2f})"
-    if len(missing) > 1 and all(up * (other - value) > 0 < up * (ceiling - other) - near for other in missing.values()):
+    way = min(99, max(1, round(100 * (value - floor) / (ceiling - floor))))
+    sentence += f"{way} % of the way from noise ({floor:.2f}) to the true factors ({ceiling:.2f})"
+    if len(missing) > 1 and all(
+        up * (other - value) > 0 < up * (ceiling - other) - of_truth for other in missing.values()
+    ):
         sentence += ", below a code that lacks any one factor"
     return sentence
 
 
-def _tolerance(score: Score, floor: float, ceiling: float) -> float:
-    """By how much two values of this score may differ and still be called the same."""
-    half = (score.interval[1] - score.interval[0]) / 2 if score.interval else 0.0
-    spread = (score.calibration or {}).get("spread_of_floor") or 0.0
-    return max(half, 2 * spread, NEAR * abs(ceiling - floor))
+def _reach(spread: float | None, draws: int) -> float:
+    """How far from the mean of `draws` values one more of them lies, with probability `LEVEL` if they are normal."""
+    if not spread or draws < 2:
+        return SHOWN
+    return max(SHOWN, float(stdtrit(draws - 1, (1 + LEVEL) / 2)) * spread * math.sqrt(1 + 1 / draws))
+
+
+def _above_noise(score: Score) -> str:
+    """The parts of a score, if any, that differ from those of noise though its value does not."""
+    spreads, floors = score.by_name("spread_of_parts"), score.ends("floor", "parts")
+    draws = (score.calibration or {}).get("draws_of_noise", 1)
+    told = [
+        f"{name} {score.parts[name]:.2f} (noise {floors[name]:.2f})"
+        for name, spread in spreads.items()
+        if name in floors and abs(score.parts.get(name, math.nan) - floors[name]) > _reach(spread, draws)
+    ]
+    return f"; apart from noise: {', '.join(told)}" if told else ""
 
 
 def _culprit(alike: Sequence[str], missing: Mapping[str, float], per_factor: Mapping[str, float]) -> str:

@@ -19,12 +19,12 @@ from torch import Tensor
 from unweave.base import cache
 from unweave.base.errors import InputError
 from unweave.base.settings import short_hash
-from unweave.data.base import Factor, FactorData, Symmetry, square
+from unweave.data.base import Factor, FactorData, Folds, Symmetry, square
 
 FACTORS = (
     Factor.spaced("shape", 3, 1, 3),
     Factor.spaced("scale", 6, 0.5, 1),
-    Factor.spaced("orientation", 40, 0, 2 * math.pi, cyclic=True),
+    Factor.spaced("orientation", 40, 0, 2 * math.pi, cyclic=True, symmetry=Folds("shape", (4, 2, 1))),
     Factor.spaced("x", 32, 0, 1),
     Factor.spaced("y", 32, 0, 1),
 )

@@ -11,13 +11,14 @@ from scipy.optimize import linear_sum_assignment
 from unweave.base import checks
 from unweave.base.checks import Range
 from unweave.base.errors import InputError
-from unweave.base.records import Score
+from unweave.base.records import Calibrated, Score
 from unweave.metrics.arrays import Whole
 from unweave.metrics.base import Metric
+from unweave.metrics.calibration import RULES
 from unweave.metrics.intervals import wilson
 from unweave.metrics.probe import Probe
 
-SHUFFLES = 3
+SHUFFLES = 10
 LABELS = "labels"  # what `factor` is called where the truth is the data set's classes
 
 
@@ -38,7 +39,7 @@ class ClusterAccuracy(Metric):
     count as wrong, and unmatched in the settings says how many of each. The truth is `factor`; if not given, the
     factor called shape, else the data set's labels. A model that tells no categories but has a mixture as its prior
     is scored by the mode nearest to each code. The interval is Wilson's 95 %. The floor is what the same categories get
-    once they are shuffled (mean of 3), the ceiling what the truth itself gets, told by as many categories.
+    once they are shuffled (mean of 10), the ceiling what the truth itself gets, told by as many categories.
     Source: Jeong and Song 2019, https://arxiv.org/abs/1905.09432; it states no map, the one-to-one map is our reading.
 
     >>> from unweave.metrics import cluster_accuracy
@@ -84,10 +85,15 @@ class ClusterAccuracy(Metric):
         assert name is not None
         truth, names = self._truth(probe, name)
         score, rng = _score(predicted, truth, names), probe.rng("cluster-accuracy")
-        floor = float(np.mean([_score(rng.permutation(predicted), truth).value for _ in range(SHUFFLES)]))
+        floors = [_score(rng.permutation(predicted), truth).value for _ in range(SHUFFLES)]
         counts = np.sort(np.unique(truth, return_counts=True)[1])[::-1]
         ceiling = float(counts[: len(np.unique(predicted))].sum() / len(truth))
-        return replace(score, floor=floor, ceiling=ceiling).with_settings(truth=name, told_by=kind)
+        facts = Calibrated(
+            rules=RULES, rows=len(truth), draws_of_noise=SHUFFLES, spread_of_floor=float(np.std(floors, ddof=1))
+        )
+        return replace(score, floor=float(np.mean(floors)), ceiling=ceiling).with_settings(
+            truth=name, told_by=kind, calibration=facts
+        )
 
     def _truth_name(self, probe: Probe) -> str | None:
         """What the truth is called, or None where there is none by default."""
