@@ -99,6 +99,39 @@ def test_many_comparisons_make_one_less_sure():
     assert "cannot be told apart in mig once all comparisons are counted: a is 0.100 higher" in text
 
 
+def told_apart(k, studies, lead=0.0, seeds=10):
+    """Of studies of k cells, the first `lead` deviations better: those that tell any apart, and the first from all."""
+    rng, any_, first = np.random.default_rng(k), 0, 0
+    for _ in range(studies):
+        values = rng.normal(size=(k, seeds)) + rng.normal(size=seeds)  # what a seed does to all cells alike
+        values[0] += lead
+        found = compare([each for cell, own in enumerate(values) for each in some(str(cell), own)], "mig")
+        sure = [each for each in found if f"{each.first} is better than" in each.verdict]
+        any_ += bool(sure)
+        first += len(sure) == k - 1 and sure[0].first == "0"
+    return any_ / studies, first / studies
+
+
+@pytest.mark.parametrize(("k", "studies"), [(3, 1_500), (8, 600), (20, 300)])
+def test_equal_cells_are_told_apart_in_one_study_of_twenty_at_most(k, studies):
+    assert told_apart(k, studies)[0] <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / studies)
+
+
+def test_a_cell_that_is_far_better_is_told_apart_from_all_others():
+    assert told_apart(8, 200, lead=3.0)[1] > 0.8
+
+
+def test_a_reference_chosen_beforehand_counts_fewer_comparisons():
+    rng = np.random.default_rng(0)
+    results = [each for cell in range(6) for each in some(str(cell), rng.normal(size=8) + (cell == 0))]
+    before, after = compare(results, "mig", "0"), compare(results, "mig")
+    assert [each.p for each in before] == [each.p for each in after]
+    assert min(e.adjusted for e in before) == pytest.approx(5 * min(e.p for e in before))
+    assert min(e.adjusted for e in after) == pytest.approx(15 * min(e.p for e in after))
+    assert "all pairs" in table.counted()
+    assert "those with 0" in table.counted("0")
+
+
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
 def test_holm_is_never_below_p_nor_above_bonferroni_and_keeps_the_order(ps):
     adjusted = holm(ps)

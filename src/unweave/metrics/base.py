@@ -119,8 +119,10 @@ class Metric(Facts, ABC):
         return self.learns or "scale" in self.needs
 
     def thrifty(self, rows: int) -> Self:
-        """What is asked for floor and ceiling on so many rows: these settings, or a learner that costs less and that
-        noise fools no less; rows, splits and votes stay as they are."""
+        """What is asked for floor and ceiling on so many rows: these settings, or a learner that costs less.
+
+        Noise must fool that learner no less, and rows, splits and votes stay as they are.
+        """
         return self
 
     def takes_continuous(self) -> bool:

@@ -244,7 +244,9 @@ def render(
             continue
         parts.append(f"<h2>{escape(metric)}</h2>{_table(found)}")
         parts.append(_image(drawn[metric]) if metric in drawn else "")
-        parts.append(html.listed([each.verdict for each in tables.compare(results, metric)]))
+        if compared := tables.compare(results, metric):
+            parts.append(html.listed([each.verdict for each in compared]))
+            parts.append(f'<p class="soft">{escape(tables.counted())}</p>')
     if study.published:
         parts.append(f"<h2>Beside the published numbers</h2>{_published(study, tables.cells(results))}")
     for name, each in made:

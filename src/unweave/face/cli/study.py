@@ -198,5 +198,7 @@ def words_of(study: Study, results: Sequence[Any], names: Sequence[str], form: s
     scored = [name for name in names if name.partition(".")[0] in study.metrics]
     verdicts = [each.verdict for name in scored or names for each in tables.compare(results, name, against)]
     lines = [f"- {line}" for line in verdicts]
+    if lines:
+        lines += ["", tables.counted(against)]
     parts = [text, "\n".join(lines) + "\n" if lines else "", tables.published_table(study, found)]
     return "\n".join(part for part in parts if part)

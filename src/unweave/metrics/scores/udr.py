@@ -25,7 +25,8 @@ class UDR(Comparison):
     each latent has one twin. A row or column that is 0 throughout counts as 0. Models with no live latent get NaN and
     are passed over by the others. One lucky pair does not make a model good: five seeds or more are advised, and two
     runs that agree on the same mistake agree all the same.
-    Source: Duan et al. 2020, https://arxiv.org/abs/1905.12614; settings as in Locatello et al. 2019.
+    Source: Duan et al. 2020, https://arxiv.org/abs/1905.12614; settings as in its authors' code in
+    disentanglement_lib.
 
     >>> from unweave.metrics import udr
     >>> codes = np.random.default_rng(0).normal(size=(200, 3))
@@ -42,7 +43,7 @@ class UDR(Comparison):
 
     measures = "agreement of several runs"
     trap = "runs that agree on one mistake agree"
-    follows = "Duan et al. 2020, settings of Locatello et al. 2019: lasso, alpha 0.1, KL above 0.01"
+    follows = "Duan et al. 2020, settings of their code in disentanglement_lib: lasso, alpha 0.1, KL above 0.01"
     to_match = "`method=spearman`"
 
     def score(self, probes: Sequence[Probe]) -> Score:
