@@ -259,6 +259,13 @@ class Score:
         return self.settings.get("calibration")
 
     @property
+    def truth(self) -> str:
+        """What the true factors get, to three digits, with what a smooth encoder does in brackets; "" if not known."""
+        smooth = (self.calibration or {}).get("smooth_ceiling")
+        beside = "" if smooth is None else f" (smooth {smooth:.3f})"
+        return "" if self.ceiling is None else f"{self.ceiling:.3f}{beside}"
+
+    @property
     def codes(self) -> Reading:
         """How the codes were read: as means, or in planes."""
         return self.settings.get("codes", MEANS)

@@ -104,7 +104,7 @@ def show(
         table.add_column(heading, justify=side)
     for name, score in scores.items():
         interval = "" if score.interval is None else f"{score.interval[0]:.3f} to {score.interval[1]:.3f}"
-        ends = ["" if end is None else f"{end:.3f}" for end in (score.floor, score.ceiling)]
+        ends = ["" if score.floor is None else f"{score.floor:.3f}", score.truth]
         meaning = verdict(score).partition(": ")[2]
         apart = "categories left out" if score.settings.get("categorical_codes") == LEFT_OUT else ""
         table.add_row(

@@ -23,7 +23,8 @@ class Hoyer(Metric):
     In [0, 1], no unit: 1 if each image uses one latent alone, 0 if it uses all alike. The division keeps a latent
     that shrinks for every image from passing as sparse; `parts` has the same without it, as raw. Codes are not
     centred, since 0 means unused. Dead latents are left out, and D counts the others; rows that are 0 throughout say
-    nothing and are left out first, so that standard deviations are those of the other rows. N(0, I) in 50 dimensions gives 0.231. The interval is that of sampling rows.
+    nothing and are left out first, so that the standard deviations are those of the other rows. N(0, I) in 50
+    dimensions gives 0.231. The interval is that of sampling rows.
     Sources: Hurley and Rickard 2009; Mathieu et al. 2019, https://arxiv.org/abs/1812.02833, section 5.
 
     >>> from unweave.metrics import hoyer

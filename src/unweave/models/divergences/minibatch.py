@@ -131,7 +131,8 @@ def exact_split(
     Draws one z for each of `samples` images (all, if there are fewer). H(z) = -E log q(z) and so on; the conditional
     entropy is in closed form, and so is E log p(z) where the rate is (else it is the mean over the drawn points): then
     the three parts add up to the mean closed-form KL of the chosen images exactly. The mutual information is at most
-    log N, and its estimate may exceed that a little by chance, as H(z) is of drawn points. Work grows as samples x N x d; memory stays below about `max_bytes`. Source: Chen et al. 2018, appendix C.
+    log N, and its estimate may exceed that a little by chance, since H(z) is of drawn points. Work grows as samples x N
+    x d; memory stays below about `max_bytes`. Source: Chen et al. 2018, appendix C.
     """
     mean, log_variance = posterior.mean.double(), posterior.log_variance.double()
     n, d = mean.shape

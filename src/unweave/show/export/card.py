@@ -122,7 +122,7 @@ def _scores(scores: Mapping[str, Score]) -> str:
     rows: list[str] = []
     for name, score in scores.items():
         interval = "" if score.interval is None else f"{score.interval[0]:.3f} to {score.interval[1]:.3f}"
-        ends = ["" if end is None else f"{end:.3f}" for end in (score.floor, score.ceiling)]
+        ends = ["" if score.floor is None else f"{score.floor:.3f}", score.truth]
         meaning = verdict(score).partition(": ")[2]
         notes = "; ".join(filter(None, (score.reason, meaning)))
         rows.append(f"| {' | '.join(map(_cell, (name, f'{score.value:.3f}', interval, *ends, notes)))} |")

@@ -238,12 +238,15 @@ def _scores(run: Run) -> str:
     rows: list[list[str]] = []
     for name, score in run.scores.items():
         meaning = verdict(score).partition(": ")[2]
-        ends = [html.number(score.floor), html.number(score.ceiling), meaning] if calibrated else []
+        ends = [html.number(score.floor), score.truth or html.DASH, meaning] if calibrated else []
         inside = {**score.parts, **score.per_factor}
         parts = ", ".join(f"{_words(part)} {html.number(value)}" for part, value in inside.items())
         row = [name, html.number(score.value), _interval(score), *ends, parts]
         rows.append([*row, score.note] if noted else row)
-    ends = "Noise and truth: what a code of pure noise and the true factors would get. " if calibrated else ""
+    ends = "Noise and truth: what a code of pure noise and the true factors would get" if calibrated else ""
+    if any("smooth" in score.truth for score in run.scores.values()):
+        ends += "; smooth: what a smooth encoder would that sees the images alone"
+    ends += ". " if ends else ""
     folded = "".join(_score_details(name, score) for name, score in run.scores.items())
     intro = f'<p class="soft">{ends}Higher is better unless noted.</p>\n'
     return intro + html.boxed("All scores of this run", [*heads, "note"] if noted else heads, rows) + folded
