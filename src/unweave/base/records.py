@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from unweave.base import html
-from unweave.base.codes import MEANS, Reading
+from unweave.base.codes import MEANS, Codes
 from unweave.base.seeds import Generators
 
 # Shapes in signatures. The tests install jaxtyping and check them at every call; without it they are plain tensors.
@@ -266,8 +266,8 @@ class Score:
         return "" if self.ceiling is None else f"{self.ceiling:.3f}{beside}"
 
     @property
-    def codes(self) -> Reading:
-        """How the codes were read: as means, or in planes."""
+    def codes(self) -> Codes:
+        """Which codes it is of: posterior means, planes made of these, codes drawn from the posteriors, or categories."""
         return self.settings.get("codes", MEANS)
 
     @property
@@ -314,7 +314,8 @@ class Score:
     def note(self) -> str:
         """What the number alone does not say: its unit, its direction, why it is missing."""
         lower = "" if self.higher_is_better else "lower is better"
-        return "; ".join(part for part in (self.unit, lower, self.reason) if part)
+        of = {"sampled": "of sampled codes", "index": "of categories"}.get(self.codes, "")
+        return "; ".join(part for part in (self.unit, lower, of, self.reason) if part)
 
     def _repr_html_(self) -> str:
         inside = {**self.parts, **self.per_factor}

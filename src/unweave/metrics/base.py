@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from unweave.base import checks, settings
 from unweave.base.checks import Range
+from unweave.base.codes import MEANS, PLANES, Codes
 from unweave.base.errors import InputError
 from unweave.base.records import Score
 from unweave.base.settings import Settings
@@ -81,6 +82,7 @@ class Metric(Facts, ABC):
     needs: ClassVar[tuple[str, ...]] = ()
     uses_factors: ClassVar[bool] = False  # looks at true factors or labels
     learns: ClassVar[bool] = False  # fits a learner to the rows
+    reads: ClassVar[Codes] = MEANS  # which codes it looks at
     takes_categories: ClassVar[bool] = False  # looks at categorical codes too, unless a setting says otherwise
     categories_count: ClassVar[str] = ""  # and as what
     identity_above: ClassVar[float] = 0.85  # what a code that is the factors themselves gets at least
@@ -91,6 +93,7 @@ class Metric(Facts, ABC):
         if (reason := self.refuses(probe)) is not None:
             raise InputError(reason)
         facts: dict[str, object] = {"D": probe.codes.shape[1], "rows": len(probe), "seed": probe.seed}
+        facts["codes"] = PLANES if probe.in_planes and self.reads == MEANS else self.reads
         if probe.dropped:
             facts["rows_without_factors"] = probe.dropped
         if probe.categories is not None:

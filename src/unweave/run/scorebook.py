@@ -13,7 +13,7 @@ from unweave.base.claim import one_at_a_time
 from unweave.base.codes import MEANS, title_of
 from unweave.base.files import read_derived, write_json
 from unweave.base.records import Score
-from unweave.base.settings import build, short_hash
+from unweave.base.settings import build, in_words, short_hash
 from unweave.engine import folder
 from unweave.metrics.base import Metric
 from unweave.metrics.calibration import calibrated, calibrates, is_calibrated
@@ -31,12 +31,17 @@ IN_PLANES = f" planes v{SEARCH}"  # ends the key of a score of codes in planes
 def chosen(
     names: Sequence[str] | str | None, settings: Mapping[str, Mapping[str, Any]] | None = None
 ) -> dict[str, Metric]:
-    """The metrics of these names, or all, with settings of their own by name; unknown names raise InputError."""
+    """The metrics of these names, or all, with settings of their own by name; unknown names raise InputError.
+
+    Settings may also stand after a name, as in "mig bins=40"; what `settings` says wins over them.
+    """
     every = registry.metrics.names()
     wanted = every if names is None or names == "all" else [names] if isinstance(names, str) else names
-    for name in wanted:
+    asked = dict(in_words(each) for each in wanted)
+    for name in asked:
         checks.known("metric", name, every)
-    return {name: build(registry.metrics.get(name), (settings or {}).get(name), of=name) for name in wanted}
+    given = settings or {}
+    return {n: build(registry.metrics.get(n), {**words, **given.get(n, {})}, of=n) for n, words in asked.items()}
 
 
 def diagnosed(weights: str) -> str:

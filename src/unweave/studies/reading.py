@@ -14,6 +14,7 @@ from unweave.base import checks, registry
 from unweave.base.codes import of_title
 from unweave.base.errors import InputError
 from unweave.base.files import check_last_line
+from unweave.base.settings import in_words
 from unweave.run import recipes
 from unweave.studies.spec import COPY, HOME, MOST_RUNS, Axis, Budget, Choice, Published, Study, Value
 
@@ -256,12 +257,29 @@ def _inside(value: Any, loc: Sequence[int | str]) -> str:
 def _tables(
     given: Any, path: str, table: registry.Registry[Any], extra: Sequence[str] = ()
 ) -> dict[str, Mapping[str, Value]]:
-    """Settings of registered things by name; a list names them alone. A metric may say what it reads: mig (planes)."""
+    """Settings of registered things by name; a list names them alone, metrics with settings after them (mig bins=40).
+
+    A metric may say what it reads: mig (planes).
+    """
     rows: dict[str, Any] = given if isinstance(given, dict) else dict.fromkeys(given)
+    if rows is not given and table is registry.metrics:
+        rows = dict(_titled(each, f"{path}[{k}]") for k, each in enumerate(given))
     for k, name in enumerate(rows):
         place = f"{path}[{k}]" if rows is not given else f"{path}.{name}"
         checks.known(table.kind, of_title(name)[0] if table is registry.metrics else name, table.names(), place)
     return {name: _settings(each or {}, f"{path}.{name}", extra) for name, each in rows.items()}
+
+
+def _titled(text: str, place: str) -> tuple[str, dict[str, Value]]:
+    """A metric, perhaps with what it reads, and the settings after it."""
+    import yaml
+
+    title, _, reading, rest = re.match(r"(\S*( \((\w+)\))?)(.*)", text, re.DOTALL).groups()  # type: ignore[union-attr]
+    try:
+        words = in_words(title.removesuffix(f" ({reading})") + rest)[1]
+    except InputError as wrong:
+        raise InputError(f"{place}: {wrong}") from None
+    return title, {name: yaml.safe_load(value) for name, value in words.items()}
 
 
 def _settings(given: Mapping[str, Value], path: str, extra: Sequence[str] = ()) -> dict[str, Value]:

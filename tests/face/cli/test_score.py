@@ -61,6 +61,12 @@ def test_the_table_says_value_interval_noise_truth_and_verdict(files, capsys, mo
 def test_settings_seed_and_no_calibration(files, capsys):
     found = scores(capsys, "codes.npy", "factors.npy", "--metrics", "mig", "--mig.bins", "7", "--seed", "3")
     assert (found["mig"]["settings"]["bins"], found["mig"]["settings"]["seed"]) == (7, 3)
+    words = ["codes.npy", "factors.npy", "--no-calibrate", "--metrics", "mig bins=7 n=500,factor-vae-score votes=50"]
+    found = scores(capsys, *words)
+    assert (found["mig"]["settings"]["bins"], found["factor-vae-score"]["settings"]["votes"]) == (7, 50)
+    assert scores(capsys, *words, "--mig.bins", "9")["mig"]["settings"]["bins"] == 9  # an option wins
+    assert main(["score", "codes.npy", "factors.npy", "--metrics", "mig 7"]) == 2
+    assert "must be written name=value" in capsys.readouterr().err
     bare = scores(capsys, "codes.npy", "factors.npy", "--metrics", "mig", "--no-calibrate")
     assert bare["mig"]["floor"] is None
 

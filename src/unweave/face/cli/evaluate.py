@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 from unweave.base import checks, registry
 from unweave.base.codes import Reading
 from unweave.base.records import Score
+from unweave.base.settings import in_words
 from unweave.face.cli.options import Options, options_of, value_of
 
 if TYPE_CHECKING:
     from unweave.subspaces import Subspaces
 
-METRICS = f"all, or names with commas between: {', '.join(registry.metrics.names())}"
+METRICS = (
+    "all, or names with commas between, each with its settings after it ('mig bins=40,dci') or as options: "
+    + ", ".join(registry.metrics.names())
+)
 READING = "what is scored: the posterior means, or these with planes told as radius, cosine and sine"
 CALIBRATE = "also say what noise and the true factors would get"
 
@@ -32,15 +36,21 @@ def names_of(given: str | None) -> list[str]:
     """Names of the metrics in what `--metrics` was given, all if nothing; an unknown one raises InputError."""
     if given in (None, "all"):
         return registry.metrics.names()
-    wanted = [name.strip() for name in str(given).split(",") if name.strip()]
+    wanted = list(_asked(given))
     for name in wanted:
         checks.known("metric", name, registry.metrics.names())
     return wanted
 
 
-def by_metric(given: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Settings by metric from options such as mig.bins."""
-    settings: dict[str, dict[str, Any]] = {}
+def _asked(given: str | None) -> dict[str, dict[str, str]]:
+    """Settings that stand after the names in what `--metrics` was given, by name."""
+    words = "" if given in (None, "all") else str(given)
+    return dict(in_words(each) for each in words.split(",") if each.strip())
+
+
+def by_metric(given: Mapping[str, Any], metrics: str | None = None) -> dict[str, dict[str, Any]]:
+    """Settings by metric, from what `--metrics` was given and from options such as mig.bins, which win."""
+    settings: dict[str, dict[str, Any]] = {name: dict(words) for name, words in _asked(metrics).items()}
     for key, value in given.items():
         metric, _, setting = key.partition(".")
         settings.setdefault(metric, {})[setting] = value
@@ -60,7 +70,7 @@ def evaluate(
     """Score a run, each metric with its own settings."""
     from unweave.run.run import Run
 
-    opened, given = Run(run), by_metric(settings)
+    opened, given = Run(run), by_metric(settings, metrics)
     wanted, refused = opened.metrics(names_of(metrics), given, codes=codes)
     scores: dict[str, Score] = {}
     for name in wanted:
@@ -70,11 +80,11 @@ def evaluate(
     if json_:
         print_json(scores)
         return
-    title = opened.title if codes == "means" else f"{opened.title}, {in_words(opened.subspaces)}"
+    title = opened.title if codes == "means" else f"{opened.title}, {planes_of(opened.subspaces)}"
     show(title, scores, refused, opened.fit())
 
 
-def in_words(found: Subspaces) -> str:
+def planes_of(found: Subspaces) -> str:
     """Which planes codes are read in, for a heading."""
     planes = [" and ".join(map(str, block.latents)) for block in found.blocks]
     if planes:
@@ -107,9 +117,8 @@ def show(
         ends = ["" if score.floor is None else f"{score.floor:.3f}", score.truth]
         meaning = verdict(score).partition(": ")[2]
         apart = "categories left out" if score.settings.get("categorical_codes") == LEFT_OUT else ""
-        table.add_row(
-            name, f"{score.value:.3f}", interval, *ends, "; ".join(filter(None, (score.reason, meaning, apart)))
-        )
+        remarks = "; ".join(filter(None, (score.note, meaning, apart)))
+        table.add_row(name, f"{score.value:.3f}", interval, *ends, remarks)
     console.print(table)
     for name, score in scores.items():
         if parts := _parts(score):

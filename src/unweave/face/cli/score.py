@@ -17,8 +17,8 @@ from unweave.face.cli.evaluate import (
     METRICS,
     READING,
     by_metric,
-    in_words,
     names_of,
+    planes_of,
     print_json,
     show,
 )
@@ -43,7 +43,7 @@ def score(
     from unweave.metrics.calibration import calibrated
     from unweave.metrics.doctor import doctor
 
-    given, wanted = by_metric(settings), names_of(metrics)
+    given, wanted = by_metric(settings, metrics), names_of(metrics)
     probe, title = _probe(codes_file, factors_file, seed)
     as_they_are, planes = probe, []  # the doctor speaks of latents, not of columns
     facts: dict[str, Any] = {}
@@ -52,7 +52,7 @@ def score(
         from unweave.subspaces.reading import as_settings, findings_of, in_planes
 
         found = find_subspaces(probe.codes, seed=seed)
-        probe, title, facts = in_planes(probe, found), f"{title}, {in_words(found)}", as_settings(found)
+        probe, title, facts = in_planes(probe, found), f"{title}, {planes_of(found)}", as_settings(found)
         planes = findings_of(found)
     scores: dict[str, Score] = {}
     refused: dict[str, str] = {}

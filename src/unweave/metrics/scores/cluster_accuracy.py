@@ -59,6 +59,7 @@ class ClusterAccuracy(Metric):
     follows = "Jeong and Song 2019; they state no map"
     to_match = "`purity` (many to one) is a part"
     uses_factors = True
+    reads = "index"
     takes_categories = True
     version = 2
     inputs = staticmethod(_categories)

@@ -36,6 +36,7 @@ class ElboDecomposition(AggregateMetric):
     interval = "sampled codes"
     inputs = staticmethod(with_prior)
     needs = ("scale", "model")
+    reads = "sampled"
 
     def score(self, probe: Probe) -> Score:
         """Mean rate and its parts, with the KL of each latent where the prior factorises."""

@@ -66,6 +66,7 @@ class IWAE(Metric):
     to_match = "`k`"
     inputs = staticmethod(_images)
     needs = ("model", "data")
+    reads = "sampled"
     takes_categories = True
 
     def score(self, probe: Probe) -> Score:

@@ -87,6 +87,7 @@ class SampledMIG(FactorMetric):
     interval = "sampled codes"
     inputs = staticmethod(_posteriors)
     needs = ("factors", "scale")
+    reads = "sampled"
     presets = PRESETS
 
     def score(self, probe: Probe) -> Score:

@@ -44,6 +44,7 @@ class Overlap(AggregateMetric):
     interval = "rows"
     inputs = staticmethod(_posteriors)
     needs = ("scale",)
+    reads = "sampled"
 
     def score(self, probe: Probe) -> Score:
         """Overlap of each latent and their mean, with what it does to information and entropy."""

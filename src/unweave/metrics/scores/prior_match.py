@@ -51,6 +51,7 @@ class PriorMatch(AggregateMetric):
     interval = "Student's t of blocks"
     inputs = staticmethod(with_prior)
     needs = ("scale", "model")
+    reads = "sampled"
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -124,7 +124,7 @@ def _scores(scores: Mapping[str, Score]) -> str:
         interval = "" if score.interval is None else f"{score.interval[0]:.3f} to {score.interval[1]:.3f}"
         ends = ["" if score.floor is None else f"{score.floor:.3f}", score.truth]
         meaning = verdict(score).partition(": ")[2]
-        notes = "; ".join(filter(None, (score.reason, meaning)))
+        notes = "; ".join(filter(None, (score.note, meaning)))
         rows.append(f"| {' | '.join(map(_cell, (name, f'{score.value:.3f}', interval, *ends, notes)))} |")
     heads = "| score | value | 95 % interval | noise gets | the truth gets | which says |"
     return "\n".join([heads, "|---|---|---|---|---|---|", *rows])
