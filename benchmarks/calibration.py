@@ -15,10 +15,11 @@ import numpy as np
 
 from unweave.base import registry
 from unweave.base.seeds import numpy_generator
-from unweave.metrics.calibration import COSTLY_ROWS, calibrates
+from unweave.metrics.calibration import calibrates
 from unweave.metrics.probe import Probe
 
 BEGIN, END = "<!-- calibration: begin -->", "<!-- calibration: end -->"
+DEAR_ROWS = 2_000  # where one answer takes seconds
 DATA = registry.datasets.get("dsprites")(hold="lazy")
 
 
@@ -54,9 +55,8 @@ def table(names: list[str], rows: int, turns: int) -> str:
     columns: dict[str, dict[str, str]] = {}
     for name in names:
         metric = registry.metrics.get(name)()
-        costly = metric.learns or "scale" in metric.needs
         rng = numpy_generator(0, "calibration table")
-        factors = DATA.sample_factors(COSTLY_ROWS if costly else rows, rng)
+        factors = DATA.sample_factors(DEAR_ROWS if metric.dear() else rows, rng)
         columns[name] = {}
         for kind, several in codes_of(factors, turns, rng).items():
             made = [

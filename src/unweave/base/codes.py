@@ -3,7 +3,7 @@
 from typing import Literal, TypeAlias, get_args
 
 Reading: TypeAlias = Literal["means", "planes"]
-Codes: TypeAlias = Literal["means", "planes", "sampled", "index"]  # what a score looked at: also draws, and categories
+Kind: TypeAlias = Literal["means", "planes", "sampled", "index"]  # what a score looked at: also draws, and categories
 MEANS: Reading = "means"
 PLANES: Reading = "planes"
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from unweave.base import html
-from unweave.base.codes import MEANS, Codes
+from unweave.base.codes import MEANS, Kind
 from unweave.base.seeds import Generators
 
 # Shapes in signatures. The tests install jaxtyping and check them at every call; without it they are plain tensors.
@@ -266,8 +266,8 @@ class Score:
         return "" if self.ceiling is None else f"{self.ceiling:.3f}{beside}"
 
     @property
-    def codes(self) -> Codes:
-        """Which codes it is of: posterior means, planes made of these, codes drawn from the posteriors, or categories."""
+    def codes(self) -> Kind:
+        """Which codes it is of: posterior means, planes of these, codes drawn from the posteriors, or categories."""
         return self.settings.get("codes", MEANS)
 
     @property

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from unweave.base import checks, settings
 from unweave.base.checks import Range
-from unweave.base.codes import MEANS, PLANES, Codes
+from unweave.base.codes import MEANS, PLANES, Kind
 from unweave.base.errors import InputError
 from unweave.base.records import Score
 from unweave.base.settings import Settings
@@ -82,7 +82,7 @@ class Metric(Facts, ABC):
     needs: ClassVar[tuple[str, ...]] = ()
     uses_factors: ClassVar[bool] = False  # looks at true factors or labels
     learns: ClassVar[bool] = False  # fits a learner to the rows
-    reads: ClassVar[Codes] = MEANS  # which codes it looks at
+    reads: ClassVar[Kind] = MEANS  # which codes it looks at
     takes_categories: ClassVar[bool] = False  # looks at categorical codes too, unless a setting says otherwise
     categories_count: ClassVar[str] = ""  # and as what
     identity_above: ClassVar[float] = 0.85  # what a code that is the factors themselves gets at least

@@ -159,6 +159,7 @@ class Bench:
     live: npt.NDArray[np.bool_]  # (D,)
     labels: tuple[int, ...]  # how many values each categorical code takes
     rates: bool  # whether the probe has rates
+    widths: tuple[float, ...]  # (D,) of the posteriors, over the codes' standard deviation; () where nobody asks
     origin: Mapping[str, Any]  # what the rows depend on
     seed: int
 
@@ -178,6 +179,7 @@ class Bench:
             live=live,
             labels=tuple(len(np.unique(column)) for column in categories),
             rates=probe.kl_per_latent is not None,
+            widths=_widths(probe, live) if "scale" in metric.needs else (),
             origin=origin,
             seed=seed,
         )
@@ -195,6 +197,7 @@ class Bench:
             "live": int(self.live.sum()),
             "labels": list(self.labels),
             "rates": self.rates,
+            "widths": list(self.widths),
             "seed": self.seed,
             "scikit-learn": version("scikit-learn") if metric.learns else "",
         }
@@ -259,9 +262,7 @@ class Bench:
         codes *= np.where(self.live, 1.0, FAINT if self.rates else 0.0)
         labels = [rng.integers(size, size=len(codes)) for size in self.labels]
         categories = np.array(labels).T if labels else None
-        return self._probe(
-            metric, self.draw(draw), codes, rates, np.full(len(self.live), 0.1), draw, categories=categories
-        )
+        return self._probe(metric, self.draw(draw), codes, rates, np.array(self.widths), draw, categories=categories)
 
     def _probe(
         self,
@@ -285,6 +286,16 @@ class Bench:
             categories=categories,
             seed=self.seed + draw,
         )
+
+
+def _widths(probe: Probe, live: npt.NDArray[np.bool_]) -> tuple[float, ...]:
+    """Posterior widths of noise codes, (D,): those of the probe next to its codes' deviation, to two digits."""
+    if probe.scale is None:
+        return (0.1,) * len(live)
+    std = probe.codes.std(axis=0)
+    known = live & (std > 0) & (probe.scale > 0).all(axis=0)
+    typical = np.exp(np.log(np.where(known, probe.scale, 1.0)).mean(axis=0)) / np.where(known, std, 1.0)
+    return tuple(float(f"{width:.1e}") if there else 0.1 for width, there in zip(typical, known, strict=True))
 
 
 def _given(metric: Metric, probes: Iterable[Probe | None]) -> list[Score]:

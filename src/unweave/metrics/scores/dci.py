@@ -22,7 +22,7 @@ from unweave.metrics.intervals import Z95, around
 from unweave.metrics.probe import Probe
 
 TINY = 1e-11  # keeps the entropy of an all-zero row defined (and 1, so that the row scores 0)
-THRIFTY_ROWS, FEWEST_TREES = 1_000, 5  # floors and ceilings on more rows are made with fewer trees, but these at least
+THRIFTY_ROWS, FEWEST_TREES = 1_000, 3  # floors and ceilings on more rows are made with fewer trees, but these at least
 DEPTHS = (2, 4, 6, 8, 10, 12)  # of a tuned forest
 NO_INTERVAL = "disentanglement and completeness: boosting is one fit to one sample, and another fit is not made"
 
@@ -119,7 +119,7 @@ class DCI(FactorMetric):
         return self.followed()[0].backend != "lasso"
 
     def thrifty(self, rows: int) -> DCI:
-        """Forests of fewer trees on more than 1,000 rows, 5 at least (25 of 50 on 2,000)."""
+        """Forests of fewer trees on more than 1,000 rows, 3 at least (25 of 50 on 2,000)."""
         how = self.followed()[0]
         if how.backend not in ("random-forest", "tuned-forest") or rows <= THRIFTY_ROWS:
             return self
