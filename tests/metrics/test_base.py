@@ -62,7 +62,7 @@ class NeedsRates(Metric):
 def test_a_metric_writes_settings_version_and_direction_into_its_score():
     score = NeedsRates(power=3)(Probe(np.eye(4)[:, :2], kl_per_latent=[1.0, 2.0], seed=5))
     assert (score.value, score.version, score.higher_is_better) == (9.0, 3, False)
-    assert score.settings == {"power": 3, "D": 2, "rows": 4, "seed": 5}
+    assert score.settings == {"power": 3, "D": 2, "rows": 4, "seed": 5, "codes": "means"}
 
 
 def test_a_metric_refuses_a_probe_that_lacks_what_it_needs():

@@ -77,6 +77,7 @@ def test_scores_are_kept_and_not_made_twice(run, small_pool, monkeypatch):
 def test_other_settings_of_a_metric_are_kept_beside_the_first(run, small_pool):
     run.evaluate(["mig"])
     run.evaluate(["mig"], {"mig": {"bins": 10}})
+    assert run.evaluate(["mig bins=10"]) == run.evaluate(["mig bins=30"], {"mig": {"bins": 10}})
     keys = json.loads((run.path / "metrics.json").read_text())["scores"]
     assert len({key for key in keys if key.startswith("mig")}) >= 2
 
