@@ -111,11 +111,11 @@ def test_files_that_are_not_plain_yaml_are_refused(text, sentence):
 
 
 def test_settings_of_a_metric_stand_after_its_name_or_below_it():
-    listed = read(written(metrics=["mig bins=40 prune=false", "mig (planes) n=200", "dci"]))
+    listed = read(written(metrics=["mig bins=40 prune=false", "mig (planes) n=200", "dci"]), "s")
     below = {"mig": {"bins": 40, "prune": False}, "mig (planes)": {"n": 200}, "dci": {}}
-    assert listed.metrics == below == read(written(metrics=below)).metrics
+    assert listed.metrics == below == read(written(metrics=below), "s").metrics
     with pytest.raises(InputError, match=r"metrics\[1\]: settings of mig must be written name=value"):
-        read(written(metrics=["dci", "mig 40"]))
+        read(written(metrics=["dci", "mig 40"]), "s")
 
 
 def test_expansion_takes_recipe_then_shared_then_own_settings_then_axes():
