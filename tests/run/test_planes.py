@@ -62,7 +62,7 @@ def test_planes_are_found_once_and_kept_with_the_weights(run, monkeypatch):
 def test_scores_say_which_codes_they_read_and_stand_beside_each_other(run):
     means = run.evaluate(["mig"], calibrate=False)["mig"]
     planes = run.evaluate(["mig"], calibrate=False, codes="planes")["mig"]
-    assert "codes" not in means.settings
+    assert means.settings["codes"] == means.codes == "means"
     assert planes.settings["codes"] == "planes"
     assert planes.settings["columns"] == ["latent 2", "radius 0+1", "cos 0+1", "sin 0+1"]
     assert np.shape(planes.tables["normalised"]) == (1, 4)
