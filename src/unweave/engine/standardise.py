@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from unweave.base.errors import InputError
 from unweave.base.records import Images
 from unweave.models.distributions.isotropic import IsotropicPrior, kl_of_moments
+from unweave.models.nets.layers import SoftplusStd
 from unweave.models.vae import VAE
 
 AT_ONCE = 500  # images that are encoded at a time
@@ -40,11 +41,11 @@ def moments(vae: VAE, images: Images) -> tuple[Tensor, Tensor]:
 
 @dataclass(frozen=True)
 class Ends:
-    """The linear layers that codes come out of and go into."""
+    """The linear layers that codes come out of and go into; a transposed convolution of 1 x 1 counts as one."""
 
     mean: nn.Linear
     log_variance: nn.Linear
-    into: nn.Linear
+    into: nn.Linear | nn.ConvTranspose2d
 
     @classmethod
     def of(cls, vae: VAE) -> Ends | None:
@@ -53,20 +54,28 @@ class Ends:
         if not isinstance(heads, nn.ModuleDict) or not {"mean", "log_variance"} <= set(heads):
             return None
         mean, log_variance = heads["mean"], heads["log_variance"]
-        into = next((each for each in vae.decoder.modules() if isinstance(each, nn.Linear)), None)
+        into = next((each for each in vae.decoder.modules() if isinstance(each, nn.Linear | nn.ConvTranspose2d)), None)
         if not isinstance(mean, nn.Linear) or not isinstance(log_variance, nn.Linear) or into is None:
             return None
+        if isinstance(into, nn.ConvTranspose2d) and into.kernel_size != (1, 1):
+            return None
         shifted = all("bias" in dict(layer.named_parameters()) for layer in (mean, log_variance, into))
-        fits = into.in_features == vae.latents.width
-        return cls(mean, log_variance, into) if fits and shifted else None
+        ends = cls(mean, log_variance, into)
+        return ends if shifted and ends.weight.shape[1] == vae.latents.width else None
+
+    @property
+    def weight(self) -> Tensor:
+        """A view of the weights (outputs, codes) that codes go into."""
+        return self.into.weight if isinstance(self.into, nn.Linear) else self.into.weight[:, :, 0, 0].T
 
     @torch.no_grad()
     def fold(self, mean: Tensor, std: Tensor) -> None:
         """Let the encoder give (z - mean) / std and the decoder take it back, in place; computed in float64."""
         d, heads = len(mean), self.mean
-        codes = _exact(self.into.weight[:, :d])
-        self.into.bias.copy_(_exact(self.into.bias) + codes @ mean)
-        self.into.weight[:, :d].copy_(codes * std)
+        codes, bias = _exact(self.weight[:, :d]), self.into.bias
+        assert bias is not None
+        bias.copy_(_exact(bias) + codes @ mean)
+        self.weight[:, :d].copy_(codes * std)
         heads.weight.copy_(_exact(heads.weight) / std[:, None])
         heads.bias.copy_((_exact(heads.bias) - mean) / std)
         self.log_variance.bias.copy_(_exact(self.log_variance.bias) - 2 * std.log())
@@ -81,6 +90,10 @@ def check_standardisable(vae: VAE, images: Images, *, net: str, prior: str) -> N
     """Refuse a model that cannot be standardised, by trying on a copy; `images` are a few, the names are for users."""
     if not isinstance(vae.prior, IsotropicPrior):
         raise InputError(f"standardise_every needs the prior isotropic, of mean 0 and variance 1, got {prior}")
+    if isinstance(vae.encoder, SoftplusStd):
+        raise InputError(
+            f"standardise_every needs a net whose deviations scale with its weights; {net}'s are a softplus"
+        )
     trial = copy.deepcopy(vae).eval()
     ends = Ends.of(trial)
     wanted = "an encoder that ends and a decoder that begins with a linear layer"
