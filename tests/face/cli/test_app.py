@@ -3,10 +3,12 @@
 import csv
 import io
 import json
+import re
 
 import pytest
 
 from unweave.face.cli.app import main
+from unweave.subspaces import Block, Subspaces
 
 TINY = (
     "--data dsprites --data.size 32 --data.hold lazy --net conv --net.channels 4,4,4 --net.hidden 8 --batch 4"
@@ -166,5 +168,16 @@ def test_a_demo_in_a_second(tmp_path, capsys, monkeypatch):
     page = (tmp_path / "demo" / "report.html").read_text()
     for part in ("factor-vae-score", "mig", "dci", "beta-vae-score", "<img"):
         assert part in page
+    training = json.loads((tmp_path / "demo" / "run" / "settings.json").read_text())["training"]
+    assert training["blur_steps"] + training["ease_hold"] <= training["steps"] < 8000  # shortened with the run
     assert main(["demo", "--out", str(tmp_path / "demo")]) == 0
     assert "is there already and is used" in capsys.readouterr().err
+
+
+def test_a_demo_names_the_plane_it_finds(tmp_path, capsys, monkeypatch):
+    block = Block((2, 7), (0.0, 0.0), ((1.0, 0.0), (0.0, 1.0)))
+    found = Subspaces(10, 2000, 0, 0.05, tuple(range(10)), (), (block,), ())
+    monkeypatch.setattr("unweave.run.run.POOL", 2000)
+    monkeypatch.setattr("unweave.run.run.Run._find_subspaces", lambda run: found)
+    assert main(["demo", "--minutes", "0.01", "--out", str(tmp_path / "demo")]) == 0
+    assert re.search(r"images, [01]\.\d\d with latents 2 and 7 read as radius and angle", capsys.readouterr().out)
