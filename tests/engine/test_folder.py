@@ -1,12 +1,14 @@
 """The folder of a run: what is written, what is refused, and that nothing of a user's is lost."""
 
+import errno
+import io
 import json
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
-from unweave.base.errors import Diverged, InputError
+from unweave.base.errors import CannotWrite, Diverged, InputError
 from unweave.engine import Callback, Spec, folder, train
 
 
@@ -145,3 +147,27 @@ def test_while_a_run_is_trained_nobody_else_gets_into_its_folder(tiny, tmp_path)
     train(tiny(), tmp_path / "run", callbacks=[Second()])
     assert len(refused) == 2
     assert not [path for path in (tmp_path / "run").iterdir() if path.name.startswith(".")]
+
+
+@pytest.mark.parametrize("when", range(1, 12, 2))
+def test_a_full_disk_says_what_is_kept_and_with_room_it_goes_on(tiny, tmp_path, monkeypatch, when):
+    from unweave.base import files
+
+    whole = train(tiny(), tmp_path / "whole")
+    count = []
+
+    class Full(io.FileIO):
+        def write(self, data):
+            count.append(1)
+            if len(count) < when + 2:
+                return super().write(data)
+            super().write(bytes(data)[: len(data) // 2])
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr(files, "raw", Full)
+        with pytest.raises(CannotWrite, match="No space left on device.*; --resume goes on with it once there is room"):
+            train(tiny(), tmp_path / "run")
+    train(tiny(), tmp_path / "run", resume=True)
+    assert (whole / "weights.safetensors").read_bytes() == (tmp_path / "run" / "weights.safetensors").read_bytes()
+    assert {each.name for each in whole.iterdir()} == {each.name for each in (tmp_path / "run").iterdir()}

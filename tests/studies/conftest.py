@@ -93,6 +93,9 @@ class Deadly(Identity):
         if len(CALLS) == 9 and (HERE / "deadly").exists():
             (HERE / "deadly").unlink()
             os.kill(os.getpid(), signal.SIGKILL)
+        if len(CALLS) == 9 and (HERE / "stuck").exists():
+            (HERE / "stuck").unlink()
+            os.kill(os.getpid(), signal.SIGSTOP)
         if (HERE / "slow").exists():
             time.sleep(0.02)
         return super().images(indices)

@@ -110,6 +110,15 @@ def test_a_killed_worker_changes_nothing(tiny, tmp_path, plugin, monkeypatch):
     assert lines(study.folder / "runs" / jobs[0].name) == [2, 4, 6, 8, 10, 12]
 
 
+def test_a_worker_that_hangs_is_ended_and_its_run_goes_on(plugin, tmp_path, tiny):
+    study = tiny(axes={"method": ["vae"]}, seeds=[0], settings={**TINY["settings"], "data": "deadly"})
+    (tmp_path / "stuck").touch()
+    jobs = [Job.of(study, trial, threads=1, owner="a", plugin=str(plugin)) for trial in expand(study)]
+    heard = [event for event in local.run(jobs, workers=1, hung=0.2) if event is not None]
+    assert "said nothing for 0.2 minutes; taken up again" in next(event for event in heard if event.kind == "lost").text
+    assert heard[-1].kind == "done"
+
+
 def settled(folder):
     """Wait until no process of a killed study works any more."""
     deadline = time.monotonic() + 60

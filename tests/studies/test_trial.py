@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 import signal
 
 import pytest
@@ -11,7 +12,7 @@ from unweave.base.errors import Diverged, InputError, Interrupted
 from unweave.engine import train
 from unweave.run.run import Run
 from unweave.studies.expansion import expand
-from unweave.studies.trial import forgive, outcome, states, why_failed, work
+from unweave.studies.trial import ProgressCallback, forgive, outcome, states, why_failed, work
 
 from .conftest import job, weights
 
@@ -178,3 +179,37 @@ def test_a_metric_may_read_planes_beside_the_means(tiny):
     assert "codes in planes" in held["refused"]["iwae (planes)"]["reason"]
     assert held["scores"]["mig (planes)"]["value"] == held["scores"]["mig"]["value"]  # this run has no planes
     assert states(study, [trial])[trial.name] == "done"
+
+
+def test_a_full_disk_is_no_fault_of_the_run_which_goes_on_with_room(tiny, monkeypatch):
+    study = tiny()
+    study.folder.mkdir(parents=True)
+    trial = expand(study)[0]
+
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as disk:
+        disk.setattr("unweave.base.files.flush", full)
+        last = events_of(study, trial)[-1]
+    assert last.kind == "failed"
+    assert "No space left on device" in last.text
+    assert states(study, [trial])[trial.name] in ("stopped", "missing")
+    assert events_of(study, trial)[-1].kind == "done"
+
+
+def test_a_folder_that_vanishes_is_told_and_not_made_again(tiny, monkeypatch):
+    study = tiny()
+    study.folder.mkdir(parents=True)
+    trial = expand(study)[0]
+
+    class Vanishing(ProgressCallback):
+        def on_step_end(self, step, loss):
+            if step == 3:
+                shutil.rmtree(study.folder)
+
+    monkeypatch.setattr("unweave.studies.trial.ProgressCallback", Vanishing)
+    for _ in range(2):
+        last = events_of(study, trial)[-1]
+        assert (last.kind, "has vanished; once it is back" in last.text) == ("failed", True)
+        assert not study.folder.exists()

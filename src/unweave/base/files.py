@@ -42,14 +42,14 @@ def rename(old: Path, new: Path) -> None:
 
 
 @contextlib.contextmanager
-def writing(path: Path) -> Generator[None]:
+def writing(path: Path, kept: str = "") -> Generator[None]:
     """A disk that is full or fails is told in one sentence, as CannotWrite; other refusals stay what they are."""
     try:
         yield
     except OSError as wrong:
         if wrong.errno not in FULL:
             raise
-        raise CannotWrite(f"{path} cannot be written: {wrong.strerror}") from wrong
+        raise CannotWrite(f"{path} cannot be written: {wrong.strerror}{kept}") from wrong
 
 
 def write_atomic(path: Path, writer: Callable[[BinaryIO], object]) -> None:
@@ -60,7 +60,7 @@ def write_atomic(path: Path, writer: Callable[[BinaryIO], object]) -> None:
     raises CannotWrite.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
-    with writing(path):
+    with writing(path, "; what lay there before is as it was" if path.exists() else ""):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with io.BufferedWriter(raw(temporary, "x")) as sink:

@@ -10,7 +10,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from unweave.base.errors import Damaged, InputError
-from unweave.base.files import FORMAT, check_sum, with_sum, write_atomic
+from unweave.base.files import FORMAT, check_sum, with_sum, write_atomic, writing
 from unweave.engine.state import State
 
 FOLDER, PATTERN = "checkpoints", "step-*.safetensors"
@@ -21,9 +21,18 @@ def stored(run: Path) -> list[Path]:
     return sorted((run / FOLDER).glob(PATTERN), reverse=True)
 
 
+def kept(run: Path) -> str:
+    """What there is of an unfinished run and how it goes on, for people."""
+    found = stored(run)
+    upto = f"the run is kept up to step {int(found[0].stem.rpartition('-')[2])}" if found else "no step is kept yet"
+    return f"{upto}; --resume goes on with it once there is room"
+
+
 def write(run: Path, state: State, keep: int = 2, of: str = "") -> Path:
     """Save `state` of the run with the hash `of`, then remove all but the newest `keep` checkpoints."""
     folder = run / FOLDER
+    with writing(folder):
+        folder.mkdir(exist_ok=True)  # not its parents: a folder that has vanished is not made again
     path = folder / f"step-{state.step:09d}.safetensors"
     header = {"format": str(FORMAT), "counters": json.dumps(state.counters()), "run": of}
     data = with_sum(save(state.tensors(), metadata=header))

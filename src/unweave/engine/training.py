@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from unweave.base.errors import Diverged, Interrupted
+from unweave.base.errors import CannotWrite, Diverged, Interrupted
 from unweave.base.files import FORMAT, append_to, cut_after, write_json, write_line
 from unweave.base.records import Terms
 from unweave.engine import checkpoint, folder
@@ -44,8 +44,8 @@ def train(
     with the same weights, byte for byte, as a run that was never stopped. A finished run is left as it is.
     `watchers` is the old name of `callbacks`.
 
-    Raises InputError for a folder that may not be written, Diverged for a loss that is not a number, and Interrupted
-    after saving when Ctrl-C or SIGTERM arrives.
+    Raises InputError for a folder that may not be written or that another process works in, CannotWrite for a full
+    disk, Diverged for a loss that is not a number, and Interrupted after saving when Ctrl-C or SIGTERM arrives.
     """
     callbacks = with_watchers(callbacks, watchers)
 
@@ -67,8 +67,13 @@ def train(
     state.vae.train()
     if spec.training.score_every:
         check_metrics(state.vae, loop.data, metrics_named(spec.training.score_metrics))
-    with folder.alone(out):  # now that data and settings are known to do
-        _begun(loop, out, callbacks, say, resume=resume, overwrite=overwrite)
+    try:
+        with folder.alone(out):  # now that data and settings are known to do
+            _begun(loop, out, callbacks, say, resume=resume, overwrite=overwrite)
+    except CannotWrite as wrong:
+        if folder.is_run(out):
+            raise CannotWrite(f"{wrong}; {checkpoint.kept(out)}") from wrong
+        raise
     return out
 
 

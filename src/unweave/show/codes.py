@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from unweave.base import checks, registry, settings
 from unweave.base.codes import MEANS, PLANES, Reading
 from unweave.base.errors import InputError
-from unweave.base.files import write_atomic
+from unweave.base.files import write_atomic, writing
 from unweave.data.base import FactorData, ImageData
 from unweave.data.own.locate import located
 from unweave.models.trained import CHUNK, Model, Samples, prepared
@@ -139,7 +139,8 @@ def encode_to(
     found = source.subspaces if codes == PLANES and isinstance(source, Run) else None
     table = coded(model, images, len(images) if limit is None else min(limit, len(images)), counted, found)
     try:
-        FORMS[path.suffix.lower()](path, table)
+        with writing(path):
+            FORMS[path.suffix.lower()](path, table)
     except OSError as wrong:
         raise InputError(f"out must be a file that can be written, got {path}: {wrong.strerror}") from None
     return path
@@ -162,7 +163,8 @@ def sample_to(source: Run | Model, out: str | Path, n: int = 64, seed: int = 0, 
     if drawn.categories is not None:
         block["categories"] = drawn.categories.numpy()
     try:
-        _npz(path, CodeTable(n, {}, lambda: iter([block])))
+        with writing(path):
+            _npz(path, CodeTable(n, {}, lambda: iter([block])))
     except OSError as wrong:
         raise InputError(f"out must be a file that can be written, got {path}: {wrong.strerror}") from None
     return path

@@ -14,7 +14,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from unweave.base import claim
 from unweave.base.checks import POSITIVE, Range
-from unweave.base.errors import InputError, Interrupted
+from unweave.base.errors import CannotWrite, InputError, Interrupted
 from unweave.base.settings import Settings
 from unweave.engine.signals import stop_requested
 from unweave.studies import local
@@ -33,6 +33,9 @@ class Options(Settings):
     engine: Annotated[Literal["local", "ray"], "processes of this machine, or Ray"] = "local"
     workers: Annotated[int | None, "runs at a time; one a core if not given", Range(1)] = None
     threads: Annotated[int, "threads of each", Range(1)] = 1
+    hung: Annotated[float, "minutes without news of a worker (local) after which its run goes to another", POSITIVE] = (
+        local.HUNG
+    )
     address: Annotated[str | None, "of a Ray cluster: auto, or host:port; without one Ray runs here"] = None
     retry_failed: Annotated[bool, "try failed runs again"] = False
     minutes: Annotated[float | None, "stop after so many, with all runs saved", POSITIVE] = None
@@ -51,7 +54,7 @@ class Options(Settings):
     def made(self) -> Engine:
         """The engine."""
         if self.engine == "local":
-            return partial(local.run, workers=self.places, threads=self.threads)
+            return partial(local.run, workers=self.places, threads=self.threads, hung=self.hung)
         from unweave.studies import ray
 
         return partial(ray.run, workers=self.places, threads=self.threads, address=self.address)
@@ -91,6 +94,8 @@ def conduct(study: Study, trials: Sequence[Trial], options: Options = Options())
         over = _until_done(study, jobs, options.made(), board, minutes)
     finally:
         board.close()
+    if not study.folder.is_dir():
+        raise CannotWrite(f"{study.folder} has vanished meanwhile; once it is back the same command goes on")
     stand = states(study, list(trials))
     if over:
         board.say(f"the budget of {minutes:g} minutes is used up; the same command goes on")

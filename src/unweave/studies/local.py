@@ -17,13 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from unweave.base.errors import InputError, Interrupted
-from unweave.studies.trial import Event, Job, fail, work
+from unweave.studies.trial import Event, Job, failed, work
 
 TICK = 0.2  # seconds between two looks at the workers
 FINAL = ("done", "failed", "busy")
 DEATHS = 3  # a run whose workers died so often has failed
 GUESS = 600_000_000  # bytes that a worker holds alone, until one has said
 PATIENCE = 60.0  # seconds that a worker gets to save its run
+HUNG = 60.0  # minutes without news of a worker after which it is ended
 LIBRARIES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
@@ -51,13 +52,14 @@ def free_memory() -> int | None:
     return free
 
 
-def run(jobs: Sequence[Job], *, workers: int, threads: int = 1) -> Generator[Event | None]:
+def run(jobs: Sequence[Job], *, workers: int, threads: int = 1, hung: float = HUNG) -> Generator[Event | None]:
     """Do `jobs` in at most `workers` processes and give what they say; None at least every 0.2 seconds.
 
     A worker that dies loses nothing but the steps since the last checkpoint: its run goes to another, and fails at
-    the third death. Closing the generator lets the workers save their runs and ends them.
+    the third death. One of which nothing was heard for `hung` minutes is ended, and counts as dead. Closing the
+    generator lets the workers save their runs and ends them.
     """
-    crew = _Crew(workers, threads, deque(jobs))
+    crew = _Crew(workers, threads, deque(jobs), hung)
     try:
         yield from crew.events()
     except BaseException as stop:
@@ -72,13 +74,15 @@ class _Worker:
     pipe: Connection
     job: Job | None = None
     ready: bool = False
+    heard: float = 0.0  # when it last said something, by the monotonic clock
+    hung: bool = False
 
 
 class _Crew:
     """The processes and what is left to do."""
 
-    def __init__(self, workers: int, threads: int, waiting: deque[Job]) -> None:
-        self.most, self.threads, self.waiting = workers, threads, waiting
+    def __init__(self, workers: int, threads: int, waiting: deque[Job], hung: float) -> None:
+        self.most, self.threads, self.waiting, self.hung = workers, threads, waiting, hung
         self.crew: list[_Worker] = []
         self.deaths: Counter[str] = Counter()
         self.needed, self.known = GUESS, False  # bytes a worker holds
@@ -91,13 +95,18 @@ class _Crew:
                 yield note
             for worker in self.crew:
                 if worker.job is None and self.waiting:
-                    worker.job = self.waiting.popleft()
+                    worker.job, worker.heard = self.waiting.popleft(), time.monotonic()
                     with contextlib.suppress(OSError):  # it died idle: found below
                         worker.pipe.send(worker.job)
             ready = wait([worker.pipe for worker in self.crew if worker.job is not None], timeout=TICK)
             for worker in [each for each in self.crew if each.pipe in ready]:
                 if (event := self._heard(worker)) is not None:
                     yield event
+            for worker in self.crew:
+                limit = self.hung if worker.ready else max(self.hung, HUNG)  # it has torch to import
+                if worker.job is not None and time.monotonic() - worker.heard > 60 * limit:
+                    worker.hung = True
+                    worker.process.kill()  # the pipe then ends, which is heard above
             yield None
 
     def _hire(self) -> Event | None:
@@ -134,6 +143,7 @@ class _Crew:
             event: Event | None = worker.pipe.recv()
         except (EOFError, OSError):
             return self._died(worker, job)
+        worker.heard = time.monotonic()
         if event is None:
             worker.ready = True
             return None
@@ -148,7 +158,7 @@ class _Crew:
         worker.process.join(PATIENCE)
         worker.pipe.close()
         self.deaths[job.name] += 1
-        how = ended(worker.process.exitcode)
+        how = f"said nothing for {self.hung:g} minutes" if worker.hung else ended(worker.process.exitcode)
         if not worker.ready and (worker.process.exitcode or 0) > 0:
             raise InputError(
                 "workers must be able to start, and one ended as soon as it did; a script that runs a study must do so "
@@ -157,7 +167,7 @@ class _Crew:
         if self.deaths[job.name] < DEATHS:
             self.waiting.appendleft(job)
             return Event(job.name, "lost", text=f"its worker {how}; taken up again")
-        return Event(job.name, "failed", text=fail(job.out, f"its worker died {DEATHS} times; the last {how}"))
+        return Event(job.name, "failed", text=failed(job, f"its worker died {DEATHS} times; the last {how}"))
 
     def dismiss(self, *, at_once: bool = False) -> None:
         """End all workers; those in a run save it first, unless it must be at once."""

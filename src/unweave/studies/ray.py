@@ -21,7 +21,7 @@ from unweave.base.files import write_atomic
 from unweave.engine import folder
 from unweave.engine.log import read_log
 from unweave.studies.local import DEATHS, TICK
-from unweave.studies.trial import Event, Job, fail, work
+from unweave.studies.trial import Event, Job, failed, work
 
 MARK = ".seen-"  # and a token: a file that tells a worker whether it sees the study's folder
 PACKED = ("settings.json", "weights.safetensors", "log.jsonl", "metrics.json", "done.json", "trial.json", "failed.json")
@@ -118,7 +118,7 @@ def _ended(ray: Any, reference: Any, job: Job, deaths: Counter[str]) -> Event:
         how = type(wrong).__name__
         if deaths[job.name] < DEATHS:
             return Event(job.name, "lost", text=f"its worker is lost ({how}); taken up again")
-        return Event(job.name, "failed", text=fail(job.out, f"its worker was lost {DEATHS} times; the last: {how}"))
+        return Event(job.name, "failed", text=failed(job, f"its worker was lost {DEATHS} times; the last: {how}"))
     for name, content in packed.items():
         write_atomic(job.out / name, lambda file, content=content: file.write(content))
     return events[-1]

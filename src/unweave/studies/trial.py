@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeAlias
 
 from unweave.base import claim
 from unweave.base.codes import PLANES, of_title
-from unweave.base.errors import Diverged, InputError
+from unweave.base.errors import CannotWrite, Diverged, InputError
 from unweave.base.files import read_derived, write_json
 from unweave.base.registry import load_file, metrics
 from unweave.base.settings import build
@@ -140,9 +140,36 @@ def fail(path: Path, wrong: BaseException | str) -> str:
     return reason
 
 
+def gone(job: Job) -> str:
+    """What is said when a shared folder is no longer there."""
+    return f"{job.study}, the folder of the study, has vanished; once it is back the same command goes on"
+
+
+def failed(job: Job, wrong: BaseException | str) -> str:
+    """Why a run failed, recorded beside it; a full disk or a folder that has vanished is no fault of the run.
+
+    Such a run counts as stopped, and the next call goes on with it.
+    """
+    if not Path(job.study).is_dir():
+        return gone(job)
+    if isinstance(wrong, CannotWrite):
+        return str(wrong)
+    try:
+        return fail(job.out, wrong)
+    except (OSError, CannotWrite) as full:
+        return f"{wrong}, which could not be recorded: {full}"
+
+
 def work(job: Job, report: Report) -> None:
     """Do one run: claim it, train what is missing, score what is missing. Only Ctrl-C and SIGTERM come out of it."""
-    taken = claim.take(Path(job.study) / claim.FOLDER, job.name, job.owner)
+    if not Path(job.study).is_dir():
+        report(Event(job.name, "failed", text=gone(job)))
+        return
+    try:
+        taken = claim.take(Path(job.study) / claim.FOLDER, job.name, job.owner)
+    except (OSError, CannotWrite) as wrong:
+        report(Event(job.name, "failed", text=failed(job, wrong)))
+        return
     if taken is None:
         report(Event(job.name, "busy"))
         return
@@ -158,7 +185,7 @@ def work(job: Job, report: Report) -> None:
             except claim.InUse:  # `unweave train --resume` of this one run, say
                 report(Event(job.name, "busy"))
             except Exception as wrong:
-                report(Event(job.name, "failed", text=fail(job.out, wrong), memory=private_memory()))
+                report(Event(job.name, "failed", text=failed(job, wrong), memory=private_memory()))
             else:
                 report(Event(job.name, "done", text=text, memory=private_memory()))
     finally:
@@ -212,14 +239,14 @@ def _do(job: Job, report: Report) -> str:
             raise InputError(f"{out} must hold this study's run, got another with the same name")
         train_spec(spec, out, resume=going, overwrite=not going, callbacks=[ProgressCallback(job, report)])
     report(Event(job.name, "scoring"))
-    held = _score(job, Run(out))
+    held = _score(job, Run(out), report)
     (out / FAILED).unlink(missing_ok=True)
     parts = [f"{name} {entry['value']:.3f}" for name, entry in held["scores"].items() if entry["value"] is not None]
     minutes = (held["spent"]["train_seconds"] + held["spent"]["score_seconds"]) / 60
     return ", ".join([*parts, f"{minutes:.1f} minutes"])
 
 
-def _score(job: Job, run: Run) -> dict[str, Any]:
+def _score(job: Job, run: Run, report: Report) -> dict[str, Any]:
     """Score the run with the metrics it lacks and write down all that the tables need."""
     began = time.perf_counter()
     held: dict[str, Any] = outcome(run.path) or {}
@@ -239,6 +266,8 @@ def _score(job: Job, run: Run) -> dict[str, Any]:
     if wanted:
         probe = run.probe if job.pool is None else _pool(run, job.pool)
         for name in wanted:
+            if name != wanted[0]:
+                report(Event(job.name, "scoring"))  # a sign of life: some metrics take minutes
             held = _with_metric(held, run, probe, name, job.metrics[name], keep=job.pool is None)
     spent = held["spent"]
     spent["score_seconds"] = round(spent["score_seconds"] + time.perf_counter() - began, 2)

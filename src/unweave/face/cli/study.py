@@ -89,7 +89,8 @@ def run(
     try:
         stand = conduct(study, trials, how)
     finally:
-        tables.keep(study, tables.rows(study, trials))
+        if study.folder.is_dir():  # a shared one may have vanished meanwhile
+            tables.keep(study, tables.rows(study, trials))
     show_summary(study, trials, stand)
 
 

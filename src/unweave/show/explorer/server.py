@@ -24,7 +24,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from unweave.base.errors import InputError
+from unweave.base.errors import CannotWrite, InputError
 from unweave.run.run import Run
 from unweave.show.explorer.exhibit import Exhibit, exhibit
 from unweave.show.explorer.hosts import LOCAL, is_ours
@@ -68,7 +68,7 @@ def app(run: Run, token: str, hosts: Sequence[str] = ()) -> ASGIApp:
         Route("/encode", _encode(shown), methods=["POST"]),
         Route("/names", _names(run, shown), methods=["POST"]),
     ]
-    handlers: dict[Any, Any] = {HTTPException: _refused, InputError: _wrong, Exception: _broken}
+    handlers: dict[Any, Any] = {HTTPException: _refused, InputError: _wrong, CannotWrite: _full, Exception: _broken}
     return _Guarded(Starlette(routes=routes, exception_handlers=handlers), token, (*LOCAL, *hosts))
 
 
@@ -169,6 +169,10 @@ async def _refused(request: Request, wrong: Exception) -> Response:
 
 async def _wrong(request: Request, wrong: Exception) -> Response:
     return _error(request.scope, 400, str(wrong))
+
+
+async def _full(request: Request, wrong: Exception) -> Response:
+    return _error(request.scope, 507, str(wrong))
 
 
 async def _broken(request: Request, wrong: Exception) -> Response:

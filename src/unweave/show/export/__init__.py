@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from unweave.base import checks
-from unweave.base.errors import InputError
-from unweave.base.files import sum_of_file, write_atomic, write_json
+from unweave.base.errors import CannotWrite, InputError
+from unweave.base.files import sum_of_file, write_atomic, write_json, writing
 from unweave.engine import folder
 from unweave.models.trained import Model, write_weights
 from unweave.run.run import Run
@@ -55,7 +55,7 @@ def export(run: Run, to: str, out: str | Path | None = None, *, overwrite: bool 
     model, about = run.model, config_of(run)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".unweave-") as made:
+        with writing(target), tempfile.TemporaryDirectory(dir=target.parent, prefix=".unweave-") as made:
             place = Path(made)
             FORMS[to](place, model, about)
             about |= {"sums": {each.name: sum_of_file(each) for each in sorted(place.iterdir())}}
@@ -65,6 +65,9 @@ def export(run: Run, to: str, out: str | Path | None = None, *, overwrite: bool 
             target.mkdir(exist_ok=True)
             for file in sorted(place.iterdir()):
                 file.replace(target / file.name)
+    except CannotWrite as wrong:
+        reason = str(wrong).partition(" cannot be written: ")[2]
+        raise CannotWrite(f"{target} cannot be written: {reason}; nothing of it is left") from wrong
     except OSError as wrong:
         raise InputError(f"out must be a folder that can be written to, got {target}: {wrong.strerror}") from None
     return target
