@@ -81,7 +81,7 @@ class _Worker:
 class _Crew:
     """The processes and what is left to do."""
 
-    def __init__(self, workers: int, threads: int, waiting: deque[Job], hung: float) -> None:
+    def __init__(self, workers: int, threads: int, waiting: deque[Job], hung: float = HUNG) -> None:
         self.most, self.threads, self.waiting, self.hung = workers, threads, waiting, hung
         self.crew: list[_Worker] = []
         self.deaths: Counter[str] = Counter()

@@ -153,7 +153,7 @@ def do(job: Job, token: str | None, held: dict[str, bytes]) -> tuple[list[Event]
     if token is not None and (Path(job.study) / f"{MARK}{token}").is_file():
         work(job, events.append)
         return events, {}
-    own = replace(job, study=str(Path(tempfile.gettempdir()) / f"unweave-{getpass.getuser()}-{job.owner}"))
+    own = replace(job, study=str(Path(tempfile.gettempdir()) / f"unweave-{getpass.getuser()}-{job.owner}"), there=False)
     for name, content in held.items():
         write_atomic(own.out / name, lambda file, content=content: file.write(content))
     work(own, events.append)

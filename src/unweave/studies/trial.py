@@ -61,13 +61,15 @@ class Job:
     threads: int = 1
     owner: str = ""
     plugin: str | None = None
+    there: bool = False  # whether the study's folder was there when the job was made
 
     @classmethod
     def of(cls, study: Study, trial: Trial, *, threads: int, owner: str, plugin: str | None = None) -> Job:
         """The job of one run; a study that sets `threads` itself keeps them."""
         own = trial.spec.training.threads or threads
+        there = study.folder.is_dir()
         return cls(
-            trial.name, str(study.folder), trial.spec.plain(), study.metrics, study.pool, own, owner, plugin
+            trial.name, str(study.folder), trial.spec.plain(), study.metrics, study.pool, own, owner, plugin, there
         )  # fmt: skip
 
     @property
@@ -150,7 +152,7 @@ def failed(job: Job, wrong: BaseException | str) -> str:
 
     Such a run counts as stopped, and the next call goes on with it.
     """
-    if not Path(job.study).is_dir():
+    if job.there and not Path(job.study).is_dir():
         return gone(job)
     if isinstance(wrong, CannotWrite):
         return str(wrong)
@@ -162,7 +164,7 @@ def failed(job: Job, wrong: BaseException | str) -> str:
 
 def work(job: Job, report: Report) -> None:
     """Do one run: claim it, train what is missing, score what is missing. Only Ctrl-C and SIGTERM come out of it."""
-    if not Path(job.study).is_dir():
+    if job.there and not Path(job.study).is_dir():
         report(Event(job.name, "failed", text=gone(job)))
         return
     try:
