@@ -1,4 +1,4 @@
-# make demo | test | test-slow | check | docs | bench | release | clean. Needs Python >= 3.11 and nothing else.
+# make demo | test | test-slow | test-faults | check | docs | bench | release | clean. Needs Python >= 3.11 and nothing else.
 #   PYTHON=python3.12                another interpreter
 #   PIP_FLAGS='--extra-index-url …'  what pip should be told besides, e.g. where the CPU build of torch lies
 #   PYTEST_FLAGS='-k nets'           what pytest should be told besides
@@ -11,7 +11,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest -n 2 -rs $(PYTEST_FLAGS)
 
-.PHONY: demo test test-slow check docs bench release clean
+.PHONY: demo test test-slow test-faults check docs bench release clean
 
 demo: $(VENV)/for-demo
 	$(BIN)/unweave demo
@@ -21,6 +21,10 @@ test: $(VENV)/for-test
 
 test-slow: $(VENV)/for-test
 	$(PYTEST) -m slow
+
+# Every write fails once, every file is damaged: prints how many crash points there were and how many lost anything.
+test-faults: $(VENV)/for-test
+	$(BIN)/python -m pytest -n 0 -q $(PYTEST_FLAGS) tests/faults
 
 check: $(VENV)/for-dev
 	$(BIN)/ruff format --check .
