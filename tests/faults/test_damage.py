@@ -11,7 +11,7 @@ from unweave.run.run import Run
 
 from .test_crash_points import SMALL
 
-FILES = (
+FILES = (  # a study's trial.json and a cache's arrays have tests of their own
     "settings.json",
     "weights.safetensors",
     "log.jsonl",

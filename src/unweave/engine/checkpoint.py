@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -40,6 +41,14 @@ def write(run: Path, state: State, keep: int = 2, of: str = "") -> Path:
     for old in stored(run)[keep:]:
         old.unlink()
     return path
+
+
+def remove(run: Path) -> None:
+    """Remove all checkpoints, which a finished run no longer needs."""
+    for path in stored(run):
+        path.unlink()
+    with contextlib.suppress(OSError):
+        (run / FOLDER).rmdir()
 
 
 def read(path: Path, state: State, of: str = "") -> None:

@@ -134,5 +134,7 @@ def prepare(path: Path, *, resume: bool, overwrite: bool) -> None:
         probe.unlink()
     except OSError as wrong:
         raise InputError(f"out must be a folder that can be written to, got {path}: {wrong.strerror}") from None
+    for litter in [*path.glob(".*.tmp"), *(path / checkpoint.FOLDER).glob(".*.tmp")]:
+        litter.unlink(missing_ok=True)  # of a process that was killed while it wrote
     if overwrite and not resume:
         clear(path)

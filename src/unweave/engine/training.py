@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -55,6 +54,8 @@ def train(
 
     folder.check(out, resume=resume, overwrite=overwrite)
     if resume and (out / folder.DONE).exists():
+        if not spec.training.keep_checkpoints:
+            checkpoint.remove(out)  # where it was killed before it could
         say(f"{out} is finished; nothing to do")
         return out
     keep_freed_memory()
@@ -153,10 +154,7 @@ def _run(loop: Loop, out: Path, callbacks: Sequence[Callback]) -> None:
     early = {} if stopped is None else {"stopped": stopped}
     folder.seal(out, {**done, "finished": finished, "last": last, **early})
     if not training.keep_checkpoints:
-        for path in checkpoint.stored(out):
-            path.unlink()
-        with contextlib.suppress(OSError):
-            (out / checkpoint.FOLDER).rmdir()
+        checkpoint.remove(out)
 
 
 def _score(loop: Loop, out: Path) -> float:

@@ -17,7 +17,7 @@ from unweave.base.errors import CannotWrite, Diverged, InputError
 from unweave.base.files import read_derived, write_json
 from unweave.base.registry import load_file, metrics
 from unweave.base.settings import build
-from unweave.engine import Spec, folder
+from unweave.engine import Spec, checkpoint, folder
 from unweave.engine import train as train_spec
 from unweave.engine.callbacks import Callback
 from unweave.metrics.probe import Probe
@@ -234,7 +234,10 @@ def _do(job: Job, report: Report) -> str:
     spec, out = Spec.from_plain(job.spec), job.out
     spec = dataclasses.replace(spec, training=dataclasses.replace(spec.training, threads=job.threads))
     torch.set_num_threads(job.threads)
-    if not (out / folder.DONE).exists():
+    if (out / folder.DONE).exists():
+        if not spec.training.keep_checkpoints:
+            checkpoint.remove(out)  # where it was killed before it could
+    else:
         (out / OUTCOME).unlink(missing_ok=True)
         going = folder.is_run(out)
         if going and folder.read_spec(out)[0].hash != spec.hash:
