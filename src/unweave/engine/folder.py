@@ -117,8 +117,13 @@ def check(path: Path, *, resume: bool, overwrite: bool) -> None:
         raise InputError(f"{path} holds a finished run; choose another --out, or --overwrite to replace it")
     elif is_run(path):
         raise InputError(f"{path} holds an unfinished run; --resume goes on with it, --overwrite starts again")
-    elif path.is_dir() and any(each.name not in (claim.OWN, claim.MUTEX) for each in path.iterdir()):
+    elif path.is_dir() and not all(_of_a_kill(each.name) for each in path.iterdir()):
         raise InputError(f"{path} holds other files; choose another --out, or --overwrite to write beside them")
+
+
+def _of_a_kill(name: str) -> bool:
+    """Whether a file is what a process leaves that was killed before it had written anything whole."""
+    return name in (claim.OWN, claim.MUTEX) or (name.startswith(".") and name.endswith(".tmp"))
 
 
 def prepare(path: Path, *, resume: bool, overwrite: bool) -> None:
