@@ -18,6 +18,7 @@ from unweave.metrics import calibration as module
 from unweave.metrics.base import FactorMetric
 from unweave.metrics.calibration import calibrated, calibrates, calibration, verdict
 from unweave.metrics.probe import Probe
+from unweave.metrics.scores.beta_vae_score import BetaVAEScore
 from unweave.metrics.scores.dci import DCI
 from unweave.metrics.scores.factor_vae_score import FactorVAEScore
 from unweave.metrics.scores.hoyer import Hoyer
@@ -229,6 +230,17 @@ def test_verdicts_in_words(changes, words):
     sentence = verdict(replace(CALIBRATED, **changes))
     assert bool(sentence) == bool(words)
     assert words in sentence
+
+
+@pytest.mark.parametrize("metric", [SAP(train=300, test=150), BetaVAEScore(preset="dlib", train=300, test=200)])
+def test_factors_in_units_of_their_own_are_the_truth_of_a_metric_that_knows_units(metric):
+    rng = np.random.default_rng(0)
+    factors = np.column_stack([rng.integers(size, size=500) for size in (3, 6, 10)])
+    for unit in (1.0, [-0.1, 3.0, 0.01]):
+        probe = Probe(factors * unit, factors)
+        assert "the true factors themselves get" in verdict(calibrated(metric(probe), metric, probe))
+    noise = Probe(5 + 20 * rng.normal(size=(500, 4)), factors)
+    assert "no better than noise" in verdict(calibrated(metric(noise), metric, noise))
 
 
 def test_the_parts_that_noise_does_not_reach_are_named():

@@ -117,6 +117,10 @@ class Metric(Facts, ABC):
             )
         return None
 
+    def in_units(self) -> bool:
+        """Whether codes in another unit get another score; floor and ceiling are then had in the codes' own."""
+        return False
+
     def dear(self) -> bool:
         """Whether one answer takes so long that floor and ceiling are made of fewer draws."""
         return self.learns or "scale" in self.needs

@@ -26,7 +26,7 @@ from unweave.metrics.arrays import Reals, live_latents
 from unweave.metrics.base import FactorMetric, Metric
 from unweave.metrics.probe import Probe
 
-RULES = 3  # grows whenever the same question would get another answer
+RULES = 4  # grows whenever the same question would get another answer
 DRAWS, DEAR_DRAWS = (10, 5), (3, 3)  # of noise and of the true factors, and where one answer takes seconds
 LEVEL = 0.99  # share of noise codes that are told to be no better than noise, and of true factors to be what they are
 SHOWN = 0.0005  # values nearer than this are the same number in the tables
@@ -68,6 +68,8 @@ def calibration(metric: Metric, probe: Probe, *, seed: int = 0) -> Calibration:
 
     floor: independent N(0, 1) codes in as many live latents as the probe has, the others all but constant.
     ceiling: one standardised code a factor, values that the data set declares to look alike made equal.
+    A metric that knows units (`in_units`) gets noise at the scale and offset of the latents, and each factor's code at
+    those of the latent that it correlates with most.
     missing: the ceiling's codes with one factor's made constant, for every factor that is scored.
     smooth: the codes of `FactorData.seen`, where a factor of the data set declares how it folds.
     All are had on as many rows as the probe has, so that the metric takes as many of them, splits them alike and casts
@@ -160,6 +162,8 @@ class Bench:
     labels: tuple[int, ...]  # how many values each categorical code takes
     rates: bool  # whether the probe has rates
     widths: tuple[float, ...]  # (D,) of the posteriors, over the codes' standard deviation; () where nobody asks
+    lines: tuple[tuple[float, float], ...]  # (D,) scale and offset of the codes; () where the metric knows no unit
+    partners: tuple[tuple[float, float], ...]  # (K,) those of the latent that each factor correlates with most
     origin: Mapping[str, Any]  # what the rows depend on
     seed: int
 
@@ -180,6 +184,8 @@ class Bench:
             labels=tuple(len(np.unique(column)) for column in categories),
             rates=probe.kl_per_latent is not None,
             widths=_widths(probe, live) if "scale" in metric.needs else (),
+            lines=_lines(probe, live) if metric.in_units() else (),
+            partners=_partners(probe, live) if metric.in_units() else (),
             origin=origin,
             seed=seed,
         )
@@ -198,6 +204,8 @@ class Bench:
             "labels": list(self.labels),
             "rates": self.rates,
             "widths": list(self.widths),
+            "lines": list(map(list, self.lines)),
+            "partners": list(map(list, self.partners)),
             "seed": self.seed,
             "scikit-learn": version("scikit-learn") if metric.learns else "",
         }
@@ -240,14 +248,15 @@ class Bench:
 
     def _true(self, metric: Metric, draw: int, without: int | None = None) -> Probe:
         pool = self.draw(draw)
-        codes = pool.truth.copy()
+        codes = _placed(pool.truth, self.partners)
         if without is not None:
             codes[:, without] = 0.0
         return self._sharp(metric, pool, codes, draw)
 
     def _seen(self, metric: Metric, draw: int) -> Probe | None:
         pool = self.draw(draw)
-        return None if pool.seen is None else self._sharp(metric, pool, pool.seen, draw)
+        typical = (tuple(np.median(np.abs(self.partners), axis=0)),) if self.partners else ()
+        return None if pool.seen is None else self._sharp(metric, pool, _placed(pool.seen, typical), draw)
 
     def _sharp(self, metric: Metric, pool: Pool, codes: Reals, draw: int) -> Probe:
         """Probe of codes that know what they tell: posteriors are narrow next to the steps between values."""
@@ -257,7 +266,7 @@ class Bench:
 
     def _noise(self, metric: Metric, draw: int) -> Probe:
         rng = numpy_generator(self.seed, f"calibration/noise/{draw}")
-        codes = rng.normal(size=(self.n, len(self.live)))
+        codes = _placed(rng.normal(size=(self.n, len(self.live))), self.lines)
         rates = np.where(self.live, ALIVE, 0.0) if self.rates else None
         codes *= np.where(self.live, 1.0, FAINT if self.rates else 0.0)
         labels = [rng.integers(size, size=len(codes)) for size in self.labels]
@@ -296,6 +305,28 @@ def _widths(probe: Probe, live: npt.NDArray[np.bool_]) -> tuple[float, ...]:
     known = live & (std > 0) & (probe.scale > 0).all(axis=0)
     typical = np.exp(np.log(np.where(known, probe.scale, 1.0)).mean(axis=0)) / np.where(known, std, 1.0)
     return tuple(float(f"{width:.1e}") if there else 0.1 for width, there in zip(typical, known, strict=True))
+
+
+def _lines(probe: Probe, live: npt.NDArray[np.bool_]) -> tuple[tuple[float, float], ...]:
+    """Standard deviation and mean of every code, (D,), to two digits; 1 and 0 where it is not live."""
+    both = zip(probe.codes.std(axis=0), probe.codes.mean(axis=0), live, strict=True)
+    return tuple((float(f"{std:.1e}"), float(f"{mean:.1e}")) if there else (1.0, 0.0) for std, mean, there in both)
+
+
+def _partners(probe: Probe, live: npt.NDArray[np.bool_]) -> tuple[tuple[float, float], ...]:
+    """Scale, negative where they go against each other, and offset of the live latent that each factor follows most."""
+    lines = _lines(probe, live)
+    with_latents = _standardised(probe.known_values).T @ _standardised(np.where(live, probe.codes, 0.0))
+    most = [(row, int(np.abs(row).argmax())) for row in with_latents]
+    return tuple((math.copysign(lines[j][0], row[j]), lines[j][1]) for row, j in most)
+
+
+def _placed(codes: Reals, lines: Sequence[tuple[float, float]]) -> Reals:
+    """Standardised codes brought to these scales and offsets; a column of zeros stays what it is."""
+    if not lines:
+        return codes.copy()
+    scale, offset = np.array(lines).T
+    return np.where(codes.any(axis=0), codes * scale + offset, 0.0)
 
 
 def _given(metric: Metric, probes: Iterable[Probe | None]) -> list[Score]:

@@ -78,6 +78,9 @@ class BetaVAEScore(FactorMetric):
     presets = PRESETS
     version = 2
 
+    def in_units(self) -> bool:
+        return not self.followed()[0].standardise
+
     def score(self, probe: Probe) -> Score:
         """Held-out accuracy, with the confusion matrix of true (rows) and guessed factors."""
         (how, named), categories = self.followed(), self.categories_of(probe)

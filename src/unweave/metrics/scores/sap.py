@@ -64,6 +64,9 @@ class SAP(FactorMetric):
     def takes_continuous(self) -> bool:
         return self.kind == "continuous"
 
+    def in_units(self) -> bool:
+        return self.kind == "svm" and not self.standardise
+
     def score(self, probe: Probe) -> Score:
         """Gap of each factor, with the matrix S (factors x latents)."""
         chosen, live = self.chosen(probe), self.live(probe)
