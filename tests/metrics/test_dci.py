@@ -108,3 +108,40 @@ def test_a_small_pool_is_split_in_proportion_and_a_large_one_capped():
 def test_threads_do_not_change_the_score():
     world = worlds.rotated(800)
     assert scored(world, threads=2).parts == scored(world).parts
+
+
+@pytest.mark.parametrize("backend", ["random-forest", "gbt", "lasso", "tuned-forest"])
+def test_permutation_gives_nothing_to_latents_of_many_values_that_know_nothing(backend):
+    rng = np.random.default_rng(0)
+    factors = rng.integers(2, size=(3_000, 2))
+    bits = np.where(rng.random(factors.shape) < 0.3, 1 - factors, factors)
+    codes = np.column_stack([bits, rng.normal(size=(3_000, 3))])
+    own, permuted = (
+        dci(codes, factors, **{**QUICK, "train": 2_000}, rounds=10, backend=backend, importance=importance)
+        for importance in ("impurity", "permutation")
+    )
+    table = np.array(permuted.tables["importances"])
+    assert (table > 0).tolist() == [[True, False], [False, True], *[[False, False]] * 3]
+    assert permuted.value == pytest.approx(1.0)
+    assert own.value < 0.99
+    informed = [name for name in own.parts if name.startswith("informativeness")]
+    assert permuted.parts[informed[0]] == pytest.approx(own.parts[informed[0]])
+
+
+def test_permutation_on_known_codes():
+    noise, noisy = worlds.noise(900, d=4), worlds.noisy(worlds.identity(3_000), 0.3)
+    assert scored(noise, importance="permutation").value == 0.0
+    assert scored(noisy).value + 0.3 < scored(noisy, importance="permutation").value
+    assert scored(worlds.rotated(2_000, turn=1), importance="permutation").value < 0.6
+    dead = scored(worlds.with_dead(worlds.missing("x", n=2_000)), importance="permutation")
+    table = np.array(dead.tables["importances"])
+    assert not table[[0, 5, 6]].any()
+    assert not table[:, 3].any()
+
+
+def test_a_categorical_code_is_shuffled_as_one():
+    world = worlds.missing("shape", "scale", n=1_500)
+    score = dci(world.codes, world.factors, categories=world.factors[:, :1], importance="permutation", **QUICK)
+    table = np.array(score.tables["importances"])
+    assert np.flatnonzero(table[-1]).tolist() == [0]
+    assert table[-1, 0] > 0.5

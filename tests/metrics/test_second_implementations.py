@@ -138,6 +138,31 @@ def test_dci_by_a_forest_of_scikit_learn():
     assert score.parts["informativeness_accuracy"] == pytest.approx(np.mean(right), abs=1e-6)
 
 
+def test_dci_by_permutation_with_a_loop_over_latents():
+    train, test = split("dci", 500, 300)
+    x = (CODES - CODES.mean(axis=0)) / CODES.std(axis=0, ddof=1)
+    rng, shuffled = Probe(CODES, FACTORS).rng("dci/permutation"), []
+    for i in range(4):
+        held = x[test].copy()
+        held[:, i] = rng.permutation(held[:, i])
+        shuffled.append(held)
+    table, limit = np.zeros((4, len(SIZES))), norm.ppf(1 - 0.05 / (4 * len(SIZES)))
+    for k in range(len(SIZES)):
+        forest = RandomForestClassifier(
+            8, max_features=None, min_samples_leaf=10, random_state=derive(0, f"dci/{k}") % 2**32
+        ).fit(x[train], FACTORS[train, k])
+        right = forest.predict(x[test]) == FACTORS[test, k]
+        for i, held in enumerate(shuffled):
+            lost = right * 1.0 - (forest.predict(held) == FACTORS[test, k])
+            table[i, k] = lost.mean() if lost.mean() > limit * lost.std() / math.sqrt(300) else 0.0
+    d, c = judged(table)
+    score = metrics.dci(CODES, FACTORS, trees=8, train=500, test=300, importance="permutation")
+    assert 0 < (table > 0).sum() < table.size
+    assert np.array(score.tables["importances"]) == pytest.approx(table, abs=1e-9)
+    assert (score.value, score.parts["completeness"]) == pytest.approx((d, c), abs=1e-6)
+    assert "one fit" in score.settings["no_interval"]
+
+
 def test_infomec_of_scikit_learns_parts():
     x = (CODES - CODES.mean(axis=0)) / CODES.std(axis=0)
     shares, explained = np.empty((len(SIZES), 4)), []

@@ -120,6 +120,7 @@ def dci(
     train: int = 10000,
     test: int = 5000,
     backend: Literal["random-forest", "gbt", "lasso", "tuned-forest"] = "random-forest",
+    importance: Literal["impurity", "permutation"] = "impurity",
     trees: int = 50,
     min_samples_leaf: int = 10,
     rounds: int = 100,

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import ndtri
 
 from unweave.base.checks import POSITIVE, Range
 from unweave.base.errors import InputError
@@ -22,9 +23,10 @@ from unweave.metrics.intervals import Z95, around
 from unweave.metrics.probe import Probe
 
 TINY = 1e-11  # keeps the entropy of an all-zero row defined (and 1, so that the row scores 0)
+CHANCE = 0.05  # probability that shuffling makes latents that know nothing seem to know something
 THRIFTY_ROWS, FEWEST_TREES = 1_000, 3  # floors and ceilings on more rows are made with fewer trees, but these at least
 DEPTHS = (2, 4, 6, 8, 10, 12)  # of a tuned forest
-NO_INTERVAL = "disentanglement and completeness: boosting is one fit to one sample, and another fit is not made"
+NO_INTERVAL = "disentanglement and completeness: one fit to one sample, and another fit is not made"
 
 Backend: TypeAlias = Literal["random-forest", "gbt", "lasso", "tuned-forest"]
 PresetName: TypeAlias = Literal["default", "dlib", "qedr-lasso", "qedr-forest"]
@@ -66,6 +68,14 @@ class DCI(FactorMetric):
     continuous factors and read whole numbers as an ordered scale, and the lasso cannot follow a periodic one. A
     categorical code is fed as columns of 0 and 1, whose importances add up to its row of R.
 
+    importance "impurity" is the learner's own (impurity taken away by splits, or |coefficients|), had on the training
+    rows. It favours latents of many values, whose splits fit noise, over those of few, such as argmax codes.
+    "permutation": R_ij is what the learner of factor j loses on the held-out rows once their codes of latent i are
+    shuffled, in the share of right answers or in squared error over the factor's variance, and 0 where chance explains
+    it: below as many standard errors as one of all d K entries exceeds by chance in 5 %. Take it where latents differ
+    in their number of values or know little (an identity with noise of deviation 0.3 gets D = 0.4 by impurity, 1.0 by
+    permutation); not where latents copy each other, since a learner that uses both loses little by either.
+
     `PRESETS` says whose protocol each preset is; a setting that differs from its default wins over the preset.
 
     `intervals` (95 %) are had without another fit. Informativeness: held-out rows are resampled. D and C with a forest:
@@ -76,7 +86,9 @@ class DCI(FactorMetric):
     With m latents of no importance left in (`prune` off), 1 - C shrinks to (1 - C) log d / log(d + m), since the base
     of the logarithm is the number of latents; D does not change.
     Source: Eastwood and Williams 2018, https://openreview.net/forum?id=By-7dz-AZ (lasso, alpha = 0.02; forest);
-    boosted trees and weights as in Locatello et al. 2019, https://arxiv.org/abs/1811.12359.
+    boosted trees and weights as in Locatello et al. 2019, https://arxiv.org/abs/1811.12359; permutation as in Breiman
+    2001, https://doi.org/10.1023/A:1010933404324, what impurity favours as in Strobl et al. 2007,
+    https://doi.org/10.1186/1471-2105-8-25.
 
     >>> from unweave.metrics import dci
     >>> grid = np.stack(np.meshgrid(range(10), range(100)), axis=-1).reshape(-1, 2) % 10
@@ -88,6 +100,9 @@ class DCI(FactorMetric):
     train: Annotated[int, "rows the learners are trained on", Range(1)] = 10_000
     test: Annotated[int, "held-out rows", Range(1)] = 5_000
     backend: Annotated[Backend, "what learns the factors from the codes"] = "random-forest"
+    importance: Annotated[
+        Literal["impurity", "permutation"], "the learner's own, or what it loses on held-out rows of shuffled codes"
+    ] = "impurity"
     trees: Annotated[int, "trees a forest", Range(1)] = 50
     min_samples_leaf: Annotated[int, "fewest training rows in a leaf of a forest", Range(1)] = 10
     rounds: Annotated[int, "rounds of boosting (gbt), each with a tree a value", Range(1)] = 100
@@ -99,10 +114,10 @@ class DCI(FactorMetric):
 
     measures = "modularity (value), compactness and explicitness (parts)"
     known = "the learner is part of the score"
-    trap = "noise in the codes leaks importance; never compare learners"
+    trap = "noise in the codes leaks importance, but for `importance=permutation`; never compare learners"
     interval = (
         "spread of the forest's trees, each grown on rows drawn anew (too wide); `backend=lasso`: influence of rows; "
-        "`backend=gbt`: none, since boosting is one fit"
+        "`backend=gbt` and `importance=permutation`: none, since that is one fit"
     )
     categories_count = "columns of 0 and 1, importances added up"
     learns = True
@@ -140,9 +155,20 @@ class DCI(FactorMetric):
         hot, of = one_hot_columns(categories[:, live[len(numbers) :]])
         fed = np.concatenate([standardised(probe.codes[:, numbers])[rows], hot[rows]], axis=1)
         owner = np.concatenate([np.arange(numbers.sum()), numbers.sum() + of])  # which live latent each column is of
+        if how.backend == "gbt" and live.any():
+            fed = binned(fed, how.bins)
+        targets = how._targets(probe, chosen)[rows]
+        if how.importance == "permutation":
+            asked = shuffled(len(rows) - cut, owner, probe.rng("dci/permutation")) + cut  # (1 + d, held-out, p)
+            fed = np.concatenate([fed[:cut], np.take_along_axis(fed, asked.reshape(-1, fed.shape[1]), axis=0)])
+            targets = np.concatenate([targets[:cut], np.tile(targets[cut:], (len(asked), 1))])
         fits: list[Fit] = []
-        for k, column in enumerate(how._targets(probe, chosen)[rows].T):
-            fits.append(how._learn(fed, column, cut, derive(probe.seed, f"dci/{k}")).of_latents(owner, int(live.sum())))
+        for k, column in enumerate(targets.T):
+            fit = how._learn(fed, column, cut, derive(probe.seed, f"dci/{k}"))
+            own = how.importance == "impurity"
+            fits.append(
+                fit.of_latents(owner, int(live.sum())) if own else fit.of_shuffled(len(rows) - cut, len(chosen))
+            )
         names = [probe.factor_names[k] for k in chosen]
         score = _judge(fits, live, names, latent_names(len(numbers), categories.shape[1]), how)
         reason = score.reason if live.any() else f"{self.no_life(probe)}, so no latent tells a factor"
@@ -154,8 +180,8 @@ class DCI(FactorMetric):
             return probe.known_values[:, chosen]
         return renumbered(probe.known_factors[:, chosen])
 
-    def _learn(self, codes: Reals, target: Reals | Whole, cut: int, seed: int) -> Fit:
-        """Fit one factor on the first `cut` rows of codes (n, p) and judge it on the others."""
+    def _learn(self, codes: npt.NDArray[Any], target: Reals | Whole, cut: int, seed: int) -> Fit:
+        """Fit one factor on the first `cut` rows of codes (n, p), of bins for "gbt", and judge it on the others."""
         if self.backend == "lasso":
             return regress(codes, target.astype(np.float64), cut, self.alpha)
         if self.backend == "tuned-forest":
@@ -164,7 +190,7 @@ class DCI(FactorMetric):
         if not codes.shape[1]:
             return Fit(np.zeros(0), labels[cut:] == np.bincount(labels[:cut]).argmax())
         if self.backend == "gbt":
-            found = boost(binned(codes, self.bins), labels[:cut], cut, self.rounds)
+            found = boost(codes, labels[:cut], cut, self.rounds)
             return Fit(found.importances, found.guesses == labels[cut:])
         from sklearn.ensemble import RandomForestClassifier  # late: takes a second
 
@@ -223,6 +249,31 @@ class Fit:
         return replace(
             self, importances=self.importances @ sums, draws=None if self.draws is None else self.draws @ sums
         )
+
+    def of_shuffled(self, held: int, factors: int) -> Fit:
+        """Answers to `held` rows, and how much worse than chance explains are those to the d copies after these, (d,).
+
+        Chance is what one of the d entries of each of so many `factors` exceeds with probability `CHANCE`.
+        """
+        answers = self.answers.reshape(-1, held).astype(np.float64)
+        worse = answers[0] - answers[1:] if self.answers.dtype == bool else answers[1:] - answers[0]
+        worse = np.nan_to_num(worse)  # of errors over a variance of 0, which nothing explains
+        mean, limit = worse.mean(axis=1), ndtri(1 - CHANCE / max(1, len(worse) * factors))
+        return Fit(np.where(mean > limit * worse.std(axis=1) / math.sqrt(held), mean, 0.0), self.answers[:held])
+
+
+def shuffled(rows: int, owner: Whole, rng: np.random.Generator) -> Whole:
+    """Which row each entry of a table (rows, p) is taken from, (1 + d, rows, p): as it is, then each latent shuffled.
+
+    >>> found = shuffled(4, np.array([0, 1, 1]), np.random.default_rng(0))
+    >>> found[0].T.tolist(), found[1, :, 1:].T.tolist(), bool((found[2, :, 1] == found[2, :, 2]).all())
+    ([[0, 1, 2, 3], [0, 1, 2, 3], [0, 1, 2, 3]], [[0, 1, 2, 3], [0, 1, 2, 3]], True)
+    """
+    latents = int(owner.max(initial=-1)) + 1
+    found = np.tile(np.arange(rows)[:, None], (1 + latents, 1, len(owner)))
+    for i in range(latents):
+        found[1 + i, :, owner == i] = rng.permutation(rows)
+    return found
 
 
 def _of_trees(forest: Any) -> Reals:
@@ -328,7 +379,8 @@ def _judge(fits: list[Fit], live: npt.NDArray[np.bool_], names: list[str], laten
     each = np.zeros(len(live))
     each[live if live.any() else slice(None)] = per_latent
     intervals: dict[str, tuple[float, float] | None] = {f"informativeness_{kind}": bounds}
-    if live.any() and how.backend != "gbt":
+    once = how.backend == "gbt" or how.importance == "permutation"
+    if live.any() and not once:
         intervals["disentanglement"] = _spread(d, slopes(fed), fits)
         intervals["completeness"] = _spread(c, slopes(fed.T, equal=equal).T, fits)
     return Score(
@@ -346,7 +398,7 @@ def _judge(fits: list[Fit], live: npt.NDArray[np.bool_], names: list[str], laten
         reason="disentanglement needs two factors that vary, and there is one" if math.isnan(d) else None,
         settings={
             "intervals": {name: list(ends) for name, ends in intervals.items() if ends is not None},
-            **({"no_interval": NO_INTERVAL} if how.backend == "gbt" else {}),
+            **({"no_interval": NO_INTERVAL} if once else {}),
         },
     )
 
