@@ -10,7 +10,7 @@ a number of rows is in both. A cell is the share of draws whose interval holds t
 width over that of an exact one (1.96 standard deviations of the draws on either side).
 
 Every registered metric is tried, with every preset it has; parts with an interval of their own have a row too. A cell
-takes `--draws` draws, fewer where these would take longer than `--seconds`, and `FEWEST` at least. `--keep` remembers
+takes `--draws` draws, fewer where these would take longer than `--seconds` of one processor, and `FEWEST` at least. `--keep` remembers
 finished cells in a file, and the tables are then made of all that is in it.
 """
 
@@ -20,7 +20,7 @@ import math
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 from typing import Any
 
 import numpy as np
@@ -150,8 +150,8 @@ def intervals(score: Score) -> dict[str, tuple[float, tuple[float, float]]]:
 
 def covered(metric: Metric, kind: str, n: int, draws: int, seconds: float = math.inf) -> dict[str, Any]:
     """Share of draws that hold their mean, width over the exact width, and how many draws had an interval, by part."""
-    started, seen, values, own = perf_counter(), dict[str, list[Any]](), list[float](), 0
-    while own < draws and (own < FEWEST or perf_counter() - started < seconds):
+    started, seen, values, own = process_time(), dict[str, list[Any]](), list[float](), 0
+    while own < draws and (own < FEWEST or process_time() - started < seconds):
         score = metric(pool(kind, n, FIRST_SEED + own))
         own += 1
         values.append(score.value)

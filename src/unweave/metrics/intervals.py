@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import math
 
-from unweave.metrics.arrays import Reals
+import numpy as np
+
+from unweave.metrics.arrays import Reals, Whole
 
 Z95 = 1.959964  # standard deviations on either side of a 95 % interval
+REPEATS = 64  # pools that are imagined behind an interval of votes or points
+ROWS = 10_000  # rows at most that tell how such pools differ
 
 
 def around(value: float, influence: Reals, least: float = 0.0, most: float = 1.0) -> tuple[float, float] | None:
@@ -35,3 +39,32 @@ def wilson(successes: float, trials: int, z: float = Z95) -> tuple[float, float]
     middle = (share + square / 2) / (1 + square)
     half = z * math.sqrt(share * (1 - share) / trials + square / (4 * trials)) / (1 + square)
     return max(0.0, min(share, middle - half)), min(1.0, max(share, middle + half))
+
+
+def wider(value: float, bounds: tuple[float, float], sd: float) -> tuple[float, float]:
+    """Bounds inside [0, 1] of a value that also has the standard deviation `sd` of another, independent cause.
+
+    >>> [round(bound, 3) for bound in wider(0.5, (0.44, 0.56), 0.04)]
+    [0.401, 0.599]
+    """
+    low, high = (math.hypot(value - bound, Z95 * sd) for bound in bounds)
+    return max(0.0, value - low), min(1.0, value + high)
+
+
+def other_pools(influence: Reals, labels: Whole, of: int, draws: Reals) -> Reals:
+    """By how much a mean over the rows of each value moves in other pools of `of` rows, (V, D, B).
+
+    `influence` (n, D) is what a row adds to it beyond the mean, `labels` (n,) the value 0, 1, ... of each row,
+    `draws` (n, B) are standard normal numbers, the same for all that moves together: each row is counted 1 + draw
+    times (the multiplier bootstrap), and n rows stand for `of`.
+    """
+    order = np.argsort(labels, kind="stable")
+    counts = np.bincount(labels)
+    influence, draws = influence[order] * math.sqrt(len(labels) / of), draws[order]
+    ends = np.cumsum(counts)
+    return np.stack(
+        [
+            influence[e - c : e].T @ draws[e - c : e] / max(c, 1)
+            for e, c in zip(ends.tolist(), counts.tolist(), strict=True)
+        ]
+    )

@@ -9,9 +9,10 @@ import numpy as np
 
 from unweave.base import checks
 from unweave.base.records import Score
-from unweave.metrics.arrays import Reals, Whole, latent_names, standardised
+from unweave.metrics.arrays import Reals, Whole, latent_names, one_hot_columns, standardised
 from unweave.metrics.base import FactorMetric, scored, shares_of, undefined
-from unweave.metrics.intervals import wilson
+from unweave.metrics.information import renumbered
+from unweave.metrics.intervals import REPEATS, ROWS, other_pools, wider, wilson
 from unweave.metrics.probe import Groups, Probe
 
 PresetName: TypeAlias = Literal["dlib", "cascade", "mathieu", "infogan-cr", "lecture", "workshop"]
@@ -140,14 +141,17 @@ class FactorVAEScore(FactorMetric):
         columns = Columns(probe.codes[:, latents], categories[:, live[len(latents) :]], normalised=how.normalised)
         names = [probe.factor_names[k] for k in chosen]
         cast = {"in_sample": how.votes, "held_out": how.held_out}
-        tables = {
-            part: _spread(
-                _votes(columns, probe.groups, chosen, count, how, probe.rng(f"factor-vae-score/{part}")), live
-            )
+        votes = {
+            part: Votes.cast(columns, probe.groups, chosen, count, how, probe.rng(f"factor-vae-score/{part}"))
             for part, count in cast.items()
         }
+        tables = {part: _spread(each.counted(), live) for part, each in votes.items()}
         rows = latent_names(len(latents), categories.shape[1])
-        return _judge(tables, how, rows, names, facts)
+        score = _judge(tables, how, rows, names, facts)
+        labels = renumbered(probe.known_factors[:, chosen])
+        sd = votes[how.headline].over_pools(columns, labels, probe.rng("factor-vae-score/interval"))
+        assert score.interval is not None
+        return replace(score, interval=wider(score.value, score.interval, sd))
 
 
 def gini_variance(labels: Whole) -> Reals:
@@ -169,6 +173,7 @@ class Columns:
     """What can vote: codes (N, d) and categorical codes (N, L), with their variances over all rows."""
 
     def __init__(self, codes: Reals, categories: Whole, *, normalised: bool) -> None:
+        self.normalised = normalised
         self.codes = standardised(codes) if normalised else codes - codes.mean(axis=0)
         self.categories = categories.T
         self.scale = gini_variance(self.categories) if normalised else np.ones(len(self.categories))
@@ -182,19 +187,72 @@ class Columns:
         labels = [gini_variance(column[rows]) / all_ for column, all_ in zip(self.categories, self.scale, strict=True)]
         return np.column_stack([numbers, *labels])
 
+    def influence(self, rows: Whole, labels: Whole) -> Reals:
+        """By how much each of these rows moves the logarithm of each column's variance over the rows with its value.
 
-def _votes(
-    columns: Columns, groups: Groups, chosen: Whole, count: int, how: Protocol, rng: np.random.Generator
-) -> Whole:
-    """Cast `count` votes: the matrix C of live columns and chosen factors, (d + L, K)."""
-    factor = np.arange(count) % len(chosen) if how.balanced else rng.integers(len(chosen), size=count)
-    step = max(1, CHUNK // how.samples)
-    steadiest = [
-        columns.spread(groups.sharing(chosen[factor[at : at + step]], how.samples, rng)).argmin(axis=1)
-        for at in range(0, count, step)
-    ]
-    cell = np.concatenate(steadiest) * len(chosen) + factor
-    return np.bincount(cell, minlength=len(columns) * len(chosen)).reshape(len(columns), -1)
+        `labels` (N,) are the values 0, 1, ...; the answer, (rows, d + L), is times the number of rows of the value.
+        """
+        hot, of = one_hot_columns(self.categories.T[rows])
+        table, value = np.concatenate([self.codes[rows], hot], axis=1), labels[rows]
+        size = np.maximum(np.bincount(value), 1)[:, None]
+        apart = (table - (_sums(table, value) / size)[value]) ** 2
+        d = self.codes.shape[1]
+        if of.size:
+            apart = np.concatenate([apart[:, :d], _sums(apart[:, d:].T, of).T], axis=1)  # (rows, d + L)
+        variance = (_sums(apart, value) / size)[value]
+        return np.divide(apart, variance, out=np.ones_like(apart), where=variance > 0) - 1
+
+
+@dataclass(frozen=True)
+class Votes:
+    """Votes of m groups of rows: their spreads of all columns (m, D), which chosen factor was held, and a row of each."""
+
+    spreads: Reals
+    factor: Whole
+    row: Whole
+    factors: int
+
+    @classmethod
+    def cast(
+        cls, columns: Columns, groups: Groups, chosen: Whole, count: int, how: Protocol, rng: np.random.Generator
+    ) -> Votes:
+        """Cast `count` of them."""
+        factor = np.arange(count) % len(chosen) if how.balanced else rng.integers(len(chosen), size=count)
+        step = max(1, CHUNK // how.samples)
+        spreads, row = list[Reals](), list[Whole]()
+        for at in range(0, count, step):
+            rows = groups.sharing(chosen[factor[at : at + step]], how.samples, rng)
+            spreads.append(columns.spread(rows))
+            row.append(rows[:, 0])
+        return cls(np.concatenate(spreads), factor, np.concatenate(row), len(chosen))
+
+    def counted(self, by: Reals | float = 1.0) -> Whole:
+        """The matrix of votes (D, K), of spreads that are multiplied by `by` (m, D)."""
+        cell = (self.spreads * by).argmin(axis=1) * self.factors + self.factor
+        return np.bincount(cell, minlength=self.spreads.shape[1] * self.factors).reshape(-1, self.factors)
+
+    def over_pools(self, columns: Columns, labels: Whole, rng: np.random.Generator) -> float:
+        """Standard deviation over other pools of the share of votes that go the way of the majority.
+
+        In another pool the variance of each column over the rows of a value is another, and with it all the spreads of
+        the votes about this value; `labels` (N, K) are the values of the chosen factors.
+        """
+        rows = rng.permutation(len(labels))[:ROWS]
+        draws = rng.standard_normal((len(rows), REPEATS))
+        one = np.zeros(len(labels), np.int64)
+        whole = other_pools(columns.influence(rows, one), one[rows], len(labels), draws)
+        by = np.empty((*self.spreads.shape, REPEATS))
+        for k, column in enumerate(labels.T):
+            at = self.factor == k
+            moved = other_pools(columns.influence(rows, column), column[rows], len(labels), draws)
+            by[at] = moved[column[self.row[at]]]
+        by = np.exp(by - whole if columns.normalised else by)
+        return float(np.std([self.counted(each).max(axis=1).sum() for each in np.moveaxis(by, 2, 0)])) / len(self.row)
+
+
+def _sums(table: Reals, labels: Whole) -> Reals:
+    """Sums of the rows of (n, D) by their label 0, 1, ..., (V, D)."""
+    return np.stack([np.bincount(labels, column) for column in table.T], axis=1)
 
 
 def _spread(votes: Whole, live: Any) -> Whole:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Annotated, Literal, TypeAlias
 
@@ -16,6 +17,7 @@ from unweave.metrics.intervals import Z95
 from unweave.metrics.probe import Probe
 
 REPEATS = 200  # resampled tables behind an interval
+TAIL = 20  # rows at most that tell how far a maximum could have reached
 
 PresetName: TypeAlias = Literal["default", "dlib", "suter"]
 PRESETS = {
@@ -104,7 +106,9 @@ class IRS(FactorMetric):
         robust = (1 - np.stack([each.moved(how.quantile) for each in spread], axis=1) / unit[:, None]).clip(0, 1)
         rng = probe.rng("irs/interval")
         again = np.stack([each.resampled(how.quantile, REPEATS, rng) for each in spread], axis=2)  # (B, d, K)
-        repeats = np.average((1 - again / unit[:, None]).clip(0, 1).max(axis=2), axis=1, weights=weights)
+        ends = resampled(np.sort(np.abs(codes - codes.mean(axis=0)), axis=0), 1.0, REPEATS, rng)  # M again, (B, d)
+        moves = (1 - again / np.where(ends > 0, ends, 1.0)[:, :, None]).clip(0, 1).max(axis=2)
+        repeats = (moves * ends).sum(axis=1) / np.maximum(ends.sum(axis=1), np.finfo(np.float64).tiny)
         value, half = float(np.average(robust.max(axis=1), weights=weights)), Z95 * float(repeats.std(ddof=1))
         table = np.full((len(live), len(chosen)), np.nan)
         table[live] = robust
@@ -147,17 +151,31 @@ class Spread:
         return np.mean([_between(g, np.array([quantile * (len(g) - 1)]))[0] for g in self.groups], axis=0)
 
     def resampled(self, quantile: float, repeats: int, rng: np.random.Generator) -> Reals:
-        """The same of rows drawn again within each value, (repeats, d).
+        """The same of rows drawn again within each value, (repeats, d)."""
+        return np.mean([resampled(g, quantile, repeats, rng) for g in self.groups], axis=0)
 
-        The place in the old order of the r-th of n rows drawn again is that of the r-th of n uniform numbers, whose law
-        is Beta(r, n - r + 1), so that no row need be drawn.
-        """
-        total = np.zeros((repeats, self.groups[0].shape[1]))
-        for g in self.groups:
-            rank = quantile * (len(g) - 1) + 1
-            share = rng.beta(rank, len(g) - rank + 1, size=repeats)
-            total += g[np.minimum((share * len(g)).astype(np.int64), len(g) - 1)]
-        return total / len(self.groups)
+
+def resampled(ordered: Reals, quantile: float, repeats: int, rng: np.random.Generator) -> Reals:
+    """The quantile of as many new rows as (n, d) has, which are sorted column by column, (repeats, d).
+
+    The r-th of n rows lies where the r-th of n uniform numbers does in the distribution they come from, and that number
+    has the law Beta(r, n - r + 1): no row need be drawn. The distribution is a straight line between rows; the upper
+    TAIL rows, a fifth at most, stand for an exponential tail with their mean excess (Pickands 1975), since no maximum
+    could otherwise be exceeded.
+    """
+    n, d = ordered.shape
+    rank = quantile * (n - 1) + 1
+    share = rng.beta(rank, n - rank + 1, size=(repeats, d))
+    top = max(1, min(TAIL, n // 5))
+    start = ordered[n - top - 1]
+    excess = ordered[n - top :] - start
+    mean, var = excess.mean(axis=0), excess.var(axis=0)
+    bend = ((mean**2 / np.where(var > 0, var, math.inf) - 1) / 4).clip(1e-3, 1.0)  # 0: exponential, 1: uniform
+    beyond = start + mean * (1 + bend) / bend * (1 - np.minimum(1.0, n * (1 - share) / top) ** bend)
+    place = (share * n - 0.5).clip(0, n - 1)
+    low = place.astype(np.int64)
+    below, above = (np.take_along_axis(ordered, at, axis=0) for at in (low, np.minimum(low + 1, n - 1)))
+    return np.where(share * n > n - top, beyond, below + (place - low) * (above - below))
 
 
 def _between(ordered: Reals, place: Reals) -> Reals:
