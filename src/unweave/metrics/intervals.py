@@ -51,6 +51,15 @@ def wider(value: float, bounds: tuple[float, float], sd: float) -> tuple[float, 
     return max(0.0, value - low), min(1.0, value + high)
 
 
+def sums(table: Reals, labels: Whole) -> Reals:
+    """Sums of the rows of (n, D) by their label 0, 1, ..., (V, D).
+
+    >>> sums(np.array([[1.0], [2.0], [4.0]]), np.array([1, 0, 1])).T.tolist()
+    [[2.0, 5.0]]
+    """
+    return np.stack([np.bincount(labels, column) for column in table.T], axis=1)
+
+
 def other_pools(influence: Reals, labels: Whole, of: int, draws: Reals) -> Reals:
     """By how much a mean over the rows of each value moves in other pools of `of` rows, (V, D, B).
 

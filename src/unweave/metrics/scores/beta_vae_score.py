@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Literal, TypeAlias
 
@@ -9,9 +11,10 @@ import numpy as np
 
 from unweave.base.checks import Range
 from unweave.base.records import Score
-from unweave.metrics.arrays import Reals, Whole
+from unweave.metrics.arrays import Reals, Whole, one_hot_columns
 from unweave.metrics.base import FactorMetric, Preset, scored, shares_of, undefined
-from unweave.metrics.intervals import wilson
+from unweave.metrics.information import renumbered
+from unweave.metrics.intervals import REPEATS, ROWS, other_pools, sums, wider, wilson
 from unweave.metrics.probe import Groups, Probe
 
 PresetName: TypeAlias = Literal["default", "dlib", "infogan-cr"]
@@ -95,31 +98,36 @@ class BetaVAEScore(FactorMetric):
             return Score(1 / len(chosen), reason=reason, settings=facts)
         names = [probe.factor_names[k] for k in chosen]
         codes = probe.codes[:, numbers] - probe.codes[:, numbers].mean(axis=0)
-        train, test = (
-            how._points(codes, categories[:, varies], probe.groups, chosen, count, probe.rng(f"beta-vae-score/{part}"))
-            for part, count in (("train", how.train), ("test", how.test))
-        )
-        found = dict(
-            zip(("in_sample", "held_out"), _confusions(train, test, len(chosen), how.standardise), strict=True)
-        )
+        hot, of = one_hot_columns(categories[:, varies])
+        points = {
+            part: how._points(
+                codes, categories[:, varies], probe.groups, chosen, count, probe.rng(f"beta-vae-score/{name}")
+            )
+            for part, name, count in (("in_sample", "train", how.train), ("held_out", "test", how.test))
+        }
+        logits = _classifier(points["in_sample"], len(chosen), how.standardise)
+        found = {part: _confusion(logits(each.apart), each.factor, len(chosen)) for part, each in points.items()}
         right, seen = found[how.headline].diagonal(), found[how.headline].sum(axis=1)
         parts = {name: float(table.trace() / table.sum()) for name, table in found.items()}
+        labels = renumbered(probe.known_factors[:, chosen])
+        rng = probe.rng("beta-vae-score/interval")
+        sd = how._over_pools(codes, hot, of, labels, points[how.headline], logits, rng)
         return Score(
             parts[how.headline],
             parts=parts,
             per_factor=shares_of(names, right, seen),
-            interval=wilson(float(right.sum()), int(seen.sum())),
+            interval=wider(parts[how.headline], wilson(float(right.sum()), int(seen.sum())), sd),
             tables={"confusion": found[how.headline].tolist(), "rows": names, "columns": names},
             settings=facts,
         )
 
     def _points(
         self, codes: Reals, categories: Whole, groups: Groups, chosen: Whole, count: int, rng: np.random.Generator
-    ) -> tuple[Reals, Whole]:
-        """Averaged absolute differences (count, d + L) and which of the chosen factors each pair shared (count,)."""
+    ) -> Points:
+        """As many points as `count`."""
         factor = np.arange(count) % len(chosen) if self.one_value else rng.integers(len(chosen), size=count)
         step = max(1, CHUNK // self.samples)
-        found: list[Reals] = []
+        found, row = list[Reals](), list[Whole]()
         for at in range(0, count, step):
             these = chosen[factor[at : at + step]]
             if self.one_value:
@@ -130,23 +138,102 @@ class BetaVAEScore(FactorMetric):
             apart = np.abs(codes[first] - codes[second]).mean(axis=1)
             differ = (categories[first] != categories[second]).mean(axis=1)
             found.append(np.concatenate([apart, differ], axis=1))
-        return np.concatenate(found), factor
+            row.append(first[:, 0])
+        return Points(np.concatenate(found), factor, np.concatenate(row))
+
+    def _over_pools(
+        self,
+        codes: Reals,
+        hot: Reals,
+        of: Whole,
+        labels: Whole,
+        points: Points,
+        logits: Callable[[Reals], Reals],
+        rng: np.random.Generator,
+    ) -> float:
+        """Standard deviation over other pools of the share of points that are told right.
+
+        In another pool the mean difference of the pairs that agree in a factor is another, and points of this factor
+        move with it: `labels` (N, K) are the values of the chosen factors, `hot` (N, P) the columns of the categorical
+        codes `of`. Points move there and back, since a classifier fitted to the other pool would follow them: that
+        leaves the slope, which does not depend on the fit.
+        """
+        rows = rng.permutation(len(codes))[:ROWS]
+        draws = rng.standard_normal((len(rows), REPEATS))
+        shifts, group, first = list[Reals](), np.empty_like(points.factor), 0
+        for k, column in enumerate(labels.T):
+            value, at = column[rows], points.factor == k
+            each = distances(codes[rows], value)
+            if of.size:
+                each = np.concatenate([each, sums(distances(hot[rows], value).T, of).T / 2], axis=1)
+            middle = (sums(each, value) / np.maximum(np.bincount(value), 1)[:, None])[value]
+            if self.one_value:
+                influence = 2 * (each - middle)
+            else:
+                influence, value = 2 * each - middle - each.mean(axis=0), np.zeros_like(value)
+            shifts.append(other_pools(influence, value, len(codes), draws))
+            group[at] = first + (column[points.row[at]] if self.one_value else 0)
+            first += len(shifts[-1])
+        table = np.concatenate(shifts)
+        swing = [
+            [
+                (logits(points.apart + way * table[group, :, b]).argmax(axis=1) == points.factor).mean()
+                for way in (1, -1)
+            ]
+            for b in range(REPEATS)
+        ]
+        return float(np.std(np.diff(swing) / 2))
 
 
-def _confusions(train: tuple[Reals, Whole], test: tuple[Reals, Whole], k: int, standardise: bool) -> list[Whole]:
-    """Tables of (true, guessed) factor, (K, K), on the training points and on fresh ones."""
-    points, labels = train
-    if len(np.unique(labels)) < 2:  # a handful of points that all fell on one factor: always guess that one
-        guesses = [np.full(len(part[1]), labels[0]) for part in (train, test)]
-    else:
-        from sklearn.linear_model import LogisticRegression  # late: takes a second
+@dataclass(frozen=True)
+class Points:
+    """Averaged absolute differences (m, d + L), which chosen factor the pairs of each shared, and a row of each."""
 
-        std = points.std(axis=0)
-        scale = np.where(std > 0, std, 1.0) if standardise else np.ones_like(std)
-        middle = points.mean(axis=0) if standardise else np.zeros_like(std)
-        model = LogisticRegression(max_iter=1_000).fit((points - middle) / scale, labels)
-        guesses = [model.predict((part[0] - middle) / scale) for part in (train, test)]
-    return [
-        np.bincount(part[1] * k + predicted, minlength=k * k).reshape(k, k)
-        for part, predicted in zip((train, test), guesses, strict=True)
-    ]
+    apart: Reals
+    factor: Whole
+    row: Whole
+
+
+def distances(codes: Reals, labels: Whole) -> Reals:
+    """Mean |difference| of each row of (n, D) from the rows with its label, (n, D).
+
+    >>> distances(np.array([[0.0], [1.0], [5.0], [7.0]]), np.array([0, 0, 1, 1])).T.tolist()
+    [[0.5, 0.5, 1.0, 1.0]]
+    """
+    counts = np.bincount(labels)
+    start, found = np.cumsum(counts) - counts, np.empty_like(codes)
+    for j, column in enumerate(codes.T):
+        order = np.lexsort((column, labels))
+        value, z = labels[order], column[order]
+        before = np.concatenate([[0.0], np.cumsum(z)])
+        below, size = np.arange(len(z)) - start[value], counts[value]
+        under = before[:-1] - before[start[value]]
+        over = before[start[value] + size] - before[1:]
+        found[order, j] = (z * below - under + over - z * (size - 1 - below)) / size
+    return found
+
+
+def _classifier(train: Points, k: int, standardise: bool) -> Callable[[Reals], Reals]:
+    """What gives the logits (m, K) of points (m, D), fitted to the training points."""
+    points, present = train.apart, np.unique(train.factor)
+    if len(present) < 2:  # a handful of points that all fell on one factor: always guess that one
+        return lambda apart: np.tile(np.arange(k) == present[0], (len(apart), 1)).astype(np.float64)
+    from sklearn.linear_model import LogisticRegression  # late: takes a second
+
+    std = points.std(axis=0)
+    scale = np.where(std > 0, std, 1.0) if standardise else np.ones_like(std)
+    middle = points.mean(axis=0) if standardise else np.zeros_like(std)
+    model = LogisticRegression(max_iter=1_000).fit((points - middle) / scale, train.factor)
+
+    def logits(apart: Reals) -> Reals:
+        told = model.decision_function((apart - middle) / scale)
+        all_ = np.full((len(apart), k), -math.inf)
+        all_[:, present] = np.stack([np.zeros_like(told), told], axis=1) if told.ndim == 1 else told
+        return all_
+
+    return logits
+
+
+def _confusion(logits: Reals, factor: Whole, k: int) -> Whole:
+    """Table of (true, guessed) factor, (K, K)."""
+    return np.bincount(factor * k + logits.argmax(axis=1), minlength=k * k).reshape(k, k)

@@ -12,7 +12,7 @@ from unweave.base.records import Score
 from unweave.metrics.arrays import Reals, Whole, latent_names, one_hot_columns, standardised
 from unweave.metrics.base import FactorMetric, scored, shares_of, undefined
 from unweave.metrics.information import renumbered
-from unweave.metrics.intervals import REPEATS, ROWS, other_pools, wider, wilson
+from unweave.metrics.intervals import REPEATS, ROWS, other_pools, sums, wider, wilson
 from unweave.metrics.probe import Groups, Probe
 
 PresetName: TypeAlias = Literal["dlib", "cascade", "mathieu", "infogan-cr", "lecture", "workshop"]
@@ -195,17 +195,18 @@ class Columns:
         hot, of = one_hot_columns(self.categories.T[rows])
         table, value = np.concatenate([self.codes[rows], hot], axis=1), labels[rows]
         size = np.maximum(np.bincount(value), 1)[:, None]
-        apart = (table - (_sums(table, value) / size)[value]) ** 2
+        apart = (table - (sums(table, value) / size)[value]) ** 2
         d = self.codes.shape[1]
         if of.size:
-            apart = np.concatenate([apart[:, :d], _sums(apart[:, d:].T, of).T], axis=1)  # (rows, d + L)
-        variance = (_sums(apart, value) / size)[value]
-        return np.divide(apart, variance, out=np.ones_like(apart), where=variance > 0) - 1
+            apart = np.concatenate([apart[:, :d], sums(apart[:, d:].T, of).T], axis=1)  # (rows, d + L)
+        variance = (sums(apart, value) / size)[value]
+        moved = np.divide(apart, variance, out=np.ones_like(apart), where=variance > 0) - 1
+        return moved * ((size + 1) / np.maximum(size - 1, 1))[value]  # what normals with so few rows lack in kurtosis
 
 
 @dataclass(frozen=True)
 class Votes:
-    """Votes of m groups of rows: their spreads of all columns (m, D), which chosen factor was held, and a row of each."""
+    """Votes of m groups of rows: spreads of all columns (m, D), which chosen factor was held, and a row of each."""
 
     spreads: Reals
     factor: Whole
@@ -240,19 +241,16 @@ class Votes:
         rows = rng.permutation(len(labels))[:ROWS]
         draws = rng.standard_normal((len(rows), REPEATS))
         one = np.zeros(len(labels), np.int64)
-        whole = other_pools(columns.influence(rows, one), one[rows], len(labels), draws)
-        by = np.empty((*self.spreads.shape, REPEATS))
+        whole = other_pools(columns.influence(rows, one), one[rows], len(labels), draws) if columns.normalised else 0.0
+        moved, group, first = list[Reals](), np.empty_like(self.factor), 0
         for k, column in enumerate(labels.T):
+            moved.append(other_pools(columns.influence(rows, column), column[rows], len(labels), draws))
             at = self.factor == k
-            moved = other_pools(columns.influence(rows, column), column[rows], len(labels), draws)
-            by[at] = moved[column[self.row[at]]]
-        by = np.exp(by - whole if columns.normalised else by)
-        return float(np.std([self.counted(each).max(axis=1).sum() for each in np.moveaxis(by, 2, 0)])) / len(self.row)
-
-
-def _sums(table: Reals, labels: Whole) -> Reals:
-    """Sums of the rows of (n, D) by their label 0, 1, ..., (V, D)."""
-    return np.stack([np.bincount(labels, column) for column in table.T], axis=1)
+            group[at] = first + column[self.row[at]]
+            first += len(moved[-1])
+        by = np.exp(np.concatenate(moved) - whole)  # (values, D, B)
+        right = [self.counted(by[group, :, b]).max(axis=1).sum() for b in range(REPEATS)]
+        return float(np.std(right)) / len(group)
 
 
 def _spread(votes: Whole, live: Any) -> Whole:
