@@ -1,4 +1,4 @@
-"""How often the 95 % interval of each score holds what it is an interval of: the tables of results/coverage.md.
+"""How often the 95 % interval of each score holds what it is an interval of: the table of results/coverage.md.
 
     python -m benchmarks.coverage [--only mig,irs] [--rows 1000 2000 10000] [--draws 200] [--seconds 60]
                                   [--keep FILE] [--write results/coverage.md]
@@ -10,8 +10,8 @@ a number of rows is in both. A cell is the share of draws whose interval holds t
 width over that of an exact one (1.96 standard deviations of the draws on either side).
 
 Every registered metric is tried, with every preset it has; parts with an interval of their own have a row too. A cell
-takes `--draws` draws, fewer where these would take longer than `--seconds` of one processor, and `FEWEST` at least. `--keep` remembers
-finished cells in a file, and the tables are then made of all that is in it.
+takes `--draws` draws, fewer where these would take longer than `--seconds` of one processor, and `FEWEST` at least.
+`--keep` remembers finished cells in a file, and the table is then made of all that is in it.
 """
 
 import argparse

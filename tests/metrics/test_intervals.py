@@ -7,12 +7,12 @@ from sklearn.metrics import roc_auc_score
 
 from unweave import metrics
 from unweave.contracts import worlds
-from unweave.metrics.intervals import around
-from unweave.metrics.scores.dci import completeness, disentanglement
-from unweave.metrics.scores.dci import slopes as dci_slopes
+from unweave.metrics.intervals import around, other_pools
+from unweave.metrics.scores.beta_vae_score import distances
 from unweave.metrics.scores.explicitness import mean_area
 from unweave.metrics.scores.infomec import concentration
 from unweave.metrics.scores.infomec import slopes as infomec_slopes
+from unweave.metrics.scores.irs import resampled as resampled_ranks
 from unweave.metrics.scores.modularity import modular, slopes
 from unweave.metrics.scores.sap import moved, squared_correlations
 
@@ -96,13 +96,10 @@ def test_the_interval_of_sap_is_that_of_shares_of_held_out_rows():
 @pytest.mark.parametrize(
     ("value", "slope"),
     [
-        (lambda table: disentanglement(table)[0], dci_slopes),
-        (lambda table: completeness(table)[0], lambda table: dci_slopes(table.T).T),
-        (lambda table: completeness(table, equal=True)[0], lambda table: dci_slopes(table.T, equal=True).T),
         (concentration, infomec_slopes),
         (lambda table: modular(table).sum(), slopes),
     ],
-    ids=["disentanglement", "completeness", "completeness, equal", "concentration", "modular"],
+    ids=["concentration", "modular"],
 )
 def test_slopes_are_those_of_small_differences(value, slope):
     table = np.random.default_rng(0).uniform(0.1, 1, size=(4, 3))
@@ -114,33 +111,59 @@ def test_slopes_are_those_of_small_differences(value, slope):
         assert found[cell] == pytest.approx((value(more) - value(less)) / (2 * step), abs=1e-6)
 
 
-@pytest.mark.parametrize("backend", ["random-forest", "lasso"])
-def test_disentanglement_of_fresh_samples_lies_in_the_interval(backend):
-    """The forest's interval is wider than need be, so it holds them all; lasso's all but few."""
-    found = []
-    for seed in range(6):
-        world = worlds.noisy(worlds.rotated(900, seed=seed), 0.1, seed=seed)
-        found.append(metrics.dci(world.codes, world.factors[:, [0, 1, 3]], backend=backend, trees=15))
-    truth = np.mean([score.value for score in found])
-    inside = [score.interval[0] <= truth <= score.interval[1] for score in found]
-    assert sum(inside) >= 5
-    assert all(half(score.interval) < 0.2 for score in found)
-    assert {"disentanglement", "completeness"} < found[0].settings["intervals"].keys()
-
-
-def test_boosting_says_that_it_has_no_interval():
-    score = metrics.dci(*mixed(300), backend="gbt", rounds=3)
+@pytest.mark.parametrize("backend", ["random-forest", "lasso", "gbt"])
+def test_dci_says_why_disentanglement_has_no_interval(backend):
+    score = metrics.dci(*mixed(300), backend=backend, rounds=3, trees=5)
     assert score.interval is None
-    assert "another fit is not made" in score.settings["no_interval"]
-    assert list(score.settings["intervals"]) == ["informativeness_accuracy"]
+    assert "fitted again" in score.settings["no_interval"]
+    assert [name.partition("_")[0] for name in score.settings["intervals"]] == ["informativeness"]
 
 
-def test_the_three_parts_of_infomec_have_intervals():
-    codes, factors = mixed(1_000)
-    score = metrics.infomec(codes, factors[:, :3])
+def test_the_three_parts_of_infomec_have_intervals_where_rows_suffice():
+    codes, factors = mixed(3_000)
+    score = metrics.infomec(codes, factors[:, :2])
     assert list(score.settings["intervals"]) == ["infom", "infoc", "infoe"]
     for name, (low, high) in score.settings["intervals"].items():
         assert low < score.parts[name] < high
+    few = metrics.infomec(codes[:500], factors[:500, :2])
+    assert few.interval is None
+    assert list(few.settings["intervals"]) == ["infoe"]
+
+
+def test_explicitness_of_few_rows_has_no_interval():
+    score = metrics.explicitness(*mixed(800))
+    assert score.interval is None
+    assert "fewer than 3,000 rows" in score.settings["no_interval"]
+
+
+def test_another_pool_moves_votes_and_points_less_the_larger_it_is():
+    """Beyond Wilson's interval of votes, which does not depend on the rows."""
+    for score in (metrics.factor_vae_score, metrics.beta_vae_score):
+        small, large = (score(*mixed(n)) for n in (600, 9_600))
+        assert half(small.interval) > 1.5 * half(large.interval)
+
+
+def test_moved_means_of_other_pools_have_the_variance_of_means():
+    rng = np.random.default_rng(0)
+    rows, labels = rng.normal(size=(3_000, 1)), rng.integers(3, size=3_000)
+    found = other_pools(rows, labels, 12_000, rng.normal(size=(3_000, 400)))
+    assert found.shape == (3, 1, 400)
+    assert found.std(axis=2) == pytest.approx(np.full((3, 1), 4_000**-0.5), rel=0.15)
+
+
+def test_mean_distances_are_those_of_all_pairs():
+    rng = np.random.default_rng(0)
+    codes, labels = rng.normal(size=(60, 2)), rng.integers(4, size=60)
+    slow = [np.abs(codes[i] - codes[labels == labels[i]]).mean(axis=0) for i in range(60)]
+    assert distances(codes, labels) == pytest.approx(np.array(slow))
+
+
+def test_a_maximum_of_new_rows_moves_as_maxima_do():
+    rng = np.random.default_rng(0)
+    for draw in (rng.normal, rng.random):
+        largest = draw(size=(1_000, 400)).max(axis=0).std()
+        found = [resampled_ranks(np.sort(draw(size=(1_000, 1)), axis=0), 1.0, 200, rng).std() for _ in range(30)]
+        assert 0.8 * largest < np.mean(found) < 2 * largest
 
 
 def test_the_interval_of_irs_holds_the_values_of_fresh_samples():

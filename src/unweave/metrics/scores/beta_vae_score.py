@@ -50,8 +50,9 @@ class BetaVAEScore(FactorMetric):
     without which small codes underfit (False is dlib's way). It hardly sees a rotation, and forgives one missing
     factor, which is recognised by all others moving. `in_sample` is the accuracy on the training points. A categorical
     code counts as 1 where the two rows differ in it. Values with one row make no pairs: `groups` says how many values
-    of each factor do, `rows_per_group` how many rows the smallest and the largest of them have. The interval is
-    Wilson's 95 % for the points of the headline, with the classifier and the pool as given.
+    of each factor do, `rows_per_group` how many rows the smallest and the largest of them have. The interval
+    (95 %) is of the mean over other pools of as many rows of the same model: Wilson's for the points of the headline,
+    widened by how these points would move in 64 other pools (rows counted 1 + a normal number of times).
 
     `PRESETS` says whose protocol each preset is; a setting that differs from its default wins over the preset.
     Source: Higgins et al. 2017, https://openreview.net/forum?id=Sy2fzU9gl; counts: Locatello et al. 2019.
@@ -75,7 +76,7 @@ class BetaVAEScore(FactorMetric):
     lies_in = "1/K to 1"
     known = "chance is 1/K"
     trap = "a perfect code that lacks one factor gets 1.00; rotated codes reach 0.8 to 1.0"
-    interval = "Wilson, points"
+    interval = "Wilson, points, widened by other pools"
     categories_count = "1 where the rows of a pair differ"
     takes_categories = True
     presets = PRESETS

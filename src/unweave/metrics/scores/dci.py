@@ -19,14 +19,14 @@ from unweave.metrics.arrays import Reals, Whole, latent_names, one_hot_columns, 
 from unweave.metrics.base import FactorMetric, Preset, scored, undefined
 from unweave.metrics.boosting import binned, boost
 from unweave.metrics.information import renumbered
-from unweave.metrics.intervals import Z95, around
+from unweave.metrics.intervals import around
 from unweave.metrics.probe import Probe
 
 TINY = 1e-11  # keeps the entropy of an all-zero row defined (and 1, so that the row scores 0)
 CHANCE = 0.05  # probability that shuffling makes latents that know nothing seem to know something
 THRIFTY_ROWS, FEWEST_TREES = 1_000, 3  # floors and ceilings on more rows are made with fewer trees, but these at least
 DEPTHS = (2, 4, 6, 8, 10, 12)  # of a tuned forest
-NO_INTERVAL = "disentanglement and completeness: one fit to one sample, and another fit is not made"
+NO_INTERVAL = "disentanglement and completeness: only learners fitted again to other rows say how importances move"
 
 Backend: TypeAlias = Literal["random-forest", "gbt", "lasso", "tuned-forest"]
 PresetName: TypeAlias = Literal["default", "dlib", "qedr-lasso", "qedr-forest"]
@@ -78,11 +78,10 @@ class DCI(FactorMetric):
 
     `PRESETS` says whose protocol each preset is; a setting that differs from its default wins over the preset.
 
-    `intervals` (95 %) are had without another fit. Informativeness: held-out rows are resampled. D and C with a forest:
-    each tree is grown on rows drawn anew, so the trees' importances spread as those of one tree do from sample to
-    sample; the forest's own spread less, so this interval is wider than need be (two to three times, by experiment).
-    Lasso: rows move the coefficients that are not 0 (influence function). Boosting is one fit to one sample: its D and
-    C have no interval, and `no_interval` says so.
+    D and C have no interval, and `no_interval` says so: how importances move with other rows is not to be had from one
+    fit. The spread of a forest's trees is two to three times that of the forest, and a lasso's coefficients of 0, held
+    at 0, leave an interval that misses where D is near 1. Informativeness has one, in `intervals` (95 %): held-out rows
+    drawn again, with the learner as given.
     With m latents of no importance left in (`prune` off), 1 - C shrinks to (1 - C) log d / log(d + m), since the base
     of the logarithm is the number of latents; D does not change.
     Source: Eastwood and Williams 2018, https://openreview.net/forum?id=By-7dz-AZ (lasso, alpha = 0.02; forest);
@@ -115,10 +114,7 @@ class DCI(FactorMetric):
     measures = "modularity (value), compactness and explicitness (parts)"
     known = "the learner is part of the score"
     trap = "noise in the codes leaks importance, but for `importance=permutation`; never compare learners"
-    interval = (
-        "spread of the forest's trees, each grown on rows drawn anew (too wide); `backend=lasso`: influence of rows; "
-        "`backend=gbt` and `importance=permutation`: none, since that is one fit"
-    )
+    interval = "none: importances would need other fits; informativeness: held-out rows"
     categories_count = "columns of 0 and 1, importances added up"
     learns = True
     takes_categories = True
@@ -205,7 +201,7 @@ class DCI(FactorMetric):
             warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
             forest.fit(codes[:cut], labels[:cut])
         right = forest.predict(codes[cut:]) == labels[cut:]
-        return Fit(forest.feature_importances_, right, _of_trees(forest))
+        return Fit(forest.feature_importances_, right)
 
     def _tuned(self, codes: Reals, target: Reals, cut: int, seed: int) -> Fit:
         """A regressing forest whose depth the last ninth of the training rows choose."""
@@ -226,29 +222,22 @@ class DCI(FactorMetric):
             ).fit(codes[:fit], y[:fit])
             tried.append((float(((forest.predict(codes[fit:cut]) - y[fit:cut]) ** 2).sum()), forest))
         forest = min(tried, key=lambda each: each[0])[1]
-        return Fit(forest.feature_importances_, _errors(y[cut:], forest.predict(codes[cut:])), _of_trees(forest))
+        return Fit(forest.feature_importances_, _errors(y[cut:], forest.predict(codes[cut:])))
 
 
 @dataclass(frozen=True)
 class Fit:
-    """What was learnt of one factor: importances (p,), answers to the held-out rows (m,), and how importances spread.
+    """What was learnt of one factor: importances (p,) and answers to the held-out rows (m,).
 
-    `answers` are right or wrong, or squared errors of a regression. Row b of `draws` is a sample of the importances,
-    whose mean over `count` are the `importances`; None where no such samples are had.
+    `answers` are right or wrong, or squared errors of a regression.
     """
 
     importances: Reals
     answers: npt.NDArray[Any]
-    draws: Reals | None = None  # (B, p)
-    count: int = 1
 
     def of_latents(self, owner: Whole, live: int) -> Fit:
         """The same with the importances of columns that belong to one latent added up, (live,)."""
-        sums = np.zeros((len(owner), live))
-        sums[np.arange(len(owner)), owner] = 1.0
-        return replace(
-            self, importances=self.importances @ sums, draws=None if self.draws is None else self.draws @ sums
-        )
+        return replace(self, importances=np.bincount(owner, self.importances, minlength=live))
 
     def of_shuffled(self, held: int, factors: int) -> Fit:
         """Answers to `held` rows, and how much worse than chance explains are those to the d copies after these, (d,).
@@ -276,30 +265,18 @@ def shuffled(rows: int, owner: Whole, rng: np.random.Generator) -> Whole:
     return found
 
 
-def _of_trees(forest: Any) -> Reals:
-    """Importances of each tree of a forest, (trees, p)."""
-    return np.array([tree.feature_importances_ for tree in forest.estimators_])
-
-
 def regress(codes: Reals, target: Reals, cut: int, alpha: float) -> Fit:
     """Lasso of a factor (n,), trained on the first `cut` rows of codes (n, p); importances are |coefficients|.
 
-    Codes and factor are standardised by the training rows, constants to 0. The draws are how each training row moves
-    the coefficients that are not 0, with those that are as given: the inverse of their second moments times x e.
+    Codes and factor are standardised by the training rows, constants to 0.
     """
     from sklearn.linear_model import Lasso  # late: takes a second
 
     x, y = _scaled(codes, cut), _scaled(target[:, None], cut)[:, 0]
     if not codes.shape[1]:
-        return Fit(np.zeros(0), _errors(y[cut:], 0.0), np.zeros((cut, 0)), cut)
+        return Fit(np.zeros(0), _errors(y[cut:], 0.0))
     model = Lasso(alpha=alpha, max_iter=10_000).fit(x[:cut], y[:cut])
-    used = np.flatnonzero(model.coef_)
-    draws = np.zeros((cut, codes.shape[1]))
-    if used.size:
-        off = x[:cut, used] * (y[:cut] - model.predict(x[:cut]))[:, None]
-        moments = np.linalg.pinv(x[:cut, used].T @ x[:cut, used] / cut)
-        draws[:, used] = (off - off.mean(axis=0)) @ moments * np.sign(model.coef_[used])
-    return Fit(np.abs(model.coef_), _errors(y[cut:], model.predict(x[cut:])), draws, cut)
+    return Fit(np.abs(model.coef_), _errors(y[cut:], model.predict(x[cut:])))
 
 
 def _scaled(table: Reals, cut: int) -> Reals:
@@ -355,18 +332,6 @@ def _shares(mass: Reals) -> Reals:
     return mass / mass.sum() if mass.sum() > 0 else np.full(len(mass), 1 / len(mass))
 
 
-def slopes(table: Reals, *, equal: bool = False) -> Reals:
-    """Derivative of the mean that `_concentration` gives by each entry of the table; 0 where it has none."""
-    if table.shape[1] < 2 or not table.sum() > 0:
-        return np.zeros_like(table)
-    logs = np.log(_within_rows(table)) / np.log(table.shape[1])
-    value, each = _concentration(table, equal=equal)
-    if not equal:
-        return (logs + 1 - value) / table.sum()
-    mass = table.sum(axis=1, keepdims=True)
-    return np.where(mass > 0, (logs + 1 - each[:, None]) / np.where(mass > 0, mass, 1.0), 0.0) / len(table)
-
-
 def _judge(fits: list[Fit], live: npt.NDArray[np.bool_], names: list[str], latents: list[str], how: DCI) -> Score:
     """Score of what was learnt of every factor; table rows are all latents, dead ones with 0."""
     kind, equal = "nrmse" if how.takes_continuous() else "accuracy", how.weights == "equal"
@@ -378,15 +343,9 @@ def _judge(fits: list[Fit], live: npt.NDArray[np.bool_], names: list[str], laten
     informed, each_informed, bounds = (_accuracy if kind == "accuracy" else _nrmse)(answers)
     each = np.zeros(len(live))
     each[live if live.any() else slice(None)] = per_latent
-    intervals: dict[str, tuple[float, float] | None] = {f"informativeness_{kind}": bounds}
-    once = how.backend == "gbt" or how.importance == "permutation"
-    if live.any() and not once:
-        intervals["disentanglement"] = _spread(d, slopes(fed), fits)
-        intervals["completeness"] = _spread(c, slopes(fed.T, equal=equal).T, fits)
     return Score(
         d,
         parts={"disentanglement": d, "completeness": c, f"informativeness_{kind}": informed},
-        interval=intervals.get("disentanglement"),
         tables={
             "importances": importances.tolist(),
             "rows": latents,
@@ -397,24 +356,10 @@ def _judge(fits: list[Fit], live: npt.NDArray[np.bool_], names: list[str], laten
         },
         reason="disentanglement needs two factors that vary, and there is one" if math.isnan(d) else None,
         settings={
-            "intervals": {name: list(ends) for name, ends in intervals.items() if ends is not None},
-            **({"no_interval": NO_INTERVAL} if once else {}),
+            "intervals": {} if bounds is None else {f"informativeness_{kind}": list(bounds)},
+            "no_interval": NO_INTERVAL,
         },
     )
-
-
-def _spread(value: float, slope: Reals, fits: list[Fit]) -> tuple[float, float] | None:
-    """95 % interval of a value in [0, 1] that the importances of factor k move by `slope` (d, K)."""
-    draws = [fit.draws for fit in fits]
-    if not math.isfinite(value) or any(each is None or len(each) < 2 for each in draws):
-        return None
-    parts = [
-        float((each @ slope[:, k]).var(ddof=1)) / fit.count
-        for k, (fit, each) in enumerate(zip(fits, draws, strict=True))
-        if each is not None
-    ]
-    half = Z95 * math.sqrt(sum(parts))
-    return max(0.0, value - half), min(1.0, value + half)
 
 
 def _accuracy(right: Reals) -> tuple[float, Reals, tuple[float, float] | None]:

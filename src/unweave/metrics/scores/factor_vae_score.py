@@ -78,9 +78,10 @@ class FactorVAEScore(FactorMetric):
     Where a text gives no count, 10,000 and 5,000 votes are taken, and 64 rows. Constant latents never vote.
 
     Values with one row make no vote: `groups` says how many values of each factor do, `rows_per_group` how many rows
-    the smallest and the largest of them have; with fewer rows than `samples`, rows repeat. The interval is Wilson's
-    95 % for the headline's votes; it says how well the pool's score is known, not how the score would move with another
-    pool or another training run.
+    the smallest and the largest of them have; with fewer rows than `samples`, rows repeat. The interval (95 %)
+    is of the mean over other pools of as many rows of the same model: Wilson's for the headline's votes, widened by how
+    these votes would fall in 64 other pools (rows counted 1 + a normal number of times, which moves the variances that
+    votes compare; no new votes are drawn). It says nothing of another training run.
     As `samples` grows, rotated codes score the number of latents that are the largest of some factor, over K.
     Source: Kim and Mnih 2018, https://arxiv.org/abs/1802.05983, section 4; counts: Locatello et al. 2019.
 
@@ -106,7 +107,7 @@ class FactorVAEScore(FactorMetric):
         "unpruned collapsed latents lift it; rotated codes get anything from 0.5 to 1.0; K counts (colour adds a dead "
         "factor)"
     )
-    interval = "Wilson, votes"
+    interval = "Wilson, votes, widened by other pools"
     categories_count = "Gini variance"
     takes_categories = True
     presets = PRESETS

@@ -44,9 +44,9 @@ class IRS(FactorMetric):
 
     `PRESETS` says whose protocol each preset is; a setting that differs from its default wins over the preset.
 
-    The interval is that of sampling rows within each value (bootstrap of the quantiles, 95 %), with M_j and the values'
-    means as given; latents are moved together, which makes it rather too wide. For quantile 1 it is a rough guide only:
-    no resampling knows how far a maximum can reach.
+    The interval (95 %) is that of sampling rows: 200 times the quantiles of new rows of each value, and M_j as the
+    maximum of as many new rows, each drawn by its rank; means are as given. How far a maximum could reach is told by
+    the mean excess and the bend of the upper 20 rows, a fifth at most.
     One outlying row in all latents makes any code, noise too, score near 1.
     Source: Suter et al. 2019, https://arxiv.org/abs/1811.00007, section 4; quantile as in Locatello et al. 2019.
 
@@ -68,7 +68,7 @@ class IRS(FactorMetric):
     measures = "modularity"
     known = "noise gets well above 0"
     trap = "needs independent factors; blind to missing ones; wide latents weigh more"
-    interval = "bootstrap of the quantiles"
+    interval = "quantiles and maxima of new rows, by their ranks"
     noise_below = 0.5  # the few rows of each value deviate less than the widest of all
     presets = PRESETS
     version = 2
@@ -160,8 +160,9 @@ def resampled(ordered: Reals, quantile: float, repeats: int, rng: np.random.Gene
 
     The r-th of n rows lies where the r-th of n uniform numbers does in the distribution they come from, and that number
     has the law Beta(r, n - r + 1): no row need be drawn. The distribution is a straight line between rows; the upper
-    TAIL rows, a fifth at most, stand for an exponential tail with their mean excess (Pickands 1975), since no maximum
-    could otherwise be exceeded.
+    TAIL rows, a fifth at most, stand for a generalised Pareto tail (Pickands 1975), since no maximum could otherwise be
+    exceeded. It has their mean excess and a shape halfway between an exponential and the one of their moments, which
+    by itself would be too short with so few rows.
     """
     n, d = ordered.shape
     rank = quantile * (n - 1) + 1
