@@ -17,7 +17,8 @@ def test_points_equal_those_of_a_python_loop():
     world = worlds.noisy(worlds.identity(300))
     probe, chosen = Probe(world.codes, world.factors), np.array([1, 3, 4])
     metric, none = BetaVAEScore(samples=6), np.empty((300, 0), int)
-    points, labels = metric._points(probe.codes, none, probe.groups, chosen, 40, np.random.default_rng(0))
+    made = metric._points(probe.codes, none, probe.groups, chosen, 40, np.random.default_rng(0))
+    points, labels = made.apart, made.factor
     rng = np.random.default_rng(0)
     assert rng.integers(3, size=40).tolist() == labels.tolist()
     first, second = probe.groups.pairs(chosen[labels], 6, rng)

@@ -146,7 +146,7 @@ def test_another_pool_moves_votes_and_points_less_the_larger_it_is():
 def test_moved_means_of_other_pools_have_the_variance_of_means():
     rng = np.random.default_rng(0)
     rows, labels = rng.normal(size=(3_000, 1)), rng.integers(3, size=3_000)
-    found = other_pools(rows, labels, 12_000, rng.normal(size=(3_000, 400)))
+    found = other_pools(rows, labels, 3, 12_000, rng.normal(size=(3_000, 400)))
     assert found.shape == (3, 1, 400)
     assert found.std(axis=2) == pytest.approx(np.full((3, 1), 4_000**-0.5), rel=0.15)
 

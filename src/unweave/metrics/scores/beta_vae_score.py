@@ -172,7 +172,8 @@ class BetaVAEScore(FactorMetric):
                 influence = 2 * (each - middle)
             else:
                 influence, value = 2 * each - middle - each.mean(axis=0), np.zeros_like(value)
-            shifts.append(other_pools(influence, value, len(codes), draws))
+            values = int(column.max()) + 1 if self.one_value else 1
+            shifts.append(other_pools(influence, value, values, len(codes), draws))
             group[at] = first + (column[points.row[at]] if self.one_value else 0)
             first += len(shifts[-1])
         table = np.concatenate(shifts)

@@ -237,7 +237,9 @@ class Fit:
 
     def of_latents(self, owner: Whole, live: int) -> Fit:
         """The same with the importances of columns that belong to one latent added up, (live,)."""
-        return replace(self, importances=np.bincount(owner, self.importances, minlength=live))
+        sums = np.zeros((len(owner), live))
+        sums[np.arange(len(owner)), owner] = 1.0
+        return replace(self, importances=self.importances @ sums)
 
     def of_shuffled(self, held: int, factors: int) -> Fit:
         """Answers to `held` rows, and how much worse than chance explains are those to the d copies after these, (d,).

@@ -242,10 +242,13 @@ class Votes:
         rows = rng.permutation(len(labels))[:ROWS]
         draws = rng.standard_normal((len(rows), REPEATS))
         one = np.zeros(len(labels), np.int64)
-        whole = other_pools(columns.influence(rows, one), one[rows], len(labels), draws) if columns.normalised else 0.0
+        whole = (
+            other_pools(columns.influence(rows, one), one[rows], 1, len(labels), draws) if columns.normalised else 0.0
+        )
         moved, group, first = list[Reals](), np.empty_like(self.factor), 0
         for k, column in enumerate(labels.T):
-            moved.append(other_pools(columns.influence(rows, column), column[rows], len(labels), draws))
+            values = int(column.max()) + 1
+            moved.append(other_pools(columns.influence(rows, column), column[rows], values, len(labels), draws))
             at = self.factor == k
             group[at] = first + column[self.row[at]]
             first += len(moved[-1])

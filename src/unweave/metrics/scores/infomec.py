@@ -40,7 +40,7 @@ class InfoMEC(FactorMetric):
     latent InfoC is NaN. A categorical code is active if it varies; its I comes from counts, and the classifier gets it
     as columns of 0 and 1. The interval is that of sampling rows (influence function, 95 %), with active latents, the
     largest entries and the classifier as given: nothing is fitted again. `intervals` has those of all three parts;
-    InfoM and InfoC have none of fewer than 3,000 rows, where by simulation it would be a third too narrow.
+    InfoM and InfoC have none of fewer than 3,000 rows: at 1,000 it was a third too narrow by simulation.
     With m latents that tell nothing left in, InfoC becomes (s - 1/(a + m)) / (1 - 1/(a + m)), s = InfoC (1 - 1/a) + 1/a
     for a active ones; InfoM leaves them out. A code 20 times narrower than the widest is inactive, whatever it tells,
     so that a change of unit can cost InfoE a factor.
