@@ -63,9 +63,9 @@ def sums(table: Reals, labels: Whole) -> Reals:
 def other_pools(influence: Reals, labels: Whole, values: int, of: int, draws: Reals) -> Reals:
     """By how much a mean over the rows of each value moves in other pools of `of` rows, (V, D, B).
 
-    `influence` (n, D) is what a row adds to it beyond the mean, `labels` (n,) the value of each row, below
-    `values`; `draws` (n, B) are standard normal numbers, the same for all that moves together: each row is counted 1 + draw
-    times (the multiplier bootstrap), and n rows stand for `of`.
+    `influence` (n, D) is what a row adds to it beyond the mean, `labels` (n,) the value of each row, below `values`;
+    `draws` (n, B) are standard normal numbers, the same for all that moves together: each row is counted 1 + draw times
+    (the multiplier bootstrap), and n rows stand for `of`.
     """
     order = np.argsort(labels, kind="stable")
     counts = np.bincount(labels, minlength=values)
