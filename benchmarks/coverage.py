@@ -57,19 +57,23 @@ class Encoder(nn.Module):
         return {"mean": mean, "log_variance": torch.full_like(mean, 2 * math.log(0.3))}
 
 
-class Decoder(nn.Linear):
+class Decoder(nn.Module):
     """Codes to one row of pixels."""
 
+    def __init__(self, weight: torch.Tensor) -> None:
+        super().__init__()
+        self.weight = weight
+
     def forward(self, z: torch.Tensor) -> torch.Tensor:
-        return super().forward(z)[:, None, None, :]
+        return (z @ self.weight.T)[:, None, None, :]
+
+
+WEIGHT = torch.randn(PIXELS, 5, generator=torch.Generator().manual_seed(0))
 
 
 def linear_vae() -> VAE:
-    decoder = Decoder(5, PIXELS, bias=False)
-    weight = torch.randn(PIXELS, 5, generator=torch.Generator().manual_seed(0))
-    decoder.weight.data = weight
-    encoder = Encoder(torch.linalg.pinv(weight).T)
-    return VAE(encoder, decoder, IsotropicPrior(5), Gaussian(scale=0.5, squash=False), Latents(5), None).eval()
+    encoder = Encoder(torch.linalg.pinv(WEIGHT).T)
+    return VAE(encoder, Decoder(WEIGHT), IsotropicPrior(5), Gaussian(scale=0.5, squash=False), Latents(5), None).eval()
 
 
 MODEL = linear_vae()
@@ -108,9 +112,7 @@ def pool(kind: str, n: int, seed: int) -> Probe:
     sizes = np.array(SIZES)
     codes = KINDS[kind]((factors - (sizes - 1) / 2) / np.sqrt((sizes**2 - 1) / 12), rng)
     told = np.where(rng.random(n) < (0.0 if kind == "noise" else 0.8), factors[:, 0], rng.integers(3, size=n))
-    images = torch.from_numpy(codes).float() @ MODEL.decoder.weight.T + 0.5 * torch.from_numpy(
-        rng.normal(size=(n, PIXELS))
-    )
+    images = torch.from_numpy(codes).float() @ WEIGHT.T + 0.5 * torch.from_numpy(rng.normal(size=(n, PIXELS)))
     data: Any = Shown(images.float()[:, None, None, :])
     return Probe(
         codes,

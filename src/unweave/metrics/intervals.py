@@ -57,7 +57,7 @@ def sums(table: Reals, labels: Whole) -> Reals:
     >>> sums(np.array([[1.0], [2.0], [4.0]]), np.array([1, 0, 1])).T.tolist()
     [[2.0, 5.0]]
     """
-    return np.stack([np.bincount(labels, column) for column in table.T], axis=1)
+    return np.stack([np.bincount(labels, column).astype(np.float64) for column in table.T], axis=1)
 
 
 def other_pools(influence: Reals, labels: Whole, values: int, of: int, draws: Reals) -> Reals:
