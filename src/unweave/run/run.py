@@ -193,6 +193,11 @@ class Run:
         """
         return self._book.subspaces()
 
+    @property
+    def known_subspaces(self) -> Subspaces | None:
+        """What `subspaces` found before, without looking for any now."""
+        return self._book.known_subspaces()
+
     def _find_subspaces(self) -> Subspaces:
         images = numpy_generator(0, "subspaces").permutation(len(self.data))[:SEARCHED]
         encoded = [self.posterior(self.data.images(part)) for part in np.array_split(images, -(-len(images) // 512))]

@@ -78,12 +78,16 @@ class ScoreBook:
 
     def subspaces(self) -> Subspaces:
         """The planes that the codes of these weights have, found once and kept in subspaces.json."""
-        path, key = self.path / SUBSPACES, f"{self.weights} v{SEARCH}"
+        if (known := self.known_subspaces()) is None:
+            known = self.find()
+            write_json(self.path / SUBSPACES, {"of": f"{self.weights} v{SEARCH}", "subspaces": known.to_dict()})
+        return known
+
+    def known_subspaces(self) -> Subspaces | None:
+        """What was found for these weights already; None where nobody has looked yet."""
+        path = self.path / SUBSPACES
         held: dict[str, Any] = read_derived(path, ("of", "subspaces"))
-        if held.get("of") != key:
-            held = {"of": key, "subspaces": self.find().to_dict()}
-            write_json(path, held)
-        return Subspaces.from_dict(held["subspaces"])
+        return Subspaces.from_dict(held["subspaces"]) if held.get("of") == f"{self.weights} v{SEARCH}" else None
 
     def in_planes(self) -> ScoreBook:
         """The same book, of the codes with their planes as radius and angle."""

@@ -12,8 +12,10 @@ import webbrowser
 from typing import Annotated
 
 from unweave.base.checks import Range
+from unweave.base.codes import Reading
 from unweave.base.errors import InputError
 
+CODES = "planes: a dial for latents that together go round; means: a slider each [planes where they are known already]"
 PORT, TRIED = 8000, 20  # where it starts to look for a free port, and how many it tries
 
 
@@ -21,6 +23,7 @@ def explore(
     run: Annotated[str, "folder of the run"],
     /,
     *,
+    codes: Annotated[Reading | None, CODES] = None,
     port: Annotated[int | None, "port to listen at [8000, or the next free one]", Range(0, 65_535)] = None,
     host: Annotated[str, "address to listen at; any but this machine's own lets others in"] = "127.0.0.1",
     no_open: Annotated[bool, "print the address without opening a browser"] = False,
@@ -38,7 +41,7 @@ def explore(
     bound = _bound(host, port)
     with contextlib.closing(bound):
         token = secrets.token_urlsafe(24)
-        made = app(opened, token, hosts_of(host))
+        made = app(opened, token, hosts_of(host), codes)
         shown = f"[{host}]" if ":" in host else host
         at = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(shown, shown)
         address = f"http://{at}:{bound.getsockname()[1]}/?token={token}"

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 from unweave.base.errors import InputError
 
 if TYPE_CHECKING:
+    from unweave.base.codes import Reading
     from unweave.run.run import Run
 
 NEEDED = "pip install 'unweave[explore]'"
 
 
-def app(run: Run, token: str, hosts: tuple[str, ...] = ()) -> Any:
+def app(run: Run, token: str, hosts: tuple[str, ...] = (), codes: Reading | None = None) -> Any:
     """The explorer of a run as an ASGI application, as `unweave.show.explorer.server.app`.
 
     A missing package raises InputError that says what to install.
@@ -23,4 +24,4 @@ def app(run: Run, token: str, hosts: tuple[str, ...] = ()) -> Any:
         if (missing.name or "").startswith("unweave"):
             raise
         raise InputError(f"the explorer needs {missing.name}: {NEEDED}") from None
-    return server.app(run, token, hosts)
+    return server.app(run, token, hosts, codes)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from unweave.base import checks
+from unweave.base.codes import PLANES, Reading
 from unweave.base.errors import InputError
 from unweave.base.seeds import numpy_generator
 from unweave.data.base import ImageData
@@ -22,10 +23,14 @@ from unweave.data.readers.images import FULL, Header, open_image
 from unweave.models.trained import Model, prepared
 from unweave.run.run import Run
 from unweave.show.figures.base import DEAD, by_rate
+from unweave.show.figures.planes import REACH as FARTHEST
+from unweave.show.figures.planes import planes_in, strengths
+from unweave.subspaces import Block
 
 LIMIT = 1000.0  # largest size of a code's number that is decoded
 REACH = 3.0  # how far sliders go either way, in the prior's standard deviations, unless codes go further
 SAMPLES, LOOKED_AT, REFERENCES = 100, 2000, 12
+CELLS, BLUR = 48, 1.0  # of the picture of a plane: from its middle to its edge
 SHOWN = 600_000  # pixels of all reference images together
 MAX_PIXELS = 20_000_000  # of an upload
 
@@ -117,10 +122,11 @@ def _scaled(pixels: np.ndarray, data: ImageData | None) -> Tensor:
     return torch.from_numpy(pixels.astype(np.float32)).sub_(low).div_(high - low).clamp_(0, 1)
 
 
-def exhibit(run: Run) -> Exhibit:
+def exhibit(run: Run, codes: Reading | None = None) -> Exhibit:
     """Look at a finished run, and at some images where its data set is at hand.
 
-    An unfinished run raises InputError.
+    With `codes` "planes" two latents that go round get a dial and a radius, with "means" they are latents like others;
+    not given, they do where the run's planes were found before. An unfinished run raises InputError.
     """
     model = run.model
     data, missing = _at_hand(run)
@@ -132,8 +138,9 @@ def exhibit(run: Run) -> Exhibit:
     if not model.bounded and not vector and images is not None:
         low, high = (float(end) for end in np.percentile(images.numpy(), (0.5, 99.5)))
         high = high if high > low else low + 1
-    largest = np.zeros(model.latents) if images is None else np.abs(model.posterior(images).mean).max(0)
-    reach = np.maximum(REACH, np.ceil(largest))
+    means = np.zeros((1, model.latents)) if images is None else np.asarray(model.posterior(images).mean, dtype=float)
+    reach = np.maximum(REACH, np.ceil(np.abs(means).max(0)))
+    found = run.subspaces if codes == PLANES else run.known_subspaces if codes is None else None
     count = max(4, min(REFERENCES, SHOWN // (channels * height * width)))
     samples = model.sample(SAMPLES)
     facts: dict[str, Any] = {
@@ -152,6 +159,7 @@ def exhibit(run: Run) -> Exhibit:
             }
             for j in by_rate(np.nan_to_num(rates))
         ],
+        "planes": [] if found is None else [_plane(block, rates, means) for block in planes_in(found)],
         "categories": list(model.category_sizes),
         "samples": [
             {"codes": [round(float(value), 4) for value in codes], "categories": numbers}
@@ -166,10 +174,26 @@ def exhibit(run: Run) -> Exhibit:
         "missing": missing,
         "references": [],
     }
-    found = Exhibit(model, data, low, high, facts)
+    shown = Exhibit(model, data, low, high, facts)
     if data is not None:
-        facts["references"] = found.encoded(run.reference_images(count))
-    return found
+        facts["references"] = shown.encoded(run.reference_images(count))
+    return shown
+
+
+def _plane(block: Block, rates: np.ndarray, means: np.ndarray) -> dict[str, Any]:
+    """How the page turns two latents into radius and angle and back, and how densely codes lie in them, as bytes."""
+    columns, kl = block.polar(means), float(rates[list(block.latents)].sum())
+    reach = max(1.0, float(np.percentile(columns[:, 0], FARTHEST)))
+    density = strengths(columns, reach, CELLS, BLUR) if len(means) > 1 else np.zeros((2 * CELLS, 2 * CELLS))
+    return {
+        "latents": list(block.latents),
+        "kl": None if math.isnan(kl) else round(kl, 4),
+        "centre": list(block.centre),
+        "matrix": [list(row) for row in block.matrix],
+        "back": np.linalg.inv(np.array(block.matrix)).tolist(),
+        "reach": round(reach, 3),
+        "density": b64encode((255 * density).round().astype(np.uint8).tobytes()).decode(),
+    }
 
 
 def _summary(rates: np.ndarray, unit: str) -> str:

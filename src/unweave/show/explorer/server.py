@@ -24,6 +24,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from unweave.base.codes import Reading
 from unweave.base.errors import CannotWrite, InputError
 from unweave.run.run import Run
 from unweave.show.explorer.exhibit import Exhibit, exhibit
@@ -50,14 +51,16 @@ HEADERS = {
 }
 
 
-def app(run: Run, token: str, hosts: Sequence[str] = ()) -> ASGIApp:
+def app(run: Run, token: str, hosts: Sequence[str] = (), codes: Reading | None = None) -> ASGIApp:
     """The explorer of a finished run as an ASGI application; only requests with `token` are answered.
+
+    `codes` says whether planes get a dial, as for `exhibit`.
 
     `hosts` are names and addresses by which it may be called besides 127.0.0.1, localhost and ::1; "*" stands for any
     address (not: any name, lest a foreign site point its own here). An unfinished run and an explorer.json that
     cannot be read raise InputError.
     """
-    shown = exhibit(run)
+    shown = exhibit(run, codes)
     read_names(run.path, shown.model.latents)
     routes = [
         Route("/", _page(run, token)),

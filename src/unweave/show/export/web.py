@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from unweave.base.codes import MEANS, Reading
 from unweave.base.errors import InputError
 from unweave.base.picture import write_file
 from unweave.models.distributions.likelihoods import Bernoulli, ContinuousBernoulli, Gaussian, Laplace
@@ -50,10 +51,11 @@ class _Weights:
         return b64encode(np.concatenate(self.parts).tobytes()).decode()
 
 
-def write_page(run: Run, out: str | Path | None = None, *, overwrite: bool = False) -> Path:
+def write_page(run: Run, out: str | Path | None = None, *, overwrite: bool = False, codes: Reading = MEANS) -> Path:
     """Write one HTML file [RUN/explorer.html] in which the run's latents can be moved without server or network.
 
-    It holds the decoder, some images of the data with their codes, and the names that the user gave to latents. Nets
+    It holds the decoder, some images of the data with their codes, and the names that the user gave to latents. With
+    `codes` "planes" two latents that together go round (`Run.subspaces`) have a dial and a radius. Nets
     are made of linear layers, transposed and 1 x 1 convolutions, batch normalisation and the usual activations. On
     opening, the page compares one image with torch's and says how far it lies off. Another net or likelihood, an
     unfinished run, a name that does not end in .html, and a file that exists (without `overwrite`) raise InputError.
@@ -63,12 +65,12 @@ def write_page(run: Run, out: str | Path | None = None, *, overwrite: bool = Fal
         raise InputError(f"out must be a file that ends in .html, got {path.name}")
     if path.exists() and not overwrite:
         raise InputError(f"out must be a new file, got {path}, which is there; --overwrite replaces it")
-    return write_file(path, page(run).encode())
+    return write_file(path, page(run, codes).encode())
 
 
-def page(run: Run) -> str:
+def page(run: Run, codes: Reading = MEANS) -> str:
     """The page's text."""
-    shown = exhibit(run)
+    shown = exhibit(run, codes)
     weights = _Weights()
     model = _model(shown, weights)
     first = shown.facts["samples"][0]
@@ -82,8 +84,8 @@ def page(run: Run) -> str:
     }
     static, here = files("unweave.show.explorer").joinpath("static"), files("unweave.show.export")
     style = static.joinpath("style.css").read_text("utf-8")
-    codes = [here.joinpath("web_engine.js"), static.joinpath("picture.js"), static.joinpath("explorer.js")]
-    scripts = [code.read_text("utf-8") for code in codes]
+    sources = [here.joinpath("web_engine.js"), static.joinpath("picture.js"), static.joinpath("explorer.js")]
+    scripts = [source.read_text("utf-8") for source in sources]
     icon = "data:image/svg+xml;base64," + b64encode(static.joinpath("icon.svg").read_bytes()).decode()
     text = static.joinpath("index.html").read_text("utf-8").replace("<!-- title -->", escape(run.title))
     policy = (

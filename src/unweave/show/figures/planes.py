@@ -17,7 +17,7 @@ from unweave.base.settings import Settings
 from unweave.metrics.arrays import Reals
 from unweave.run.run import Run
 from unweave.show.figures.base import Picture, as_rgb, number
-from unweave.subspaces import Block
+from unweave.subspaces import Block, Subspaces
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -79,7 +79,12 @@ def most_ordinary(codes: Reals, block: Block) -> int:
 
 def planes_of(run: Run) -> list[Block]:
     """The blocks of two latents that a run has."""
-    return [block for block in run.subspaces.blocks if len(block.latents) == 2]
+    return planes_in(run.subspaces)
+
+
+def planes_in(found: Subspaces) -> list[Block]:
+    """The blocks of two latents."""
+    return [block for block in found.blocks if len(block.latents) == 2]
 
 
 def _decoded(run: Run, block: Block, code: Reals, dots: Reals, categories: torch.Tensor | None) -> Reals:
@@ -126,12 +131,9 @@ def _disc(axes: Axes, columns: Reals, dots: Reals) -> None:
     """Codes as colour, a ring that shows the colour of each angle, and circles at whole radii."""
     reach = float(np.percentile(columns[:, 0], REACH))
     end = WHEEL[1] * reach
-    edges = np.linspace(-end, end, 2 * CELLS + 1)
-    x, y = np.meshgrid((edges[1:] + edges[:-1]) / 2, (edges[1:] + edges[:-1]) / 2)
-    points = columns[:, :1] * columns[:, 1:]
-    density = gaussian_filter(np.histogram2d(points[:, 1], points[:, 0], bins=(edges, edges))[0], BLUR)
-    radius = np.hypot(x, y)
-    strength = np.sqrt(np.minimum(density / np.percentile(density[density > 0], DARKEST), 1))
+    line = end * (np.arange(2 * CELLS) + 0.5 - CELLS) / CELLS
+    x, y = np.meshgrid(line, line)
+    radius, strength = np.hypot(x, y), strengths(columns, end, CELLS, BLUR)
     strength[radius > reach] = 0
     strength[(radius > WHEEL[0] * reach) & (radius < end)] = 1
     colours = style.cycle()(np.arctan2(y, x) / (2 * np.pi) % 1)
@@ -153,6 +155,17 @@ def _disc(axes: Axes, columns: Reals, dots: Reals) -> None:
     axes.set_axis_off()
     axes.set_xlim(-end, end)
     axes.set_ylim(-end, end)
+
+
+def strengths(columns: Reals, end: float, cells: int, blur: float) -> Reals:
+    """The root of the codes' density, 0 to 1, on a grid of (2 cells, 2 cells) from -end to end, rows from low to high.
+
+    `columns` are those of `Block.polar`; the density is blurred by `blur` cells.
+    """
+    edges = np.linspace(-end, end, 2 * cells + 1)
+    points = columns[:, :1] * columns[:, 1:]
+    density = gaussian_filter(np.histogram2d(points[:, 1], points[:, 0], bins=(edges, edges))[0], blur)
+    return np.sqrt(np.minimum(density / np.percentile(density[density > 0], DARKEST), 1))
 
 
 def _words(run: Run, who: str, columns: Reals, dots: Reals, images: int) -> str:

@@ -84,7 +84,8 @@ async function open(engine) {
   const references = facts.references.map((one, k) => given({ ...one, from: `r${k}` }));
   let start = references[0] || zero;
   let now = keep(start);
-  let chosen = latents[0];
+  const home = facts.planes.findIndex((plane) => plane.latents.includes(latents[0]));
+  let chosen = home < 0 ? latents[0] : `a${home}`;
   let names = facts.names;
   const ends = { a: references[0] || zero, b: references[1] || facts.samples[0] };
   let frame = null;
@@ -101,6 +102,45 @@ async function open(engine) {
   const row = (code) => [...code.codes, ...code.categories];
   const moved = (code, latent, value) => ({ codes: code.codes.map((old, j) => (j === latent ? value : old)), categories: code.categories });
   const called = (latent) => (names[latent] && names[latent].name) || `z${latent}`;
+
+  // Planes: two latents as radius and angle. In the middle there is no angle, so the last one is held.
+  const DEGREES = 180 / Math.PI;
+  const lastAngle = facts.planes.map(() => 0);
+  const dials = [];
+  function place(k, codes) {
+    const { latents: pair, centre, matrix } = facts.planes[k];
+    const [x, y] = pair.map((j, i) => codes[j] - centre[i]);
+    const [u, v] = [0, 1].map((i) => x * matrix[0][i] + y * matrix[1][i]);
+    const radius = Math.hypot(u, v);
+    return { radius, angle: radius > 1e-6 ? Math.atan2(v, u) : lastAngle[k] };
+  }
+  function put(k, code, { radius, angle }) {
+    const { latents: pair, centre, back } = facts.planes[k];
+    const [u, v] = [radius * Math.cos(angle), radius * Math.sin(angle)];
+    return pair.reduce((made, j, i) => moved(made, j, u * back[0][i] + v * back[1][i] + centre[i]), code);
+  }
+  const turned = (angle) => Math.round(10 * (((angle * DEGREES) % 360) + 360)) / 10 % 360;
+  const pairOf = (k) => facts.planes[k].latents.map(called).join(" and ");
+
+  // What moves along the strip: a latent, or of a plane its angle ("a0") or radius ("r0").
+  const evenly = (steps, most) => Array.from({ length: steps }, (_, i) => (most * i) / (steps - 1));
+  const axes = new Map(latents.map((j) => [j, {
+    name: () => called(j), near: 0.02, values: (steps) => spread(at("span").value, steps, reach.get(j)),
+    value: () => now.codes[j], move: (code, value) => moved(code, j, value), told: (value) => shown(value),
+  }]));
+  facts.planes.forEach((plane, k) => {
+    axes.set(`a${k}`, {
+      name: () => `the angle of ${pairOf(k)}`, near: 0.2, round: true, values: (steps) => evenly(steps, 360),
+      value: () => turned(place(k, now.codes).angle), told: (value) => `${Math.round(value)}\u00b0`,
+      move: (code, value) => put(k, code, { radius: place(k, code.codes).radius, angle: value / DEGREES }),
+    });
+    axes.set(`r${k}`, {
+      name: () => `the radius of ${pairOf(k)}`, near: 0.02, values: (steps) => evenly(steps, plane.reach),
+      value: () => place(k, now.codes).radius, told: (value) => shown(value),
+      move: (code, value) => put(k, code, { radius: value, angle: place(k, code.codes).angle }),
+    });
+  });
+  const nameOf = () => axes.get(chosen).name();
 
   // Drawing: the newest code is decoded as soon as the one before has come back.
   let busy = false, wanted = false;
@@ -174,9 +214,10 @@ async function open(engine) {
   }
 
   function walk(steps) {
-    const span = at("span").value;
-    const base = span === "zero" ? { codes: zero.codes, categories: now.categories } : now;
-    return spread(span, steps, reach.get(chosen)).map((value) => ({ value, code: moved(base, chosen, value) }));
+    const axis = axes.get(chosen);
+    const zeroed = at("span").value === "zero" && latents.includes(chosen);
+    const base = zeroed ? { codes: zero.codes, categories: now.categories } : now;
+    return axis.values(steps).map((value) => ({ value, code: axis.move(base, value) }));
   }
 
   const between = (share) => ({
@@ -192,9 +233,11 @@ async function open(engine) {
     const frames = await engine.decode([...steps.map(({ code }) => row(code)), ...shares.map((share) => row(between(share)))]);
     if (turn !== asked) return; // a newer wish is on its way
     const walked = frames.slice(0, STEPS);
-    fill(at("strip"), walked, steps.map(({ value }) => shown(value)), (k) => `${called(chosen)} ${shown(steps[k].value)}`, (k) => {
+    const { told: inWords } = axes.get(chosen);
+    fill(at("strip"), walked, steps.map(({ value }) => inWords(value)), (k) => `${nameOf()} ${inWords(steps[k].value)}`, (k) => {
       set(steps[k].code);
     });
+    at("span").disabled = !latents.includes(chosen);
     fill(at("between-strip"), frames.slice(STEPS), shares.map((share, k) => (k === 0 ? "A" : k === STEPS - 1 ? "B" : `${Math.round(100 * share)} %`)),
       (k) => `${Math.round(100 * shares[k])} % of the way from A to B`, (k) => {
         at("share").value = shares[k];
@@ -203,7 +246,7 @@ async function open(engine) {
     mark(steps);
     changes(walked);
     document.body.dataset.strips = Number(document.body.dataset.strips || 0) + 1;
-    at("strip-head").textContent = `Traversal of ${called(chosen)}`;
+    at("strip-head").textContent = `Traversal of ${nameOf()}`;
   }
 
   function fill(box, frames, labels, words, act) {
@@ -224,9 +267,9 @@ async function open(engine) {
   }
 
   function mark(steps) {
-    const value = now.codes[chosen];
-    const near = steps.map((step) => Math.abs(step.value - value));
-    [...at("strip").children].forEach((button, k) => button.setAttribute("aria-pressed", String(near[k] < 0.02)));
+    const { near, value } = axes.get(chosen);
+    const apart = steps.map((step) => Math.abs(step.value - value()));
+    [...at("strip").children].forEach((button, k) => button.setAttribute("aria-pressed", String(apart[k] < near)));
   }
 
   function changes(frames) {
@@ -249,8 +292,8 @@ async function open(engine) {
     }
     const unit = facts.vector ? "column, in shares of its range" : "pixel, in shares of black to white";
     at("changes-text").textContent = most < 0.02
-      ? `${called(chosen)} changes nothing to be seen: ${shown(most, 3)} at most.`
-      : `What ${called(chosen)} changes: how much each ${unit}, from 0${facts.vector ? "" : " (dark blue)"} to ${shown(most)}${facts.vector ? "" : " (yellow)"}.${first}`;
+      ? `${nameOf().replace(/^the/, "The")} changes nothing to be seen: ${shown(most, 3)} at most.`
+      : `What ${nameOf()} changes: how much each ${unit}, from 0${facts.vector ? "" : " (dark blue)"} to ${shown(most)}${facts.vector ? "" : " (yellow)"}.${first}`;
   }
 
   // Controls
@@ -268,6 +311,7 @@ async function open(engine) {
       parts.slider.setAttribute("aria-valuetext", shown(value));
       if (document.activeElement !== parts.value) parts.value.value = value.toFixed(2);
     }
+    for (const each of dials) each.show();
     facts.categories.forEach((_, group) => {
       [...at("categories").children[group].querySelectorAll("button")].forEach((button, k) => {
         button.setAttribute("aria-pressed", String(k === now.categories[group]));
@@ -284,11 +328,16 @@ async function open(engine) {
     say(text);
   }
 
-  function pick(latent) {
-    if (chosen === latent) return;
-    chosen = latent;
-    for (const [j, { box }] of rows) box.setAttribute("aria-current", String(j === chosen));
+  function pick(what) {
+    if (chosen === what) return;
+    chosen = what;
+    mine();
     later();
+  }
+
+  function mine() {
+    for (const [j, { box }] of rows) box.setAttribute("aria-current", String(j === chosen));
+    dials.forEach(({ box }, k) => box.setAttribute("aria-current", String([`a${k}`, `r${k}`].includes(chosen))));
   }
 
   function turn(latent, value) {
@@ -326,6 +375,7 @@ async function open(engine) {
     const save = told(async (title, starred) => {
       names = await engine.saveName(index, title, starred);
       dress();
+      for (const each of dials) each.dress();
       order();
       later();
     });
@@ -353,11 +403,102 @@ async function open(engine) {
     return box;
   }
 
+  // A plane: a dial for its angle, which shows the codes and takes a drag to anywhere, a slider for its radius, and
+  // its two latents by themselves, folded.
+  function dial(plane, k) {
+    const canvas = made("canvas"), cloud = Picture.cloud(bytes(plane.density));
+    canvas.setAttribute("aria-hidden", "true");
+    const knob = made("div", { className: "dial", role: "slider", tabIndex: 0 }, canvas);
+    const angle = made("input", { type: "number", id: `angle-${k}`, step: 5 });
+    const slider = made("input", { type: "range", min: 0, max: plane.reach, step: "any" });
+    const radius = made("input", { type: "number", id: `radius-${k}`, step: 0.1, min: 0 });
+    const head = made("p"), summary = made("summary"), own = made("div", { className: "latents" });
+    const line = (title, input, ...more) => made("div", { className: "line" }, made("label", { textContent: title, htmlFor: input.id }), ...more);
+    const box = made("div", { className: "plane", role: "group" }, knob,
+      made("div", {}, head, line("Angle", angle, angle, made("span", { className: "soft", textContent: "degrees" })), line("Radius", radius, slider, radius)),
+      made("details", {}, summary, own));
+    const to = (what, wish) => {
+      if (!Number.isFinite(wish.radius) || !Number.isFinite(wish.angle)) return;
+      pick(what);
+      lastAngle[k] = wish.angle;
+      now = keep(put(k, now, { ...wish, radius: Math.max(0, Math.min(100, wish.radius)) }));
+      show();
+    };
+    const here = () => place(k, now.codes);
+    const turn = (degrees) => to(`a${k}`, { ...here(), angle: degrees / DEGREES });
+    const out = (far) => to(`r${k}`, { ...here(), radius: far });
+    const keys = (event, table, act) => {
+      const wish = table[event.key];
+      if (wish === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
+      event.preventDefault();
+      act(wish);
+    };
+    knob.onkeydown = (event) => {
+      const held = turned(here().angle), step = (by) => Math.round(held + by);
+      keys(event, {
+        ArrowRight: step(5), ArrowUp: step(5), ArrowLeft: step(-5), ArrowDown: step(-5), PageUp: step(30), PageDown: step(-30),
+        Home: 0, 0: 0, End: 180, Backspace: place(k, start.codes).angle * DEGREES,
+      }, turn);
+    };
+    slider.onkeydown = (event) => {
+      const held = here().radius, step = (by) => Math.max(0, Math.min(Number(slider.max), Math.round(1000 * (held + by)) / 1000));
+      keys(event, {
+        ArrowRight: step(0.1), ArrowUp: step(0.1), ArrowLeft: step(-0.1), ArrowDown: step(-0.1), PageUp: step(0.5), PageDown: step(-0.5),
+        Home: 0, 0: 0, End: Number(slider.max), Backspace: place(k, start.codes).radius,
+      }, out);
+    };
+    // A drag that begins on the ring turns; one that begins inside moves the point.
+    let inside = false;
+    const drag = (event) => {
+      const { left, top, width } = knob.getBoundingClientRect();
+      const x = (2 * (event.clientX - left)) / width - 1, y = 1 - (2 * (event.clientY - top)) / width;
+      const far = Math.hypot(x, y) / 0.84;
+      if (event.type === "pointerdown") inside = far < 1;
+      to(`a${k}`, { angle: Math.atan2(y, x), radius: inside ? Math.min(1, far) * plane.reach : here().radius });
+    };
+    knob.onpointerdown = (event) => { knob.setPointerCapture(event.pointerId); knob.onpointermove = drag; drag(event); };
+    knob.onpointerup = knob.onpointercancel = () => { knob.onpointermove = null; };
+    slider.oninput = () => out(Number(slider.value));
+    angle.oninput = () => { if (angle.value !== "") turn(Number(angle.value)); };
+    radius.oninput = () => { if (radius.value !== "") out(Number(radius.value)); };
+    angle.onchange = radius.onchange = () => { angle.value = turned(here().angle); radius.value = here().radius.toFixed(2); };
+    for (const each of [knob, angle]) each.addEventListener("focus", () => pick(`a${k}`));
+    for (const each of [slider, radius]) each.addEventListener("focus", () => pick(`r${k}`));
+    const dress = () => {
+      const who = pairOf(k), rate = plane.kl === null ? "" : `, ${shown(plane.kl)} nats`;
+      box.setAttribute("aria-label", `Plane of ${who}${rate}`);
+      head.textContent = `${who} together go round${rate}`;
+      summary.textContent = `${who} by themselves`;
+      knob.setAttribute("aria-label", `Angle of ${who}`);
+      angle.setAttribute("aria-label", `Angle of ${who} in degrees`);
+      slider.setAttribute("aria-label", `Radius of ${who}`);
+      radius.setAttribute("aria-label", `Value of the radius of ${who}`);
+    };
+    const paint = () => {
+      const at = here(), degrees = turned(at.angle);
+      lastAngle[k] = at.angle;
+      Picture.dial(canvas, cloud, { ...at, reach: plane.reach });
+      for (const [name, value] of [["valuemin", 0], ["valuemax", 360], ["valuenow", degrees], ["valuetext", `${degrees} degrees, radius ${shown(at.radius)}`]]) {
+        knob.setAttribute(`aria-${name}`, String(value));
+      }
+      slider.max = Math.max(plane.reach, Math.ceil(at.radius));
+      slider.value = at.radius;
+      slider.setAttribute("aria-valuetext", shown(at.radius));
+      if (document.activeElement !== angle) angle.value = degrees;
+      if (document.activeElement !== radius) radius.value = at.radius.toFixed(2);
+    };
+    dress();
+    at("planes").append(box);
+    dials.push({ box, own, dress, show: paint });
+  }
+
   // Starred ones come first, then those that carry most; dead ones lie folded unless they are starred.
   function order() {
     const held = document.activeElement;
     const starred = (one) => Boolean(names[one.index] && names[one.index].star);
-    const lists = { live: facts.latents.filter((one) => !one.dead || starred(one)), dead: facts.latents.filter((one) => one.dead && !starred(one)) };
+    dials.forEach(({ own }, k) => own.replaceChildren(...facts.planes[k].latents.map((j) => rows.get(j).box)));
+    const alone = facts.latents.filter(({ index }) => !facts.planes.some((plane) => plane.latents.includes(index)));
+    const lists = { live: alone.filter((one) => !one.dead || starred(one)), dead: alone.filter((one) => one.dead && !starred(one)) };
     for (const [id, list] of Object.entries(lists)) {
       const sorted = [...list].sort((a, b) => starred(b) - starred(a));
       at(id).replaceChildren(...sorted.map((one) => rows.get(one.index).box));
@@ -391,7 +532,7 @@ async function open(engine) {
 
   const fileName = (what, ending) => `${facts.run}-${what}.${ending}`.replace(/[^\w.-]+/g, "_");
 
-  async function film(codes, what) {
+  async function film(codes, what, round = false) {
     const canvas = made("canvas");
     const frames = [];
     for (let k = 0; k < codes.length; k += 16) frames.push(...(await engine.decode(codes.slice(k, k + 16).map(row))));
@@ -400,7 +541,7 @@ async function open(engine) {
       const big = Picture.enlarged(canvas, 256);
       return big.getContext("2d").getImageData(0, 0, big.width, big.height);
     });
-    const there = [...pictures, ...pictures.slice(1, -1).reverse()];
+    const there = round ? pictures.slice(0, -1) : [...pictures, ...pictures.slice(1, -1).reverse()];
     download(new Blob([Picture.gif(there, 7)], { type: "image/gif" }), fileName(what, "gif"));
   }
 
@@ -425,7 +566,8 @@ async function open(engine) {
     now.categories = list("c", facts.categories.length, (value) => Number.isInteger(value)) || now.categories;
     now.categories = now.categories.map((value, k) => Math.min(Math.max(0, value), facts.categories[k] - 1));
     if ([...at("span").options].some((one) => one.value === parts.get("s"))) at("span").value = parts.get("s");
-    if (parts.get("l") !== null && latents.includes(Number(parts.get("l")))) pick(Number(parts.get("l")));
+    const axis = /^\d+$/.test(parts.get("l") || "") ? Number(parts.get("l")) : parts.get("l");
+    if (axes.has(axis)) pick(axis);
   }
 
   // Putting it all together
@@ -434,9 +576,12 @@ async function open(engine) {
   at("foot").textContent = facts.foot || "Decoded by unweave on this machine; nothing leaves it.";
   at("view-head").textContent = facts.vector ? "Decoded row" : "Decoded";
   facts.latents.forEach(line);
+  facts.planes.forEach(dial);
+  at("keys-dial").hidden = !facts.planes.length;
   groups();
   order();
-  at("dead-box").open = at("live").childElementCount === 0;
+  mine();
+  at("dead-box").open = at("live").childElementCount === 0 && !facts.planes.length;
 
   references.forEach((one, k) => {
     const canvas = made("canvas");
@@ -487,7 +632,7 @@ async function open(engine) {
     const canvas = facts.vector && facts.columns.length <= MOST ? Picture.table(frame, facts) : Picture.enlarged(at("now"), 512);
     canvas.toBlob((blob) => download(blob, fileName(facts.vector ? "row" : "image", "png")));
   };
-  at("save-gif").onclick = told(() => film(walk(FRAMES).map(({ code }) => code), called(chosen)));
+  at("save-gif").onclick = told(() => film(walk(FRAMES).map(({ code }) => code), nameOf(), axes.get(chosen).round));
   at("save-between").onclick = told(() => film(Array.from({ length: FRAMES }, (_, k) => between(k / (FRAMES - 1))), "between"));
   at("copy-link").onclick = told(async () => {
     history.replaceState(null, "", link());

@@ -4,7 +4,62 @@
 
 const RAMP = [[0, 32, 77], [66, 78, 108], [124, 123, 120], [188, 175, 111], [255, 234, 70]]; // cividis: safe for all eyes
 
+// An angle's colour, round once: blue, green, orange, purple, as in the figure of planes.
+const CYCLE = ["#2f74c8", "#3fa3b5", "#7cc07a", "#c9b04a", "#d9822b", "#b0503f", "#7b3b7d", "#4b4da6", "#2f74c8"]
+  .map((text) => [1, 3, 5].map((at) => parseInt(text.slice(at, at + 2), 16)));
+
 const Picture = {
+  // The colour of a share of a turn, 0 to 1.
+  cycle(turn) {
+    const place = (((turn % 1) + 1) % 1) * (CYCLE.length - 1), k = Math.floor(place);
+    return CYCLE[k].map((value, c) => Math.round(value + (place - k) * (CYCLE[k + 1][c] - value)));
+  },
+
+  // Codes of a plane as colour: the angle's, stronger where `density` (bytes, rows from low to high) is higher.
+  cloud(density) {
+    const canvas = document.createElement("canvas"), cells = Math.sqrt(density.length);
+    const pixels = new ImageData(cells, cells);
+    density.forEach((strength, k) => {
+      const x = (k % cells) + 0.5 - cells / 2, y = Math.floor(k / cells) + 0.5 - cells / 2;
+      const seen = Math.hypot(x, y) < cells / 2 ? strength : 0;
+      pixels.data.set([...Picture.cycle(Math.atan2(y, x) / (2 * Math.PI)), seen], 4 * ((cells - 1 - Math.floor(k / cells)) * cells + (k % cells)));
+    });
+    Picture.put(canvas, pixels);
+    return canvas;
+  },
+
+  // A plane as a dial: the cloud inside a ring of all angles, a knob on the ring and a point where the code is.
+  dial(canvas, cloud, { angle, radius, reach }) {
+    const size = 416, half = size / 2, ring = 0.93 * half, edge = 0.84 * half; // `edge` is the radius `reach`
+    [canvas.width, canvas.height] = [size, size];
+    const pen = canvas.getContext("2d"), style = getComputedStyle(document.documentElement);
+    const [ink, paper, soft] = ["--ink", "--paper", "--edge"].map((name) => style.getPropertyValue(name));
+    pen.drawImage(cloud, half - edge, half - edge, 2 * edge, 2 * edge);
+    pen.lineWidth = 14;
+    for (let k = 0; k < 120; k++) {
+      pen.strokeStyle = `rgb(${Picture.cycle((k + 0.5) / 120).join()})`;
+      pen.beginPath();
+      pen.arc(half, half, ring, (-2 * Math.PI * (k + 1.3)) / 120, (-2 * Math.PI * (k - 0.3)) / 120);
+      pen.stroke();
+    }
+    pen.lineWidth = 1.5;
+    pen.strokeStyle = soft;
+    for (let whole = 1; whole <= reach; whole += Math.max(1, Math.ceil(reach / 5))) {
+      pen.beginPath();
+      pen.arc(half, half, (whole / reach) * edge, 0, 2 * Math.PI);
+      pen.stroke();
+    }
+    const spot = (far, wide, fill, line) => {
+      pen.beginPath();
+      pen.arc(half + far * Math.cos(angle), half - far * Math.sin(angle), wide, 0, 2 * Math.PI);
+      [pen.fillStyle, pen.strokeStyle, pen.lineWidth] = [fill, line, 4];
+      pen.fill();
+      pen.stroke();
+    };
+    spot(ring, 11, paper, ink);
+    spot((Math.min(radius, 1.02 * reach) / reach) * edge, 9, ink, paper);
+  },
+
   // Pixels (h, w) of a frame as the page shows it: grey, colour, or all channels side by side.
   rgba(frame, [channels, height, width]) {
     const tiles = channels === 3 ? 1 : channels;
