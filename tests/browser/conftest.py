@@ -1,6 +1,7 @@
 """Real Chromium, and explorers of small runs for it to open."""
 
 import contextlib
+import copy
 import socket
 import threading
 import time
@@ -12,6 +13,7 @@ from tests.conftest import missing
 import unweave
 from unweave.run.run import Run
 from unweave.show.explorer import app
+from unweave.subspaces import Block, Subspaces
 
 TOKEN = "the-token"
 SWITCHES = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
@@ -79,12 +81,12 @@ def pixels(page, canvas="#now"):
 
 
 @contextlib.contextmanager
-def served(run):
+def served(run, codes=None):
     """The address of a run's explorer, served by uvicorn in a thread."""
     import uvicorn
 
     bound = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(app(run, TOKEN), log_level="error", ws="none", lifespan="off")
+    config = uvicorn.Config(app(run, TOKEN, codes=codes), log_level="error", ws="none", lifespan="off")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True)
     thread.start()
@@ -116,6 +118,23 @@ def moved(tmp_path_factory):
 @pytest.fixture(scope="session")
 def address(moved):
     with served(moved) as found:
+        yield found
+
+
+PLANE = Block((0, 1), (0.3, -0.2), ((0.8, 0.1), (0.0, 0.6)))
+
+
+@pytest.fixture(scope="session")
+def planar(moved):
+    """The same run, of whose latents 0 and 1 it was found that they go round."""
+    run = copy.copy(moved)
+    vars(run)["subspaces"] = Subspaces(3, 2000, 0, 0.05, (0, 1), ((2, "dead"),), (PLANE,), ())
+    return run
+
+
+@pytest.fixture(scope="session")
+def planar_address(planar):
+    with served(planar, "planes") as found:
         yield found
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tests.browser.conftest import pixels, settle, until
+from tests.browser.conftest import PLANE, pixels, settle, until
 
 pytestmark = pytest.mark.xdist_group("browser")
 
@@ -276,6 +276,109 @@ def test_a_strip_shows_what_the_latent_does(tab, address, moved):
     assert moved_colours > 10
 
 
+def dial(page):
+    return page.get_by_role("slider", name="Angle of z0 and z1", exact=True)
+
+
+def polar(page):
+    """Angle in degrees and radius, as a screen reader is told them."""
+    angle, radius = dial(page).get_attribute("aria-valuetext").replace(" degrees, radius", "").split()
+    return float(angle), float(radius)
+
+
+def place(page, x, y):
+    """Where on the screen a point of the dial is, both from -1 to 1."""
+    box = dial(page).bounding_box()
+    return box["x"] + box["width"] * (1 + x) / 2, box["y"] + box["height"] * (1 - y) / 2
+
+
+def test_a_dial_and_a_slider_move_a_plane(tab, planar_address, planar):
+    page = tab(planar_address)
+    start = polar(page)
+    code = planar.encode(planar.reference_images(1)).double().numpy()
+    radius, c, s = PLANE.polar(code)[0]
+    assert start == pytest.approx((np.degrees(np.arctan2(s, c)) % 360, radius), abs=0.06)
+    dial(page).focus()
+    for key, expected in [
+        ("0", 0),
+        ("ArrowRight", 5),
+        ("PageDown", 335),
+        ("ArrowUp", 340),
+        ("End", 180),
+        ("PageUp", 210),
+    ]:
+        page.keyboard.press(key)
+        assert polar(page) == pytest.approx((expected, start[1]), abs=0.01)
+    out = page.get_by_role("slider", name="Radius of z0 and z1", exact=True)
+    out.focus()
+    for key in ("Home", "PageUp", "ArrowUp"):
+        page.keyboard.press(key)
+    assert polar(page) == (210, 0.6)  # the middle has no angle, and the one before is kept
+    settle(page)
+    assert dial(page).get_attribute("aria-valuenow") == "210"
+    page.click("summary:has-text('by themselves')")
+    angle = np.radians(210)
+    there = PLANE.inverse(np.array([[0.6, np.cos(angle), np.sin(angle)]]))[0]
+    assert values(page) == pytest.approx(there, abs=0.006)
+    code[0, :2] = there
+    meant = planar.decode(torch.tensor(code).float(), planar.categories(planar.reference_images(1)))[0, 0].numpy()
+    assert np.abs(np.array(pixels(page)).reshape(32, 32, 4)[..., 0] / 255 - meant).max() < 1 / 255
+    for where in (dial(page), out):
+        where.press("Backspace")
+    assert polar(page) == pytest.approx(start, abs=0.01)
+    page.get_by_label("Angle of z0 and z1 in degrees", exact=True).fill("-90")
+    page.get_by_label("Value of the radius of z0 and z1", exact=True).fill("0.5")
+    assert polar(page) == (270, 0.5)
+
+
+def test_a_drag_on_the_ring_turns_and_one_inside_moves_the_point(tab, planar_address):
+    page = tab(planar_address)
+    _, radius = polar(page)
+    page.mouse.move(*place(page, 0.93, 0))
+    page.mouse.down()
+    assert polar(page) == pytest.approx((0, radius), abs=1)
+    page.mouse.move(*place(page, 0, 0.2), steps=3)
+    page.mouse.up()
+    assert polar(page) == pytest.approx((90, radius), abs=1)
+    page.mouse.move(*place(page, -0.42, 0))
+    assert polar(page) == pytest.approx((90, radius), abs=1)  # the button is up
+    page.mouse.down()
+    page.mouse.up()
+    reach = float(page.get_by_role("slider", name="Radius of z0 and z1").get_attribute("max"))
+    assert polar(page) == pytest.approx((180, reach / 2), abs=1)
+
+
+def test_a_strip_goes_once_round_and_a_link_brings_it_back(tab, planar_address):
+    page = tab(planar_address)
+    assert page.inner_text("#strip-head") == "Traversal of the angle of z0 and z1"
+    assert page.locator("#strip span").all_inner_texts() == [f"{k}\u00b0" for k in range(0, 361, 60)]
+    assert page.locator("#span").is_disabled()
+    first, *others = [pixels(page, f"#strip button:nth-child({k}) canvas") for k in range(1, 8)]
+    assert first == others[-1] not in others[:-1]
+    page.locator("#strip button").nth(2).click()
+    settle(page)
+    assert polar(page)[0] == 120
+    page.get_by_role("slider", name="Radius of z0 and z1", exact=True).focus()
+    settle(page)
+    assert page.inner_text("#strip-head") == "Traversal of the radius of z0 and z1"
+    page.click("#copy-link")
+    until(page, "location.hash.includes('l=r0')")
+    other = tab(page.url)
+    assert other.inner_text("#strip-head") == page.inner_text("#strip-head")
+    assert polar(other) == polar(page)
+    assert other.locator(".plane").get_attribute("aria-current") == "true"
+
+
+@pytest.mark.usefixtures("fresh")
+def test_a_plane_is_called_what_its_latents_are(tab, planar_address):
+    page = tab(planar_address)
+    page.click("summary:has-text('by themselves')")
+    page.get_by_label("Name of z1", exact=True).fill("<b>tilt")
+    page.keyboard.press("Enter")
+    page.get_by_role("slider", name="Angle of z0 and <b>tilt", exact=True).wait_for()
+    assert page.inner_text(".plane p").startswith("z0 and <b>tilt together go round")
+
+
 def test_two_images_are_joined_by_steps(tab, address, moved):
     page = tab(address)
     codes = moved.encode(moved.reference_images(12))
@@ -347,7 +450,7 @@ def test_a_table_is_shown_as_bars(tab, table_address, table):
     assert not page.locator("#upload-box").is_visible()
 
 
-@pytest.mark.parametrize("which", ["address", "table_address"])
+@pytest.mark.parametrize("which", ["address", "table_address", "planar_address"])
 @pytest.mark.parametrize("width", [375, 320])
 def test_a_phone_has_no_sideways_scroll(tab, which, width, request):
     page = tab(request.getfixturevalue(which), width=width, height=700, has_touch=True, is_mobile=True)
@@ -368,7 +471,7 @@ def test_on_a_phone_the_picture_stays_in_sight(tab, address):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("which", ["address", "table_address"])
+@pytest.mark.parametrize("which", ["address", "table_address", "planar_address"])
 def test_everything_has_a_name_and_contrast(tab, which, scheme, request):
     page = tab(request.getfixturevalue(which), color_scheme=scheme)
     for closed in page.locator("summary").all():
@@ -377,8 +480,9 @@ def test_everything_has_a_name_and_contrast(tab, which, scheme, request):
     assert page.evaluate(AUDIT) == []
 
 
-def test_focus_goes_through_the_page_in_order(tab, address):
-    page = tab(address)
+@pytest.mark.parametrize("which", ["address", "planar_address"])
+def test_focus_goes_through_the_page_in_order(tab, which, request):
+    page = tab(request.getfixturevalue(which))
     seen = []
     for _ in range(page.evaluate(STOPS)):
         page.keyboard.press("Tab")

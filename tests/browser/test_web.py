@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from tests.browser.conftest import pixels, settle
-from tests.browser.test_explorer import AUDIT, slider, value
+from tests.browser.conftest import PLANE, pixels, settle
+from tests.browser.test_explorer import AUDIT, dial, slider, value
 
 from unweave.base import registry
 from unweave.base.records import Latents
@@ -144,6 +144,17 @@ def test_the_file_works_alone_and_shows_torchs_pixels(tab, file, moved):
     assert [url for url in asked if not url.startswith(("data:", "blob:"))] == []
     assert not page.locator("#upload-box, #by-number").first.is_visible()
     assert not slider(page, 2).is_visible()  # dead, folded
+
+
+def test_a_file_with_planes_has_the_dial(tab, planar, tmp_path):
+    page = tab(f"file://{web.write_page(planar, tmp_path / 'p.html', codes='planes')}")
+    dial(page).press("Home")
+    settle(page)
+    code = planar.encode(planar.reference_images(1)).double().numpy()
+    columns = PLANE.polar(code)
+    code[:, :2] = PLANE.inverse(np.array([[columns[0, 0], 1.0, 0.0]]))
+    right = planar.decode(torch.tensor(code).float(), planar.categories(planar.reference_images(1)))[0, 0] * 255
+    assert np.abs(np.array(pixels(page)).reshape(32, 32, 4)[..., 0] - right.round().numpy()).max() <= 1
 
 
 def test_the_file_keeps_names_and_restores_links(tab, file):

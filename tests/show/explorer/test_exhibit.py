@@ -2,17 +2,21 @@
 
 import dataclasses
 import io
+import json
 from base64 import b64decode
+from importlib.resources import files
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from unweave.base import style
 from unweave.base.errors import InputError
 from unweave.data.own.folder import Folder
 from unweave.run.run import Run
 from unweave.show.explorer.exhibit import Exhibit, _scaled, exhibit
+from unweave.subspaces import Block, Subspaces
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +37,28 @@ def test_latents_are_sorted_by_kl_and_dead_ones_are_marked(trained, shown, monke
     facts = exhibit(trained).facts
     assert [(one["index"], one["dead"]) for one in facts["latents"]] == [(1, False), (2, False), (0, True)]
     assert facts["summary"] == "2 of 3 latents carry information, 2.1 nats per image in all."
+
+
+def test_planes_are_shown_where_they_are_known_or_asked_for(run, monkeypatch):
+    plane = Block((0, 2), (0.5, 0.0), ((2.0, 0.3), (0.0, 1.0)))
+    known = Subspaces(3, 2000, 0, 0.05, (0, 2), (), (plane, dataclasses.replace(plane, latents=(0, 1, 2))), ())
+    monkeypatch.setattr(Run, "_find_subspaces", lambda self: known)
+    assert exhibit(run).facts["planes"] == []  # nobody has looked for any
+    (told,) = exhibit(run, "planes").facts["planes"]
+    assert (told["latents"], told["centre"]) == ([0, 2], [0.5, 0.0])
+    np.testing.assert_allclose(np.array(told["matrix"]) @ told["back"], np.eye(2), atol=1e-12)
+    density = np.frombuffer(b64decode(told["density"]), np.uint8)
+    assert (density.size, density.max()) == (96 * 96, 255)
+    assert exhibit(run).facts["planes"] == [told]
+    assert exhibit(run, "means").facts["planes"] == []
+    monkeypatch.setattr(type(run.data), "at_hand", False)
+    (bare,) = exhibit(run).facts["planes"]
+    assert (told["matrix"], set(b64decode(bare["density"]))) == (bare["matrix"], {0})
+
+
+def test_angles_have_the_figures_colours():
+    code = files("unweave.show.explorer").joinpath("static/picture.js").read_text("utf-8")
+    assert f"const CYCLE = {json.dumps(list(style.CYCLE))}" in code
 
 
 def test_a_prior_without_a_kl_of_each_latent_says_so(trained, monkeypatch):
