@@ -18,7 +18,8 @@ from unweave.base.records import Latents
 from unweave.base.seeds import Generators
 from unweave.models.trained import Model
 from unweave.show.export import export, is_exported, load_model
-from unweave.show.export.graphs import write_graphs
+from unweave.show.export.graphs import _Planes, write_graphs
+from unweave.subspaces import Block, Subspaces
 
 SMALL = {
     "net": "conv", "net.channels": (4, 4, 4), "net.hidden": 8, "batch": 4, "latents": 2, "steps": 2, "threads": 1,
@@ -144,6 +145,54 @@ def test_graphs_take_any_batch_and_give_what_torch_gives(run, graphed):
         places = run.vae.places(numbers, n).numpy()
         (again,) = sessions["decoder"].run(["image"], {"z": mean, "categories": places})
         assert np.allclose(again, run.decode(torch.as_tensor(mean), numbers), atol=1e-5)
+
+
+def test_graphs_give_codes_in_planes_and_take_them_back(run, tmp_path, monkeypatch):
+    pytest.importorskip("onnxruntime")
+    import onnx
+
+    plane = Block((1, 0), (0.2, -0.1), ((1.5, 0.2), (0.0, 0.8)))
+    found = Subspaces(2, 2000, 0, 0.05, (0, 1), (), (plane,), ())
+    monkeypatch.setitem(vars(run), "subspaces", found)
+    place = export(run, "onnx", tmp_path / "o", codes="planes")
+    sessions, images = graphs(place), run.random_images(5)
+    codes, numbers = run.encode(images), run.categories(images)
+    mean, planes = sessions["encoder"].run(["mean", "planes"], {"image": images.numpy()})
+    assert np.allclose(mean, codes, atol=1e-5)
+    assert np.allclose(planes, found.polar(codes)[0], atol=1e-4)
+    back = {"planes": planes, "categories": run.vae.places(numbers, 5).numpy()}
+    assert np.allclose(sessions["decoder"].run(None, back)[0], run.decode(codes, numbers), atol=1e-5)
+    longer = back | {"planes": planes * np.array([1, 3, 3], np.float32)}  # a direction is one
+    assert np.allclose(sessions["decoder"].run(None, longer)[0], run.decode(codes, numbers), atol=1e-5)
+    for name in ("encoder.onnx", "decoder.onnx"):
+        (columns,) = [each.value for each in onnx.load(place / name).metadata_props if each.key == "columns"]
+        assert json.loads(columns) == found.names() == json.loads((place / "config.json").read_text())["columns"]
+    assert '"planes": planes' in (place / "README.md").read_text()
+
+
+def test_graphs_tell_planes_as_subspaces_do():
+    blocks = (
+        Block((3, 1), (0.2, -0.1), ((1.5, 0.2), (0.0, 0.8))),
+        Block((0, 4, 5), (0.0, 1.0, 0.5), ((1.0, 0.0, 0.2), (0.0, 2.0, 0.0), (0.1, 0.0, 0.7))),
+    )
+    found = Subspaces(7, 2000, 0, 0.05, tuple(range(7)), (), blocks, ())
+    codes = np.random.default_rng(0).normal(size=(50, 7)).astype(np.float32)
+    codes[0, [3, 1]] = blocks[0].centre  # the middle
+    planes, columns = _Planes(found), found.polar(codes)[0]
+    assert np.allclose(planes(torch.from_numpy(codes))[1:], columns[1:], atol=1e-5)
+    assert np.allclose(planes.inverse(torch.from_numpy(columns).float()), codes, atol=1e-5)
+
+
+def test_planes_that_cannot_be_had_are_refused(run, tmp_path, monkeypatch):
+    monkeypatch.setitem(vars(run), "subspaces", Subspaces(3, 2000, 0, 0.05, (0, 2), (), (), ()))
+    for to in ("onnx", "web"):
+        with pytest.raises(InputError, match="codes must be means for j, got planes: no latents together go round"):
+            export(run, to, tmp_path / "o.html", codes="planes")
+    with pytest.raises(InputError, match="codes must be means for safetensors"):
+        export(run, "safetensors", tmp_path / "o", codes="planes")
+    with pytest.raises(InputError, match="codes must be one of means, planes, got polar"):
+        export(run, "onnx", tmp_path / "o", codes="polar")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_graphs_tell_nothing_of_this_machine(graphed):

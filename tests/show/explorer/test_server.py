@@ -28,7 +28,7 @@ def shown(trained):
 @pytest.fixture
 def made(run, shown, monkeypatch):
     """Clients of the run's explorer; what it knows of the data is looked up once for all tests."""
-    monkeypatch.setattr(server, "exhibit", lambda _: shown)
+    monkeypatch.setattr(server, "exhibit", lambda *_: shown)
 
     def client(hosts=(), url=HOST, **options):
         return TestClient(app(run, TOKEN, hosts), base_url=url, headers=HEADERS, **options)
@@ -223,7 +223,7 @@ def test_what_is_no_name_is_refused_and_leaves_no_file(client, run, body, status
 
 
 def test_the_runs_title_is_escaped(run, shown, monkeypatch):
-    monkeypatch.setattr(server, "exhibit", lambda _: shown)
+    monkeypatch.setattr(server, "exhibit", lambda *_: shown)
     monkeypatch.setattr(Run, "title", "<script>alert(1)</script>")
     text = TestClient(app(run, TOKEN), base_url=HOST).get("/", params={"token": TOKEN}).text
     assert "<script>alert" not in text
@@ -253,7 +253,7 @@ def test_a_fault_of_ours_is_told_without_its_details(made, shown, monkeypatch):
 
 
 def test_two_runs_are_explored_at_once_each_by_its_own_token(run, shown, tmp_path, monkeypatch):
-    monkeypatch.setattr(server, "exhibit", lambda _: shown)
+    monkeypatch.setattr(server, "exhibit", lambda *_: shown)
     other = Run(run.path.rename(tmp_path / "other"))
     first, second = (TestClient(app(other, t), base_url=HOST, headers={"origin": HOST}) for t in ("one", "two"))
     names = {"latent": 0, "name": "a", "star": False}
@@ -270,7 +270,7 @@ def test_websockets_are_closed(client):
 
 
 def test_a_broken_file_of_names_is_said_before_anything_is_served(run, shown, monkeypatch):
-    monkeypatch.setattr(server, "exhibit", lambda _: shown)
+    monkeypatch.setattr(server, "exhibit", lambda *_: shown)
     (run.path / "explorer.json").write_text('{"format": 2}')
     with pytest.raises(InputError, match=r"explorer\.json has format 2"):
         app(run, TOKEN)

@@ -54,7 +54,7 @@ def test_it_holds_facts_references_and_names_and_no_local_path(run):
 
 
 def test_it_is_written_whole_where_told(run, tmp_path, monkeypatch):
-    monkeypatch.setattr(web, "page", lambda _: "page")
+    monkeypatch.setattr(web, "page", lambda *_: "page")
     assert export(run, "web") == run.path / "explorer.html"
     out = tmp_path / "new" / "x.html"
     assert export(run, "web", out) == out

@@ -12,7 +12,7 @@ import webbrowser
 from typing import Annotated
 
 from unweave.base.checks import Range
-from unweave.base.codes import Reading
+from unweave.base.codes import PLANES, Reading
 from unweave.base.errors import InputError
 
 CODES = "planes: a dial for latents that together go round; means: a slider each [planes where they are known already]"
@@ -42,6 +42,9 @@ def explore(
     with contextlib.closing(bound):
         token = secrets.token_urlsafe(24)
         made = app(opened, token, hosts_of(host), codes)
+        if codes == PLANES and not opened.subspaces.blocks:
+            why = opened.subspaces.skipped or "no latents together go round"
+            print(f"no dial: {why}", file=sys.stderr)
         shown = f"[{host}]" if ":" in host else host
         at = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(shown, shown)
         address = f"http://{at}:{bound.getsockname()[1]}/?token={token}"

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+from unweave.base.codes import Reading
+
 WHAT = (
     "safetensors: weights and settings for unweave.load_model; onnx: encoder and decoder as graphs; web: one HTML file "
     "whose sliders move the latents, without a server"
 )
+CODES = "planes: latents that together go round as radius and angle, in columns (onnx) or by a dial (web)"
 OUT = "folder to write [RUN/safetensors or RUN/onnx]; for web a file [RUN/explorer.html]"
 
 
@@ -17,12 +20,13 @@ def export(
     *,
     to: Annotated[Literal["safetensors", "onnx", "web"], WHAT],
     out: Annotated[str | None, OUT] = None,
+    codes: Annotated[Reading, CODES] = "means",
     overwrite: Annotated[bool, "write into a folder that is not empty, or over the file of web"] = False,
 ) -> None:
     """Write a run's model as files that travel: safetensors with its settings, ONNX, or a page that decodes."""
     from unweave.run.run import Run
     from unweave.show.export import export as export_run
 
-    place = export_run(Run(run), to, out, overwrite=overwrite)
+    place = export_run(Run(run), to, out, overwrite=overwrite, codes=codes)
     for file in sorted(place.iterdir()) if place.is_dir() else [place]:
         print(f"{file}  {file.stat().st_size:,} bytes")

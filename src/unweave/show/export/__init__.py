@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from unweave.base import checks
+from unweave.base.codes import MEANS, Reading
 from unweave.base.errors import CannotWrite, InputError
+from unweave.base.files import sum_of_file, write_atomic, write_json
 from unweave.base.files import sum_of_file, write_atomic, write_json, writing
 from unweave.engine import folder
 from unweave.models.trained import Model, write_weights
@@ -17,6 +20,7 @@ from unweave.show.export.card import card
 from unweave.show.export.config import CONFIG, METADATA, WEIGHTS, config_of, is_exported, load_model
 from unweave.show.export.graphs import write_graphs
 from unweave.show.export.web import write_page
+from unweave.subspaces import Subspaces
 
 CARD = "README.md"
 # What each form writes into an empty folder beside config.json and README.md.
@@ -28,7 +32,9 @@ FORMS: dict[str, Callable[[Path, Model, Mapping[str, Any]], object]] = {
 __all__ = ["CARD", "CONFIG", "FORMS", "WEIGHTS", "export", "folder", "is_exported", "load_model"]
 
 
-def export(run: Run, to: str, out: str | Path | None = None, *, overwrite: bool = False) -> Path:
+def export(
+    run: Run, to: str, out: str | Path | None = None, *, overwrite: bool = False, codes: Reading = MEANS
+) -> Path:
     """Write the model of a finished run to the folder `out` [RUN/safetensors or RUN/onnx] and return it.
 
     With `to` web it is one HTML file [RUN/explorer.html] instead, as `unweave.show.export.web.write_page` makes it.
@@ -38,26 +44,33 @@ def export(run: Run, to: str, out: str | Path | None = None, *, overwrite: bool 
     needed to build the model, and README.md, a card with its settings, data and scores. Files appear whole, and none
     where anything goes wrong.
 
-    An unknown form, a folder that is not empty (without `overwrite`), a missing extra and graphs whose numbers differ
-    from torch's raise InputError.
+    With `codes` "planes" latents that together go round (`Run.subspaces`) are told as radius and angle: the page has a
+    dial for each, and the graphs give and take the columns `planes`. Safetensors hold the model as it is.
+
+    An unknown form, planes of a run that has none, a folder that is not empty (without `overwrite`), a missing extra
+    and graphs whose numbers differ from torch's raise InputError.
 
     >>> import unweave
     >>> export(unweave.Run("runs/first"), "safetensors")  # doctest: +SKIP
     """
     checks.one_of((*FORMS, "web"), to=to)
+    found = _planes(run, to, codes)
     if to == "web":
-        return write_page(run, out, overwrite=overwrite)
+        return write_page(run, out, overwrite=overwrite, codes=codes)
     target = run.path / to if out is None else Path(out)
     if target.exists() and not target.is_dir():
         raise InputError(f"out must be a folder, got {target}, which is a file")
     if target.is_dir() and any(target.iterdir()) and not overwrite:
         raise InputError(f"out must be an empty folder, got {target}; choose another --out, or --overwrite to replace")
     model, about = run.model, config_of(run)
+    if found is not None:
+        about = {**about, "columns": found.names()}
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with writing(target), tempfile.TemporaryDirectory(dir=target.parent, prefix=".unweave-") as made:
             place = Path(made)
-            FORMS[to](place, model, about)
+            form = FORMS[to] if found is None else partial(write_graphs, found=found)
+            form(place, model, about)
             about |= {"sums": {each.name: sum_of_file(each) for each in sorted(place.iterdir())}}
             write_json(place / CONFIG, about)
             text = card(run, about, sorted(each.name for each in place.iterdir())).encode()
@@ -71,3 +84,16 @@ def export(run: Run, to: str, out: str | Path | None = None, *, overwrite: bool 
     except OSError as wrong:
         raise InputError(f"out must be a folder that can be written to, got {target}: {wrong.strerror}") from None
     return target
+
+
+def _planes(run: Run, to: str, codes: Reading) -> Subspaces | None:
+    """The subspaces that codes are told in, None for means; planes that cannot be had raise InputError."""
+    checks.one_of(get_args(Reading), codes=codes)
+    if codes == MEANS:
+        return None
+    if to == "safetensors":
+        raise InputError("codes must be means for safetensors, which hold the model as it is, got planes")
+    if not run.subspaces.blocks:
+        why = run.subspaces.skipped or "no latents together go round"
+        raise InputError(f"codes must be means for {run.name}, got planes: {why}")
+    return run.subspaces

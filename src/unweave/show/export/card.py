@@ -36,10 +36,12 @@ RUN = """```python
 import onnxruntime
 
 encoder = onnxruntime.InferenceSession("encoder.onnx")
-mean, log_variance = encoder.run(["mean", "log_variance"], {{"image": images}})  # float32 (n, {shape}), {units}
+{head} = encoder.run([{asked}], {{"image": images}})  # float32 (n, {shape}), {units}
 decoder = onnxruntime.InferenceSession("decoder.onnx")
-(image,) = decoder.run(["image"], {{"z": mean{more}}})
+(image,) = decoder.run(["image"], {{{back}{more}}})
 ```"""
+MEANS = {"head": "mean, log_variance", "asked": '"mean", "log_variance"', "back": '"z": mean'}
+PLANES = {"head": "(planes,)", "asked": '"planes"', "back": '"planes": planes'}
 
 
 def card(run: Run, about: Mapping[str, Any], files: Sequence[str]) -> str:
@@ -48,7 +50,7 @@ def card(run: Run, about: Mapping[str, Any], files: Sequence[str]) -> str:
     parts = [
         f"# {run.title}",
         _what(run),
-        "## Use\n\n" + _use(run, files),
+        "## Use\n\n" + _use(run, files, about.get("columns", ())),
         "## Files\n\n" + "\n".join(f"- `{name}`: {WORDS.get(name, 'see config.json')}" for name in files),
         "## Latents\n\n" + _latents(run),
         "## Scores\n\n" + _scores(scores),
@@ -98,13 +100,15 @@ def _what(run: Run) -> str:
     )
 
 
-def _use(run: Run, files: Sequence[str]) -> str:
+def _use(run: Run, files: Sequence[str], columns: Sequence[str]) -> str:
     shape = ", ".join(map(str, run.data.image_shape))
     sizes = run.category_sizes
     facts = {"shape": shape, "units": units(run.data)}
     if "model.safetensors" in files:
         return LOAD.format(**facts, more=", model.categories(images)" if sizes else "")
-    return RUN.format(**facts, more=f', "categories": one_hot  # float32 (n, {sum(sizes)})\n' if sizes else "")
+    more = f', "categories": one_hot  # float32 (n, {sum(sizes)})\n' if sizes else ""
+    told = f"\n\nThe columns of `planes` are {_list(columns)}; the decoder takes them back." if columns else ""
+    return RUN.format(**facts, **(PLANES if columns else MEANS), more=more) + told
 
 
 def _latents(run: Run) -> str:
