@@ -17,6 +17,7 @@ import pytest
 from unweave.face.cli import explore as command
 from unweave.face.cli.app import main
 from unweave.run.run import Run
+from unweave.subspaces import Subspaces
 
 
 @pytest.fixture
@@ -51,6 +52,16 @@ def test_each_start_has_a_token_of_its_own(finished, served, capsys):
     first, second = re.findall(r"token=(\S+)", capsys.readouterr().out)
     assert first != second
     assert len(served) == 2
+
+
+def test_planes_that_are_not_there_are_said_to_be_none(finished, served, capsys, monkeypatch):
+    given = []
+    monkeypatch.setattr("unweave.show.explorer.server.app", lambda *all_: given.append(all_[3]))
+    monkeypatch.setattr(Run, "subspaces", Subspaces(2, 2000, 0, 0.05, (0, 1), (), (), ()))
+    for more in ([], ["--codes", "means"], ["--codes", "planes"]):
+        assert main(["explore", str(finished), "--no-open", "--port", "0", *more]) == 0
+    assert given == [None, "means", "planes"]
+    assert capsys.readouterr().err == "no dial: no latents together go round\n"
 
 
 def test_other_hosts_get_a_warning(finished, served, capsys):

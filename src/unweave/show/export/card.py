@@ -24,6 +24,10 @@ WORDS = {
     "decoder.onnx": "z and, where the model tells any, categories (one-hot) -> image",
     "config.json": "all settings, the shape of images and the names of classes",
 }
+WITH_PLANES = {
+    "encoder.onnx": WORDS["encoder.onnx"] + "; and planes",
+    "decoder.onnx": WORDS["decoder.onnx"].replace("z and", "planes and"),
+}
 LOAD = """```python
 import unweave
 
@@ -46,12 +50,13 @@ PLANES = {"head": "(planes,)", "asked": '"planes"', "back": '"planes": planes'}
 
 def card(run: Run, about: Mapping[str, Any], files: Sequence[str]) -> str:
     """The text of README.md for these files: facts for hubs in YAML, then sections for people."""
-    scores = run.scores
+    scores, columns = run.scores, about.get("columns", ())
+    words = {**WORDS, **(WITH_PLANES if columns else {})}
     parts = [
         f"# {run.title}",
         _what(run),
-        "## Use\n\n" + _use(run, files, about.get("columns", ())),
-        "## Files\n\n" + "\n".join(f"- `{name}`: {WORDS.get(name, 'see config.json')}" for name in files),
+        "## Use\n\n" + _use(run, files, columns),
+        "## Files\n\n" + "\n".join(f"- `{name}`: {words.get(name, 'see config.json')}" for name in files),
         "## Latents\n\n" + _latents(run),
         "## Scores\n\n" + _scores(scores),
     ]
