@@ -11,7 +11,6 @@ from typing import Any, get_args
 from unweave.base import checks
 from unweave.base.codes import MEANS, Reading
 from unweave.base.errors import CannotWrite, InputError
-from unweave.base.files import sum_of_file, write_atomic, write_json
 from unweave.base.files import sum_of_file, write_atomic, write_json, writing
 from unweave.engine import folder
 from unweave.models.trained import Model, write_weights
