@@ -197,6 +197,7 @@ metrics: Registry[Any] = Registry(
         "mig": "unweave.metrics.scores.mig:MIG",
         "mig-sampled": "unweave.metrics.scores.mig_sampled:SampledMIG",
         "dci": "unweave.metrics.scores.dci:DCI",
+        "dci-es": "unweave.metrics.scores.dci_es:DCIES",
         "sap": "unweave.metrics.scores.sap:SAP",
         "modularity": "unweave.metrics.scores.modularity:Modularity",
         "explicitness": "unweave.metrics.scores.explicitness:Explicitness",

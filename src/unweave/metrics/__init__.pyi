@@ -135,6 +135,28 @@ def dci(
     Settings and equation: unweave.metrics.scores.dci.DCI.
     """
 
+def dci_es(
+    codes: Any,
+    factors: Any,
+    *,
+    kl_per_latent: Any = None,
+    categories: Any = None,
+    factor_names: Iterable[str] | None = None,
+    seed: int = 0,
+    exclude_factors: tuple[str, ...] = (),
+    prune: bool = True,
+    min_kl: float = 0.1,
+    min_std: float = 0.05,
+    train: int = 10000,
+    test: int = 5000,
+    features: tuple[int, ...] = (32, 128, 512),
+    categorical: bool = True,
+) -> Score:
+    """DCI-ES: how little a learner must be able to do to use the codes (explicitness), and how many latents there are.
+
+    Settings and equation: unweave.metrics.scores.dci_es.DCIES.
+    """
+
 def sap(
     codes: Any,
     factors: Any,
