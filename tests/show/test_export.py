@@ -243,7 +243,7 @@ def test_the_card_says_what_is_known_and_no_more(run, tmp_path, monkeypatch):
     }  # fmt: skip
     row = next(line for line in body.splitlines() if line.startswith("| mig |"))
     assert f"{score.value:.3f} | {score.interval[0]:.3f} to {score.interval[1]:.3f}" in row
-    assert f"| {score.floor:.3f} | {score.ceiling:.3f} |" in row
+    assert f"| {score.floor:.3f} | {score.ceiling:.3f} " in row
     assert all(sentence.replace("<", "&lt;") in body for sentence in sentences)
     assert run.reproduce in body
     assert "Nobody has stated one yet" in body
