@@ -19,10 +19,11 @@ from unweave.base.errors import InputError
 from unweave.base.settings import Settings
 from unweave.run.run import Run
 from unweave.show.figures.base import DEAD, Picture, as_rgb, by_rate, number, with_latent
+from unweave.show.figures.planes import WALK, planes_in
 from unweave.show.figures.sheet import EDGE, Sheet
 from unweave.subspaces import Block
 
-WIDEST, RIM = 2.0, 1.6  # radii of a plane, in its own units: where its row ends, and where its angle is walked
+REFERENCES = 1_000  # images whose codes say how far a plane reaches
 
 
 @dataclass(frozen=True)
@@ -34,9 +35,10 @@ class Traversal(Settings):
     "zero". A model that gives categories gets the rows once for each category, in blocks; of several categorical
     latents one takes its values while the others stay at those of the image. Saved as .gif, rows are latents, columns
     are reference images, whose categories stay, and all latents move forth and back together. With `codes` "planes" two
-    latents that together go round (`Run.subspaces`) get a row for their angle, once round from that of the image at a
-    radius of 1.6 or more, and one for their radius, from the middle to 2, in units of the plane, instead of their own;
-    blocks of three latents and more keep a row for each.
+    latents that together go round (`Run.subspaces`) get a row for their angle, once round from that of the image, and
+    one for their radius, from the middle outwards, instead of their own. The radius, in units of the plane, ends where
+    nine codes of reference images in ten lie within it, and the angle is walked there or further out; blocks of three
+    latents and more keep a row for each.
     Source: the rows and the KL beside them are those of Kim and Mnih 2018, https://arxiv.org/abs/1802.05983.
 
     >>> Traversal(span="quantiles", steps=3).values.round(2).tolist()
@@ -98,10 +100,13 @@ class Traversal(Settings):
     def _walks(self, run: Run) -> list[Walk]:
         """What moves, by rate: latents, and where they are wanted the radii and angles of planes."""
         rates = np.asarray(run.kl_per_latent)
-        planes = [block for block in run.subspaces.blocks if len(block.latents) == 2] if self.codes == PLANES else []
+        planes = planes_in(run.subspaces) if self.codes == PLANES else []
+        codes = run.encode(run.reference_images(REFERENCES)).double().cpu().numpy() if planes else np.zeros((0, 0))
         taken = {latent for block in planes for latent in block.latents}
         walks = [_of_latent(int(j), float(rates[j])) for j in by_rate(rates) if j not in taken]
-        walks += [walk for block in planes for walk in _of_plane(block, float(rates[list(block.latents)].sum()))]
+        for block in planes:
+            reach = float(np.percentile(block.polar(codes)[:, 0], WALK))
+            walks += _of_plane(block, float(rates[list(block.latents)].sum()), reach)
         return sorted(walks, key=lambda walk: -walk.rate)[: self.latents] if planes else walks[: self.latents]
 
     def _spread(self, n: int) -> np.ndarray:
@@ -160,8 +165,8 @@ def _of_latent(j: int, rate: float) -> Walk:
     return Walk(f"z{j}  {rate:.2f} nats", rate, lambda codes, value, share: with_latent(codes, j, value))
 
 
-def _of_plane(block: Block, rate: float) -> tuple[Walk, Walk]:
-    """The radius of a plane, from 0 to 2, and its angle, once round from where the codes are."""
+def _of_plane(block: Block, rate: float, reach: float) -> tuple[Walk, Walk]:
+    """The radius of a plane, from 0 to `reach`, and its angle, once round from where the codes are."""
     who = " and ".join(f"z{j}" for j in block.latents)
 
     def moved(codes: Tensor, change: Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]) -> Tensor:
@@ -173,14 +178,14 @@ def _of_plane(block: Block, rate: float) -> tuple[Walk, Walk]:
         return made
 
     def outwards(codes: Tensor, value: float, share: float) -> Tensor:
-        return moved(codes, lambda radius, angle: (np.full_like(radius, WIDEST * share), angle))
+        return moved(codes, lambda radius, angle: (np.full_like(radius, reach * share), angle))
 
     def round_once(codes: Tensor, value: float, share: float) -> Tensor:
-        return moved(codes, lambda radius, angle: (np.maximum(radius, RIM), angle + 2 * np.pi * share))
+        return moved(codes, lambda radius, angle: (np.maximum(radius, reach), angle + 2 * np.pi * share))
 
     return (
         Walk(f"{who} once round  {rate:.2f} nats", rate, round_once, plane=True),
-        Walk(f"{who}, radius 0 to {number(WIDEST)}", rate, outwards, plane=True),
+        Walk(f"{who}, radius 0 to {number(reach)}", rate, outwards, plane=True),
     )
 
 
