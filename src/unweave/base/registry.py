@@ -198,6 +198,7 @@ metrics: Registry[Any] = Registry(
         "mig-sampled": "unweave.metrics.scores.mig_sampled:SampledMIG",
         "dci": "unweave.metrics.scores.dci:DCI",
         "dci-es": "unweave.metrics.scores.dci_es:DCIES",
+        "neuron-comparison": "unweave.metrics.scores.neuron_comparison:NeuronComparison",
         "sap": "unweave.metrics.scores.sap:SAP",
         "modularity": "unweave.metrics.scores.modularity:Modularity",
         "explicitness": "unweave.metrics.scores.explicitness:Explicitness",

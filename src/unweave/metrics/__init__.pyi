@@ -157,6 +157,28 @@ def dci_es(
     Settings and equation: unweave.metrics.scores.dci_es.DCIES.
     """
 
+def neuron_comparison(
+    codes: Any,
+    factors: Any,
+    *,
+    kl_per_latent: Any = None,
+    categories: Any = None,
+    factor_names: Iterable[str] | None = None,
+    seed: int = 0,
+    exclude_factors: tuple[str, ...] = (),
+    prune: bool = True,
+    min_kl: float = 0.1,
+    min_std: float = 0.05,
+    train: int = 10000,
+    test: int = 5000,
+    trees: int = 10,
+    min_samples_leaf: int = 10,
+) -> Score:
+    """Neuron comparison: what each factor's own latent tells by itself (SNC), and what is lost without it (NK).
+
+    Settings and equation: unweave.metrics.scores.neuron_comparison.NeuronComparison.
+    """
+
 def sap(
     codes: Any,
     factors: Any,

@@ -188,20 +188,8 @@ class DCI(FactorMetric):
         if self.backend == "gbt":
             found = boost(codes, labels[:cut], cut, self.rounds)
             return Fit(found.importances, found.guesses == labels[cut:])
-        from sklearn.ensemble import RandomForestClassifier  # late: takes a second
-
-        forest = RandomForestClassifier(
-            self.trees,
-            max_features=None,  # pyright: ignore[reportArgumentType]  fewer would force splits on idle latents
-            min_samples_leaf=self.min_samples_leaf,
-            random_state=seed % 2**32,
-            n_jobs=self.threads,
-        )
-        with warnings.catch_warnings():  # a factor of many values is still a factor
-            warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
-            forest.fit(codes[:cut], labels[:cut])
-        right = forest.predict(codes[cut:]) == labels[cut:]
-        return Fit(forest.feature_importances_, right)
+        grown = forest(codes[:cut], labels[:cut], self.trees, self.min_samples_leaf, seed, self.threads)
+        return Fit(grown.feature_importances_, grown.predict(codes[cut:]) == labels[cut:])
 
     def _tuned(self, codes: Reals, target: Reals, cut: int, seed: int) -> Fit:
         """A regressing forest whose depth the last ninth of the training rows choose."""
@@ -223,6 +211,22 @@ class DCI(FactorMetric):
             tried.append((float(((forest.predict(codes[fit:cut]) - y[fit:cut]) ** 2).sum()), forest))
         forest = min(tried, key=lambda each: each[0])[1]
         return Fit(forest.feature_importances_, _errors(y[cut:], forest.predict(codes[cut:])))
+
+
+def forest(codes: Reals, labels: Whole, trees: int, leaf: int, seed: int, threads: int = 1) -> Any:
+    """scikit-learn's random forest that looks at every code (n, p) at every split, grown on labels (n,)."""
+    from sklearn.ensemble import RandomForestClassifier  # late: takes a second
+
+    grown = RandomForestClassifier(
+        trees,
+        max_features=None,  # pyright: ignore[reportArgumentType]  fewer would force splits on idle latents
+        min_samples_leaf=leaf,
+        random_state=seed % 2**32,
+        n_jobs=threads,
+    )
+    with warnings.catch_warnings():  # a factor of many values is still a factor
+        warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
+        return grown.fit(codes, labels)
 
 
 @dataclass(frozen=True)
