@@ -199,6 +199,7 @@ metrics: Registry[Any] = Registry(
         "dci": "unweave.metrics.scores.dci:DCI",
         "dci-es": "unweave.metrics.scores.dci_es:DCIES",
         "neuron-comparison": "unweave.metrics.scores.neuron_comparison:NeuronComparison",
+        "held-out-combinations": "unweave.metrics.scores.held_out_combinations:HeldOutCombinations",
         "sap": "unweave.metrics.scores.sap:SAP",
         "modularity": "unweave.metrics.scores.modularity:Modularity",
         "explicitness": "unweave.metrics.scores.explicitness:Explicitness",

@@ -179,6 +179,28 @@ def neuron_comparison(
     Settings and equation: unweave.metrics.scores.neuron_comparison.NeuronComparison.
     """
 
+def held_out_combinations(
+    codes: Any,
+    factors: Any,
+    *,
+    kl_per_latent: Any = None,
+    categories: Any = None,
+    factor_names: Iterable[str] | None = None,
+    seed: int = 0,
+    exclude_factors: tuple[str, ...] = (),
+    prune: bool = True,
+    min_kl: float = 0.1,
+    min_std: float = 0.05,
+    train: int = 10000,
+    test: int = 5000,
+    features: int = 128,
+    categorical: bool = True,
+) -> Score:
+    """Held-out combinations: does what tells a factor still tell it in combinations of values never seen together?
+
+    Settings and equation: unweave.metrics.scores.held_out_combinations.HeldOutCombinations.
+    """
+
 def sap(
     codes: Any,
     factors: Any,
