@@ -130,3 +130,28 @@ def parted(n: int, train: int, test: int, rng: np.random.Generator) -> tuple[Who
     rows = rng.permutation(n)[: train + test]
     cut = min(max(1, len(rows) * train // (train + test)), len(rows) - 1)
     return rows[:cut], rows[cut:]
+
+
+def spread_evenly(keys: Whole, shares: Sequence[int], rng: np.random.Generator) -> list[Whole]:
+    """Numbers of rows in parts of so many rows each, none in two, in which each key (n,) is as frequent as in all.
+
+    Rows of one key come in random order, and every part takes them at even steps, so that a part lacks less than one
+    row of what it is due of each key, or has less than one too many.
+
+    >>> first, second = spread_evenly(np.array([1] * 4 + [0] * 96), [50, 25], np.random.default_rng(0))
+    >>> len(first), int((first < 4).sum()), len(second), int((second < 4).sum())
+    (50, 2, 25, 1)
+    """
+    order = rng.permutation(len(keys))
+    order = order[np.argsort(-keys[order], kind="stable")]  # the rare ones first
+    parts: list[Whole] = []
+    for share in shares:
+        if share >= len(order):
+            parts.append(order)
+            order = order[:0]
+            continue
+        step = np.arange(len(order) + 1) * share // max(len(order), 1)
+        taken = np.diff(step) > 0
+        parts.append(order[taken])
+        order = order[~taken]
+    return [rng.permutation(part) for part in parts]

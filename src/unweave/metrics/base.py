@@ -18,7 +18,7 @@ from unweave.base.errors import InputError
 from unweave.base.records import Score
 from unweave.base.settings import Settings
 from unweave.metrics.arrays import Whole, live_latents
-from unweave.metrics.probe import Probe
+from unweave.metrics.probe import FEW, OF_ROWS, Probe
 
 LEFT_OUT = "left out: this metric looks at the continuous latents alone"
 NEEDS = {
@@ -98,6 +98,10 @@ class Metric(Facts, ABC):
             facts["rows_without_factors"] = probe.dropped
         if probe.categories is not None:
             facts["categorical_codes"] = "used" if self.uses_categories() else LEFT_OUT
+        if "factors" in self.needs and probe.positives:
+            few = probe.too_few
+            facts["positives"] = {name: count for name, count in probe.positives.items() if name not in few}
+            facts["too_few_positives"] = few
         return self._made_by(self.score(probe), **facts)
 
     def refuses(self, probe: Probe) -> str | None:
@@ -115,6 +119,9 @@ class Metric(Facts, ABC):
                 f"{type(self).__name__} needs factors that are integers, and {name} is continuous: cut it into bins, "
                 "leave it out, or take irs, sap with kind=continuous or dci with backend=lasso"
             )
+        if "factors" in self.needs and (few := probe.too_few) and set(_varying(probe)).issubset(few):
+            held = ", ".join(f"{name} {count}" for name, count in few.items())
+            return f"{type(self).__name__} needs concepts with {FEW} positives or more in {OF_ROWS:,} rows, got {held}"
         return None
 
     def in_units(self) -> bool:
@@ -203,10 +210,10 @@ class FactorMetric(Metric):
         return np.concatenate([self.live(probe), np.ptp(categories, axis=0) > 0])
 
     def chosen(self, probe: Probe, ignored: Collection[str] = ()) -> list[int]:
-        """Columns of the factors that vary and are left neither by the settings nor by `ignored`."""
+        """Columns of the factors that vary and are left neither by the settings nor by `ignored`, nor are too rare."""
         for name in self.exclude_factors:
             checks.known("factor in exclude_factors", name, probe.factor_names)
-        away = {*self.exclude_factors, *ignored}
+        away = {*self.exclude_factors, *ignored, *probe.too_few}
         varies = np.ptp(probe.known_factors, axis=0) > 0
         return [k for k, name in enumerate(probe.factor_names) if varies[k] and name not in away]
 
@@ -221,6 +228,12 @@ class FactorMetric(Metric):
         if probe.kl_per_latent is not None:
             return f"every latent is dead: no mean KL is above min_kl = {self.min_kl} nats"
         return f"every latent is dead: no standard deviation reaches min_std = {self.min_std}"
+
+
+def _varying(probe: Probe) -> list[str]:
+    """Names of the factors that vary."""
+    varies = np.ptp(probe.known_factors, axis=0) > 0
+    return [name for name, each in zip(probe.factor_names, varies, strict=True) if each]
 
 
 def scored(factors: Sized, live: npt.NDArray[np.bool_]) -> dict[str, Any]:

@@ -17,7 +17,20 @@ from unweave.base.errors import InputError
 from unweave.base.records import Encoded
 from unweave.base.seeds import numpy_generator
 from unweave.data.base import FactorData, ImageData
-from unweave.metrics.arrays import Reals, Whole, as_array, as_codes, as_factors, as_names, as_values
+from unweave.metrics.arrays import (
+    Reals,
+    Whole,
+    as_array,
+    as_codes,
+    as_factors,
+    as_names,
+    as_values,
+    parted,
+    spread_evenly,
+)
+
+RARE = 0.05  # a binary factor whose rarer value has a smaller share of the rows is a rare concept
+FEW, OF_ROWS = 20, 10_000  # a rare concept with fewer positives than FEW in that many rows is not scored
 
 
 class Groups:
@@ -199,7 +212,8 @@ class Probe:
     def rows(self, rows: Any) -> Probe:
         """These rows alone, by number or as a mask, in the order given; row facts such as `dropped` are the pool's."""
         part = copy.copy(self)
-        part.__dict__.pop("groups", None)
+        for name in ("groups", "positives"):
+            part.__dict__.pop(name, None)
         part.kept = {}
         part._take(("codes", "factors", "values", "scale", "categories", "labels", "numbers"), rows)
         return part
@@ -234,9 +248,53 @@ class Probe:
             raise InputError("images can only be had of a probe that was made from a data set")
         return self.data.images(self.numbers)
 
+    @cached_property
+    def positives(self) -> dict[str, int]:
+        """Rows with the rarer value of each rare concept: a binary factor of which it is less than 5 % of the rows."""
+        if self.factors is None:
+            return {}
+        found = {name: _rarer(column) for name, column in zip(self.factor_names, self.factors.T, strict=True)}
+        return {name: count for name, count in found.items() if 0 < count < RARE * len(self)}
+
+    @property
+    def too_few(self) -> dict[str, int]:
+        """Those of the positives that are fewer than 20 in the first 10,000 rows or so that metrics look at."""
+        return {k: n for k, n in self.positives.items() if n * min(1.0, OF_ROWS / len(self)) < FEW}
+
+    def parted(self, train: int, test: int, name: str) -> tuple[Whole, Whole]:
+        """Training and held-out rows as `parted` gives them, by the draws called `name`.
+
+        Where there are rare concepts both get their share of the positives of each.
+        """
+        if not self.positives:
+            return parted(len(self), train, test, self.rng(name))
+        n = min(len(self), train + test)
+        cut = min(max(1, n * train // (train + test)), n - 1)
+        first, second = self.spread([cut, n - cut], name)
+        return first, second
+
+    def spread(self, shares: list[int], name: str) -> list[Whole]:
+        """Numbers of rows in parts of so many rows, each with its share of the positives of every rare concept."""
+        return spread_evenly(self._keys(), shares, self.rng(name))
+
+    def _keys(self) -> Whole:
+        """Of each row the number of its rarest concept, those that are rarer being larger; 0 where it has none."""
+        keys = np.zeros(len(self), np.int64)
+        often = sorted(self.positives, key=lambda name: -self.positives[name])
+        for number, name in enumerate(often, 1):
+            column = self.known_factors[:, self.factor_names.index(name)]
+            high = 2 * int((column == column.max()).sum()) <= len(self)
+            keys[column == (column.max() if high else column.min())] = number
+        return keys
+
     def rows_at_most(self, n: int, name: str) -> Whole:
-        """Numbers of `n` random rows, all different, by the draws called `name`; of all if there are no more."""
-        return np.arange(len(self)) if n >= len(self) else self.rng(name).choice(len(self), size=n, replace=False)
+        """Numbers of `n` random rows, all different, by the draws called `name`; of all if there are no more.
+
+        Where there are rare concepts the share of their positives is that of all rows.
+        """
+        if n >= len(self):
+            return np.arange(len(self))
+        return self.spread([n], name)[0] if self.positives else self.rng(name).choice(len(self), size=n, replace=False)
 
     def at_most(self, n: int, name: str) -> Probe:
         """The rows that `rows_at_most` gives."""
@@ -256,6 +314,13 @@ class Probe:
                     f"factor {name} must lie between 0 and {size - 1}, got {column.min()} to {column.max()}"
                 )
         return sizes
+
+
+def _rarer(column: Whole) -> int:
+    """How many rows have the rarer of the two values of a binary factor (n,); 0 of one that is not binary."""
+    low, high = column.min(), column.max()
+    ones = int((column == high).sum())
+    return 0 if low == high or ones + int((column == low).sum()) < len(column) else min(ones, len(column) - ones)
 
 
 def probe_of_codes(codes: Any, *, kl_per_latent: Any = None, categories: Any = None, seed: int = 0) -> Probe:

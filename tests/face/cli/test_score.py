@@ -98,7 +98,7 @@ class Bomb:
     [
         ("nowhere.npy", "factors.npy", "codes must be a file"),
         ("codes.npy", "nowhere.csv", "factors must be a file"),
-        ("codes.txt", "factors.npy", "codes must be .npy, .npz, .csv or .parquet"),
+        ("codes.txt", "factors.npy", "codes must be .npy, .npz (scipy's sparse ones too), .csv, .parquet or .h5ad"),
         ("two.npz", "factors.npy", "codes must name one array, as two.npz:NAME"),
         ("two.npz:kodes", "factors.npy", "codes must name an array of two.npz, got kodes"),
         ("objects.npy", "factors.npy", "is pickled"),

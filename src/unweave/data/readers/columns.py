@@ -1,4 +1,4 @@
-"""Columns of numbers in a .npy, .npz, .csv or .parquet file, with their names where the file has them."""
+"""Columns of numbers in a .npy, .npz, .csv, .parquet or .h5ad file, with their names where the file has them."""
 
 from __future__ import annotations
 
@@ -13,21 +13,24 @@ import numpy as np
 import numpy.typing as npt
 
 from unweave.base.errors import InputError
+from unweave.data.readers import sparse
 
-KINDS = ".npy, .npz, .csv or .parquet"
+KINDS = ".npy, .npz (scipy's sparse ones too), .csv, .parquet or .h5ad"
+MAPPED = 2**26  # bytes: larger .npy files stay on the disk until their rows are asked for
 
 
 @dataclass(frozen=True)
 class Columns:
-    """Numbers of a file, (n, columns), and the columns' names where the file has them."""
+    """Numbers of a file, (n, columns), an array or a sparse matrix, and the columns' names where the file has them."""
 
-    values: npt.NDArray[Any]
+    values: Any
     names: tuple[str, ...] | None = None
 
 
 def read(word: str, what: str) -> Columns:
-    """The array in a .npy, .npz, .csv or .parquet file; `FILE.npz:NAME` names one of several.
+    """The array in a .npy, .npz, .csv, .parquet or .h5ad file; `FILE.npz:NAME` names one of several.
 
+    What scipy.sparse.save_npz wrote, and a sparse X, stay sparse (csc_array); a large .npy is mapped, not loaded.
     Nothing is ever unpickled. One-dimensional arrays become one column. A file that does not hold one array of
     numbers raises InputError; `what` is its name in the message.
     """
@@ -38,6 +41,8 @@ def read(word: str, what: str) -> Columns:
     kind = path.suffix.lower()
     if kind in (".npy", ".npz"):
         table = Columns(_numpy(path, key, what, archive=kind == ".npz"))
+    elif kind == ".h5ad":
+        table = Columns(sparse.of_h5ad(path, what))
     elif kind in readers:
         table = readers[kind](path, what)
     else:
@@ -55,25 +60,29 @@ def _split(word: str) -> tuple[Path, str | None]:
     return Path(word), None
 
 
-def _numpy(path: Path, key: str | None, what: str, *, archive: bool) -> npt.NDArray[Any]:
+def _numpy(path: Path, key: str | None, what: str, *, archive: bool) -> Any:
     try:
+        if not archive and path.stat().st_size > MAPPED:
+            return _array(np.load(path, mmap_mode="r", allow_pickle=False), path, key, what, archive=archive)
         with path.open("rb") as file:
             return _array(np.load(file, allow_pickle=False), path, key, what, archive=archive)
     except InputError:
         raise
     except (ValueError, OSError, EOFError, zipfile.BadZipFile) as wrong:
-        if "pickle" in str(wrong):
+        if "pickle" in str(wrong) or "Python objects" in str(wrong):
             reason = "is pickled, and pickles can run code, so they are never loaded"
         else:
             reason = "is not in numpy's format"
         raise InputError(f"{what} must be a plain array of numbers, got {path}, which {reason}") from None
 
 
-def _array(loaded: Any, path: Path, key: str | None, what: str, *, archive: bool) -> npt.NDArray[Any]:
+def _array(loaded: Any, path: Path, key: str | None, what: str, *, archive: bool) -> Any:
     """The array that was meant, of what numpy read."""
     if isinstance(loaded, np.ndarray) == archive:
         held, suffix = ("a single array", ".npy") if archive else ("an archive", ".npz")
         raise InputError(f"{what} must be what its name says, got {held} in {path}; name it {suffix}")
+    if archive and key is None and sparse.is_sparse_npz(loaded.files):
+        return sparse.of_npz(loaded, path, what)
     return loaded[_key(list(loaded.files), key, path, what)] if archive else loaded
 
 

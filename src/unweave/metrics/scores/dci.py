@@ -15,7 +15,7 @@ from unweave.base.checks import POSITIVE, Range
 from unweave.base.errors import InputError
 from unweave.base.records import Score
 from unweave.base.seeds import derive
-from unweave.metrics.arrays import Reals, Whole, latent_names, one_hot_columns, parted, standardised
+from unweave.metrics.arrays import Reals, Whole, latent_names, one_hot_columns, standardised
 from unweave.metrics.base import FactorMetric, Preset, scored, undefined
 from unweave.metrics.boosting import binned, boost
 from unweave.metrics.information import renumbered
@@ -143,7 +143,7 @@ class DCI(FactorMetric):
         """D, C and informativeness, with the importances (D x K); a small pool is split in proportion."""
         (how, named), categories = self.followed(), self.categories_of(probe)
         chosen, numbers, live = self.chosen(probe), self.live(probe), self.live_with(probe, categories)
-        train, test = parted(len(probe), self.train, self.test, probe.rng("dci"))
+        train, test = probe.parted(self.train, self.test, "dci")
         rows, cut = np.concatenate([train, test]), len(train)
         facts: dict[str, Any] = {**named, **scored(chosen, live), "train": cut, "test": len(rows) - cut}
         if not chosen:

@@ -10,7 +10,7 @@ import numpy as np
 
 from unweave.base.checks import Range
 from unweave.base.records import Score
-from unweave.metrics.arrays import Reals, Whole, one_hot_columns, parted
+from unweave.metrics.arrays import Reals, Whole, one_hot_columns
 from unweave.metrics.base import FactorMetric, scored, undefined
 from unweave.metrics.information import renumbered
 from unweave.metrics.intervals import around
@@ -63,7 +63,7 @@ class Explicitness(FactorMetric):
         """Mean area under the curve, held-out, and of each factor."""
         categories = self.categories_of(probe)
         chosen, live = self.chosen(probe), self.live_with(probe, categories)
-        train, test = parted(len(probe), self.train, self.test, probe.rng("explicitness"))
+        train, test = probe.parted(self.train, self.test, "explicitness")
         facts = {**scored(chosen, live), "train": len(train), "test": len(test)}
         if not chosen:
             return undefined("no factor varies", **facts)

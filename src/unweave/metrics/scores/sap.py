@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from unweave.base.checks import Range
 from unweave.base.records import Score
-from unweave.metrics.arrays import Reals, Whole, latent_names, parted
+from unweave.metrics.arrays import Reals, Whole, latent_names
 from unweave.metrics.base import FactorMetric, scored, undefined
 from unweave.metrics.information import renumbered
 from unweave.metrics.intervals import around
@@ -70,7 +70,7 @@ class SAP(FactorMetric):
     def score(self, probe: Probe) -> Score:
         """Gap of each factor, with the matrix S (factors x latents)."""
         chosen, live = self.chosen(probe), self.live(probe)
-        train, test = parted(len(probe), self.train, self.test, probe.rng("sap"))
+        train, test = probe.parted(self.train, self.test, "sap")
         facts = {**scored(chosen, live), "train": len(train), "test": len(test) if self.kind == "svm" else 0}
         if not chosen:
             return undefined("no factor varies", **facts)
