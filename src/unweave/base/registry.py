@@ -222,6 +222,7 @@ comparisons: Registry[Any] = Registry(
     {
         "udr": "unweave.metrics.scores.udr:UDR",
         "model-centrality": "unweave.metrics.scores.model_centrality:ModelCentrality",
+        "feature-agreement": "unweave.metrics.scores.feature_agreement:FeatureAgreement",
     },
 )
 figures: Registry[Any] = Registry(

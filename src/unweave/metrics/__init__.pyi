@@ -471,3 +471,18 @@ def model_centrality(
 
     Settings and equation: unweave.metrics.scores.model_centrality.ModelCentrality.
     """
+
+def feature_agreement(
+    codes: Iterable[Any],
+    *,
+    kl_per_latent: Iterable[Any] | None = None,
+    seed: int = 0,
+    n: int = 20000,
+    k: int = 64,
+    same: float = 0.7,
+    min_kl: float = 0.01,
+) -> Score:
+    """Feature agreement: do models from other seeds find the same features, or the same subspace? Needs no factors.
+
+    Settings and equation: unweave.metrics.scores.feature_agreement.FeatureAgreement.
+    """

@@ -218,6 +218,14 @@ class Probe:
         part._take(("codes", "factors", "values", "scale", "categories", "labels", "numbers"), rows)
         return part
 
+    def with_codes(self, codes: Any, seed: int | None = None) -> Probe:
+        """The same rows with other codes, of which nothing else is known: no rates, scales, categories or model."""
+        part = copy.copy(self)
+        part.codes, part.kept, part.in_planes = as_codes(codes), {}, False
+        part.kl_per_latent = part.scale = part.categories = part.model = None
+        part.seed = self.seed if seed is None else seed
+        return part
+
     def _take(self, names: Iterable[str], rows: Any) -> None:
         for name in names:
             if (held := getattr(self, name)) is not None:

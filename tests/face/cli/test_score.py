@@ -5,6 +5,7 @@ import pickle
 
 import numpy as np
 import pytest
+from scipy import sparse
 
 from unweave.contracts import worlds
 from unweave.face.cli.app import main
@@ -162,3 +163,79 @@ def test_parts_stand_beside_what_noise_and_truth_get(files, capsys, monkeypatch)
     assert "(noise 0.00" in shown
     assert "completeness" in shown
     assert shown.count(" truth ") >= 8  # five factors and three parts
+
+
+@pytest.fixture
+def wide(tmp_path, monkeypatch):
+    """300 sparse features of 2,400 rows, of which the first three are rare concepts; a twin, and a stranger."""
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    concepts = (rng.random((2_400, 4)) < [0.03, 0.03, 0.03, 0.001]).astype(int)
+    codes = np.where(rng.random((2_400, 300)) < 0.03, rng.uniform(size=(2_400, 300)), 0.0)
+    codes[:, :3] = concepts[:, :3] * rng.uniform(1, 2, size=(2_400, 3))
+    sparse.save_npz("codes.npz", sparse.csr_array(codes))
+    sparse.save_npz("twin.npz", sparse.csr_array(codes[:, ::-1]))
+    np.save("dense.npy", codes.astype(np.float16))
+    np.savetxt("concepts.csv", concepts, delimiter=",", header="a,b,c,d", comments="", fmt="%d")
+    return codes
+
+
+def test_wide_codes_are_scored_by_the_features_that_tell_most(wide, capsys):
+    words = ["concepts.csv", "--features", "20", "--metrics", "mig", "--no-calibrate"]
+    found = scores(capsys, "codes.npz", *words)["mig"]
+    facts = found["settings"]
+    assert found["value"] > 0.8
+    assert {0, 1, 2} < set(facts["features"])
+    assert (facts["features_of"], facts["features_by"], facts["rows_that_chose"]) == (300, "informative", 1_200)
+    assert set(facts["positives"]) == {"a", "b", "c"} == set(found["per_factor"])
+    assert list(facts["too_few_positives"]) == ["d"]
+    assert facts["dictionaries"]["permuted"]["value"] < 0.2
+    assert facts["dictionaries"]["random"]["draws"] == 5
+    half = scores(capsys, "dense.npy", *words, "--dictionaries", "0")["mig"]
+    assert half["value"] == pytest.approx(found["value"], abs=0.02)
+    assert "dictionaries" not in half["settings"]
+
+
+def test_the_table_of_wide_codes_shows_dictionaries_positives_and_what_is_left_out(wide, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    assert (
+        main(["score", "codes.npz", "concepts.csv", "--features", "12", "--dictionaries", "3", "--no-calibrate"]) == 0
+    )
+    shown = capsys.readouterr().out
+    for words in (
+        "12 of 300 features",
+        "permuted",
+        "random",
+        "positives: a ",
+        "not scored, fewer than 20 positives in 10,000 rows: d ",
+        "not scored: dci: takes long for wide codes",
+        "12 scored (informative, on 1200 rows that are not scored)",
+    ):
+        assert words in shown
+
+
+def test_codes_of_other_seeds_say_how_far_features_agree(wide, capsys):
+    found = scores(capsys, "codes.npz", "--others", "twin.npz,dense.npy", "--metrics", "hoyer")
+    assert found["feature-agreement"]["value"] > 0.99
+    assert found["feature-agreement"]["settings"]["models"] == 3
+    assert found["hoyer"]["settings"]["features_by"] == "active"
+    np.save("few.npy", wide[:, :4])
+    words = ["few.npy", "--others", "few.npy", "--metrics", "hoyer", "--feature-agreement.k", "2"]
+    narrow = scores(capsys, *words)
+    assert {"udr", "model-centrality", "feature-agreement"} < set(narrow)
+    assert narrow["feature-agreement"]["settings"]["k"] == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "rule"),
+    [
+        (["--others", "short.npy"], "others must have as many rows as codes"),
+        (["--codes", "planes"], "codes must be means for wide codes"),
+        (["--choose", "informative"], "choose must be active where no factors are known"),
+        (["--dictionaries", "2"], "dictionaries must be 0 without FACTORS"),
+        (["--min-density", "0.5"], "codes must have a feature that varies and is on in 0.5 of the rows"),
+    ],
+)
+def test_what_wide_codes_cannot_have_gets_one_sentence(wide, refused, words, rule):
+    np.save("short.npy", wide[:-1])
+    refused(["score", "codes.npz", "--features", "12", *words], rule)

@@ -25,8 +25,11 @@ CALIBRATE = "also say what noise and the true factors would get"
 
 
 def options(tokens: list[str]) -> Options:
-    """The settings of the metrics that `tokens` name."""
+    """The settings of the metrics that `tokens` name, and with --others of the comparisons."""
     found: Options = {}
+    if value_of("--others", tokens):
+        for name in registry.comparisons.names():
+            found |= options_of(registry.comparisons.get(name), f"Settings of {name}", f"{name}.")
     for name in names_of(value_of("--metrics", tokens)):
         found |= options_of(registry.metrics.get(name), f"Settings of {name}", f"{name}.")
     return found
@@ -106,23 +109,34 @@ def show(
 
     from unweave.metrics.base import LEFT_OUT
     from unweave.metrics.calibration import verdict
+    from unweave.metrics.dictionaries import told
+    from unweave.metrics.probe import FEW, OF_ROWS
 
     console = Console(highlight=False)
     table = Table(title=title, title_justify="left", show_edge=False, pad_edge=False)
-    for heading in ("score", "value", "95 % interval", "noise", "truth", "which says"):
+    beside = list(dict.fromkeys(name for score in scores.values() for name in score.settings.get("dictionaries", ())))
+    for heading in ("score", "value", "95 % interval", "noise", *beside, "truth", "which says"):
         side = "left" if heading in ("score", "which says") else "right"
         table.add_column(heading, justify=side)
     for name, score in scores.items():
         interval = "" if score.interval is None else f"{score.interval[0]:.3f} to {score.interval[1]:.3f}"
-        ends = ["" if score.floor is None else f"{score.floor:.3f}", score.truth]
+        held = score.settings.get("dictionaries", {})
+        between = [f"{held[each]['value']:.3f}" if each in held else "" for each in beside]
+        ends = ["" if score.floor is None else f"{score.floor:.3f}", *between, score.truth]
         meaning = verdict(score).partition(": ")[2]
         apart = "categories left out" if score.settings.get("categorical_codes") == LEFT_OUT else ""
-        remarks = "; ".join(filter(None, (score.note, meaning, apart)))
+        remarks = "; ".join(filter(None, (score.note, told(score), meaning, apart)))
         table.add_row(name, f"{score.value:.3f}", interval, *ends, remarks)
     console.print(table)
     for name, score in scores.items():
         if parts := _parts(score):
             console.print(f"{name}: {parts}")
+    rare = next((score.settings for score in scores.values() if "positives" in score.settings), {})
+    if counts := rare.get("positives"):
+        console.print(f"positives: {', '.join(f'{name} {count}' for name, count in counts.items())}")
+    if counts := rare.get("too_few_positives"):
+        few = ", ".join(f"{name} {count}" for name, count in counts.items())
+        console.print(f"not scored, fewer than {FEW} positives in {OF_ROWS:,} rows: {few}")
     if fit is not None:
         console.print(f"\n{_fit(fit)}")
     for name, reason in refused.items():

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 from unweave.base import registry
 from unweave.base.checks import Range
 from unweave.base.codes import Reading
+from unweave.base.errors import InputError
 from unweave.base.records import Score
 from unweave.base.settings import build
 from unweave.data.readers.columns import KINDS, read, whole
@@ -25,6 +27,10 @@ from unweave.face.cli.evaluate import (
 from unweave.face.cli.evaluate import options as options
 
 CODES = f"one row a sample, one column a latent: {KINDS}; FILE.npz:NAME for one array of several"
+CHOOSE = "of wide codes: those that tell most of a factor, chosen on rows that are not scored, or those that vary most"
+WIDE = ("mig", "modularity", "sap", "explicitness", "gaussian-total-correlation", "hoyer")  # what "all" means for these
+DEAR = "takes long for wide codes, so only --metrics NAME scores it"
+DRAWS = 5  # of dictionaries, beside wide codes
 
 
 def score(
@@ -35,53 +41,109 @@ def score(
     metrics: Annotated[str, METRICS] = "all",
     codes: Annotated[Reading, READING] = "means",
     calibrate: Annotated[bool, CALIBRATE] = True,
+    features: Annotated[int, "columns that are scored at most; of codes with more, so many are chosen", Range(1)] = 256,
+    choose: Annotated[Literal["informative", "active"] | None, CHOOSE] = None,
+    min_density: Annotated[float, "of wide codes: leave out features on in a smaller share of rows", Range(0, 1)] = 0.0,
+    dictionaries: Annotated[
+        int | None, "permuted and random dictionaries to score beside, so many of each; 5 for wide codes", Range(0)
+    ] = None,
+    inputs: Annotated[str | None, "what the codes were made from, same rows: random dictionaries are of it"] = None,
+    others: Annotated[str | None, "codes of the same rows from other seeds, files with commas between"] = None,
     json_: Annotated[bool, "print strict JSON"] = False,
     seed: Annotated[int, "fixes what the metrics draw", Range(0)] = 0,
     **settings: Any,
 ) -> None:
     """`unweave score CODES [FACTORS]`, each metric with its own settings."""
     from unweave.metrics.calibration import calibrated
+    from unweave.metrics.dictionaries import beside, dictionaries_of, known_rows
     from unweave.metrics.doctor import doctor
+    from unweave.metrics.features import Features, narrow, rows_of
+    from unweave.metrics.probe import Probe
 
     given, wanted = by_metric(settings, metrics), names_of(metrics)
-    probe, title = _probe(codes_file, factors_file, seed)
-    as_they_are, planes = probe, []  # the doctor speaks of latents, not of columns
-    facts: dict[str, Any] = {}
+    rows = read(codes_file, "codes").values
+    title = codes_file if factors_file is None else f"{codes_file} against {factors_file}"
+    known = None if factors_file is None else read(factors_file, "factors")
+    values, names = (None, None) if known is None else (whole(narrow(known.values)), known.names)
+    wide, facts, planes = None, dict[str, Any](), []
+    if rows.ndim == 2 and rows.shape[1] > features:
+        wide = Features.of(rows, values, names=names, limit=features, by=choose, min_density=min_density, seed=seed)
+        chosen = wide.chosen()
+        probe, facts, title = chosen.probe, chosen.facts, f"{title}, {len(chosen.columns)} of {rows.shape[1]} features"
+    else:
+        probe = Probe(narrow(rows), values, factor_names=names, seed=seed)
+    as_they_are = probe  # the doctor speaks of latents, not of columns
     if codes == "planes":
         from unweave.subspaces import find_subspaces
         from unweave.subspaces.reading import as_settings, findings_of, in_planes
 
+        if wide or dictionaries:
+            raise InputError("codes must be means for wide codes and beside dictionaries, got planes")
         found = find_subspaces(probe.codes, seed=seed)
         probe, title, facts = in_planes(probe, found), f"{title}, {planes_of(found)}", as_settings(found)
         planes = findings_of(found)
-    scores: dict[str, Score] = {}
+    drawn = {}
+    if draws := dictionaries if dictionaries is not None else DRAWS if wide and values is not None else 0:
+        if values is None:
+            raise InputError(f"dictionaries must be 0 without FACTORS to hold them against, got {draws}")
+        space = None
+        if inputs is not None:
+            space = _same_rows(inputs, "inputs", rows.shape[0])
+            space = rows_of(space, known_rows(values) if wide is None else wide.rows)
+        drawn = dictionaries_of(probe, wide, draws, space)
+    scores = _agreement(rows, others, features, given, seed) if others else {}
     refused: dict[str, str] = {}
     for name in wanted:
         metric = build(registry.metrics.get(name), given.get(name), of=name)
-        if (reason := metric.refuses(probe)) is not None:
+        dear = DEAR if wide and metrics == "all" and name not in WIDE else None
+        if (reason := metric.refuses(probe) or dear) is not None:
             refused[name] = reason
             continue
         if not json_:
             print(f"{name} ...", file=sys.stderr)
         made = metric(probe).with_settings(**facts)
+        made = beside(made, metric, drawn) if metric.uses_factors and drawn else made
         scores[name] = calibrated(made, metric, probe) if calibrate else made
     if json_:
         print_json(scores)
         return
-    if probe.factors is not None:
-        show(title, scores, refused)
-        return
-    show(title, scores, {} if metrics == "all" else refused)
-    print("\nScores against true factors need a second file, FACTORS. What the codes alone tell:")
-    print_findings([*doctor(as_they_are), *planes])
+    show(title, scores, refused if probe.factors is not None or metrics != "all" else {})
+    if wide:
+        _print_features(facts)
+    elif probe.factors is None:
+        print("\nScores against true factors need a second file, FACTORS. What the codes alone tell:")
+        print_findings([*doctor(as_they_are), *planes])
 
 
-def _probe(codes: str, factors: str | None, seed: int) -> tuple[Any, str]:
-    """The rows that the files hold, and what they are called."""
+def _same_rows(word: str, what: str, rows: int) -> Any:
+    """What a file holds, of as many rows as there are codes."""
+    found = read(word, what).values
+    if found.shape[0] != rows:
+        raise InputError(f"{what} must have as many rows as codes, got {found.shape[0]} in {word} and {rows}")
+    return found
+
+
+def _agreement(rows: Any, others: str, features: int, given: Mapping[str, Any], seed: int) -> dict[str, Score]:
+    """Comparisons of these codes with those of other seeds; of wide ones that alone which looks at all features."""
+    from unweave.metrics.features import checked, narrow
     from unweave.metrics.probe import Probe
+    from unweave.metrics.scores.feature_agreement import FeatureAgreement
 
-    rows = read(codes, "codes").values
-    if factors is None:
-        return Probe(rows, seed=seed), codes
-    known = read(factors, "factors")
-    return Probe(rows, whole(known.values), factor_names=known.names, seed=seed), f"{codes} against {factors}"
+    tables = [rows, *(_same_rows(word.strip(), "others", rows.shape[0]) for word in others.split(","))]
+    if max(table.shape[1] for table in tables) > features:
+        metric = build(FeatureAgreement, given.get("feature-agreement"), of="feature-agreement")
+        return {"feature-agreement": metric.of_tables([checked(table) for table in tables], seed)}
+    probes = [Probe(narrow(table), seed=seed) for table in tables]
+    made = {
+        name: build(registry.comparisons.get(name), given.get(name), of=name) for name in registry.comparisons.names()
+    }
+    return {name: metric(probes) for name, metric in made.items()}
+
+
+def _print_features(facts: Mapping[str, Any]) -> None:
+    """Print which features of wide codes were scored."""
+    chose, numbers = facts["rows_that_chose"], facts["features"]
+    by = f"{facts['features_by']}, on {chose} rows that are not scored" if chose else facts["features_by"]
+    print(f"\n{facts['features_live']} of {facts['features_of']} features live, {len(numbers)} scored ({by}).")
+    shown = ", ".join(map(str, numbers[:8]))
+    print(f"Latents 0, 1, ... of the scores are columns {shown}{', ...' if len(numbers) > 8 else ''}; --json has all.")
