@@ -1,21 +1,29 @@
 """How long each metric takes beside a straightforward version of the same definition, and whether they agree.
 
     python benchmarks/metrics.py [--rows 10000] [--only mig,sap] [--boost-rows 1500]
+    python benchmarks/metrics.py --only wide [--wide 100000,4096]
 
 Codes are ten wide over dSprites' factor grid: the five factors turned a little and noised, and five latents of noise.
 Times are processor seconds of one call each, in the same run. The straightforward versions are loops of numpy and
 scikit-learn; boosted trees are compared on `--boost-rows` rows and the first two factors, since scikit-learn's take
-minutes on all of them, and timed on all rows besides.
+minutes on all of them, and timed on all rows besides. `wide` scores a sparse matrix (1 % density) as `unweave score`
+does, against 20 binary concepts with 1 % positives, and compares it with another seed: minutes and peak memory.
 """
 
 import argparse
+import io
 import math
+import resource
+import tempfile
 import time
 import warnings
 from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 from scipy.linalg import sqrtm
 from scipy.special import logsumexp
 from scipy.stats import entropy, norm, spearmanr
@@ -27,6 +35,7 @@ from sklearn.svm import LinearSVC
 
 from unweave import metrics
 from unweave.base.seeds import derive
+from unweave.face.cli.app import main as unweave
 from unweave.metrics import Probe
 from unweave.metrics.boosting import binned, boost
 from unweave.metrics.scores.infomec import neighbour_terms
@@ -271,11 +280,34 @@ def sampled(codes: np.ndarray, factors: np.ndarray) -> None:
     shown("mig-sampled, 2,000 rows", ours, plain, abs(score.value - value), 3 * math.sqrt(2) * error)
 
 
+def wide(rows: int, columns: int) -> None:
+    """`unweave score` of sparse files: features of which the first 40 each hold a part of one of 20 rare concepts."""
+    rng = np.random.default_rng(0)
+    concepts = rng.random((rows, 20)) < 0.01
+    with tempfile.TemporaryDirectory() as folder:
+        files = [str(Path(folder) / name) for name in ("codes.npz", "other.npz", "concepts.npy")]
+        for file in files[:2]:
+            noise = sparse.random_array((rows, columns - 40), density=0.01, rng=rng, format="csc", dtype=np.float32)
+            parts = [concepts & (rng.random(concepts.shape) < share) for share in (0.8, 0.4)]
+            held = [sparse.csc_array(part.astype(np.float32)) for part in parts]
+            sparse.save_npz(file, sparse.hstack([*held, noise], format="csr"))
+        np.save(files[2], concepts.astype(np.int8))
+        for label, words in (("scores", [files[0], files[2]]), ("agreement", [files[0], "--others", files[1]])):
+            more = ["--metrics", "hoyer"] if label == "agreement" else []
+            with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+                spent, status = timed(lambda w=(*words, *more): unweave(["score", *w]))
+            if status:
+                raise SystemExit(f"wide {label} ended with status {status}")
+            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+            print(f"wide {rows} x {columns}, {label:10} {spent / 60:8.2f} min  peak {peak:.2f} GiB", flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--rows", type=int, default=10_000)
     parser.add_argument("--boost-rows", type=int, default=1_500)
     parser.add_argument("--only", default="", help="names with commas between; all if empty")
+    parser.add_argument("--wide", default="100000,4096", help="rows and columns of the sparse matrix")
     given = parser.parse_args()
     warnings.simplefilter("ignore")
     codes, factors = world(given.rows)
@@ -292,6 +324,8 @@ def main() -> None:
     for name, run in (*drawn, ("infomec", neighbours), ("udr", agreement)):
         if not wanted or name in wanted:
             run(codes, factors)
+    if not wanted or "wide" in wanted:
+        wide(*map(int, given.wide.split(",")))
     if not wanted or "dci-gbt" in wanted:
         boosted(codes, factors, given.boost_rows)
 

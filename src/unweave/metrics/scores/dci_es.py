@@ -13,7 +13,7 @@ from scipy.special import ndtri
 from unweave.base.checks import Range
 from unweave.base.errors import InputError
 from unweave.base.records import Score
-from unweave.metrics.arrays import Reals, Whole, one_hot_columns, parted, standardised
+from unweave.metrics.arrays import Reals, Whole, one_hot_columns, standardised
 from unweave.metrics.base import FactorMetric, scored, undefined
 from unweave.metrics.probe import Probe
 
@@ -77,7 +77,7 @@ class DCIES(FactorMetric):
         """Mean explicitness and that of each factor, size, informativeness, and the curves (factors x probes)."""
         categories = self.categories_of(probe)
         chosen, live = self.chosen(probe), self.live_with(probe, categories)
-        train, test = parted(len(probe), self.train, self.test, probe.rng("dci-es"))
+        train, test = probe.parted(self.train, self.test, "dci-es")
         facts = {**scored(chosen, live), "train": len(train), "test": len(test), "no_interval": NO_INTERVAL}
         if not chosen:
             return undefined("no factor varies", **facts)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from unweave.base.checks import Range
 from unweave.base.records import Score
 from unweave.base.seeds import derive
-from unweave.metrics.arrays import Reals, Whole, latent_names, parted, standardised
+from unweave.metrics.arrays import Reals, Whole, latent_names, standardised
 from unweave.metrics.base import FactorMetric, scored, undefined
 from unweave.metrics.boosting import binned
 from unweave.metrics.information import mutual_information, renumbered
@@ -61,7 +61,7 @@ class NeuronComparison(FactorMetric):
     def score(self, probe: Probe) -> Score:
         """SNC and NK, of each factor too, and which latent is whose."""
         chosen, live = self.chosen(probe), self.live(probe)
-        train, test = parted(len(probe), self.train, self.test, probe.rng("neuron-comparison"))
+        train, test = probe.parted(self.train, self.test, "neuron-comparison")
         facts = {**scored(chosen, live), "train": len(train), "test": len(test), "no_interval": NO_INTERVAL}
         if not chosen:
             return undefined("no factor varies", **facts)
