@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 import numpy as np
@@ -16,7 +16,7 @@ from unweave.metrics.base import FactorMetric, scored, undefined
 from unweave.metrics.boosting import binned
 from unweave.metrics.information import mutual_information, renumbered
 from unweave.metrics.probe import Probe
-from unweave.metrics.scores.dci import forest
+from unweave.metrics.scores.dci import FEWEST_TREES, THRIFTY_ROWS, forest
 
 MOST_BINS = 256  # of what `binned` gives
 NO_INTERVAL = "only latents matched and classifiers fitted again to other rows say how they move"
@@ -57,6 +57,12 @@ class NeuronComparison(FactorMetric):
     interval = "none: pairing and forests would need other fits"
     follows = "Mahon et al. 2023, with forests"
     learns = True
+
+    def thrifty(self, rows: int) -> NeuronComparison:
+        """Forests of fewer trees on more than 1,000 rows, 3 at least: the value does not depend on them."""
+        if rows <= THRIFTY_ROWS:
+            return self
+        return replace(self, trees=max(min(FEWEST_TREES, self.trees), self.trees * THRIFTY_ROWS // rows))
 
     def score(self, probe: Probe) -> Score:
         """SNC and NK, of each factor too, and which latent is whose."""
