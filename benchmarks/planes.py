@@ -21,12 +21,13 @@ from unweave.subspaces.dependence import scatter
 from unweave.subspaces.find import Block
 from unweave.subspaces.reading import in_planes
 
-METRIC = registry.metrics.get("factor-vae-score")()
+METRIC = registry.metrics.get("factor-vae-score")
 SEARCHED = 20_000  # rows that planes are looked for in
 
 
 def score(probe):
-    return METRIC(probe).parts["in_sample"]
+    """Latents without a rate, those of the controls, all count."""
+    return METRIC(prune=probe.kl_per_latent is not None)(probe).parts["in_sample"]
 
 
 def with_pairs(found, codes, pairs):
@@ -69,10 +70,11 @@ def without_rates(probe, codes):
 
 def untrained(run, seed):
     """The codes of the same net after one step."""
-    settings = {**run.spec.flat(), "seed": seed, "steps": 1, "standardise_every": None}
+    beginning = dict.fromkeys(("standardise_every", "blur", "blur_steps", "ease_hold", "ease_steps"), 0)
+    settings = {**run.spec.flat(), **beginning, "ease": 1.0, "seed": seed, "steps": 1}
     with tempfile.TemporaryDirectory() as folder:
         fresh = unweave.train(settings.pop("method"), **settings, out=f"{folder}/run")
-        return without_rates(run.probe, fresh.posterior(run.data.images(run.probe.numbers)).mean.numpy())
+        return without_rates(run.probe, np.asarray(fresh.posterior(run.data.images(run.probe.numbers)).mean))
 
 
 def looked_for(name, probe):
