@@ -168,8 +168,6 @@ def test_a_demo_in_a_second(tmp_path, capsys, monkeypatch):
     page = (tmp_path / "demo" / "report.html").read_text()
     for part in ("factor-vae-score", "mig", "dci", "beta-vae-score", "<img"):
         assert part in page
-    training = json.loads((tmp_path / "demo" / "run" / "settings.json").read_text())["training"]
-    assert training["blur_steps"] + training["ease_hold"] <= training["steps"] < 8000  # shortened with the run
     assert main(["demo", "--out", str(tmp_path / "demo")]) == 0
     assert "is there already and is used" in capsys.readouterr().err
 

@@ -9,8 +9,6 @@ from typing import Annotated
 from unweave.base.checks import POSITIVE, Range
 
 RECIPE = "factor-vae-dsprites-laptop"
-SCHEDULE = ("lr_warmup", "blur_steps", "ease_hold", "ease_steps")  # in steps, shortened with the run
-STANDARDISE = 250  # steps: codes that are standardised show their planes
 SCORES = ("beta-vae-score", "factor-vae-score", "mig", "dci")  # the quick ones; `unweave evaluate` makes all
 
 
@@ -42,10 +40,8 @@ def demo(
         )
         method = load(RECIPE).method
         whole = resolve(method, recipe=RECIPE, seed=seed)
-        full = whole.training.steps
-        steps = min(full, steps_in(whole, 60 * minutes))
-        shorter = {name: round(getattr(whole.training, name) * steps / full) for name in SCHEDULE}
-        spec = resolve(method, recipe=RECIPE, seed=seed, steps=steps, standardise_every=STANDARDISE, **shorter)
+        steps = min(whole.training.steps, steps_in(whole, 60 * minutes))
+        spec = resolve(method, recipe=RECIPE, seed=seed, steps=steps)
     train(spec, place, resume=going_on, overwrite=overwrite, callbacks=[ProgressBar()])
     run = Run(place)
     for name in SCORES:
