@@ -380,6 +380,7 @@ BLIND = {
     "beta-vae-score",
     "factor-vae-score",
     "explicitness",
+    "dci-es",
 } | LIKE_NOISE  # to mixtures, so that these may be told to be the truth
 
 

@@ -12,7 +12,13 @@ from unweave.contracts import worlds
 from unweave.metrics import Probe
 
 FULL = [name for name in registry.metrics.names() if set(registry.metrics.get(name).needs) == {"factors"}]
-CONTINUOUS = {"irs": {}, "sap": {"kind": "continuous"}, "dci": {"backend": "lasso"}}
+CONTINUOUS = {
+    "irs": {},
+    "dci-es": {},
+    "held-out-combinations": {},
+    "sap": {"kind": "continuous"},
+    "dci": {"backend": "lasso"},
+}
 
 
 def pure(name):

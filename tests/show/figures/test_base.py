@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from unweave.base.errors import InputError
+from unweave.base.errors import CannotWrite, InputError
 from unweave.base.picture import draw, write_file
 from unweave.show.figures.base import as_rgb, by_rate
 
@@ -111,7 +111,7 @@ def test_an_interrupted_write_keeps_the_old_file(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(InputError, match="No space left on device"):
+    with pytest.raises(CannotWrite, match="No space left on device"):
         write_file(target, b"new")
     assert target.read_bytes() == b"old"
     assert [file.name for file in tmp_path.iterdir()] == ["t.png"]

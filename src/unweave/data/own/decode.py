@@ -154,7 +154,8 @@ def gather(root: Path, wish: Wish, *, skip_bad: bool = False, max_bytes: int = 1
         facts = _found_out(listing, wish, skip_bad)
         key = _whole_key(listing, wish, facts)
         array = _decoded(listing, facts, wish, key, max_bytes)
-        for name in {asked, key}:
+        nothing = len(facts.bad) == len(listing.names)  # could be read, and so is nothing to remember
+        for name in set[str]() if nothing else {asked, key}:
             with suppress(OSError, CannotWrite):  # a cache that cannot be written was reported with the array
                 dump_json(cache.cached(f"{name}.json"), asdict(facts))
     else:
