@@ -209,7 +209,10 @@ def test_a_folder_that_vanishes_is_told_and_not_made_again(tiny, monkeypatch):
                 shutil.rmtree(study.folder)
 
     monkeypatch.setattr("unweave.studies.trial.ProgressCallback", Vanishing)
+    asked = job(study, trial)
     for _ in range(2):
-        last = events_of(study, trial)[-1]
+        events = []
+        work(asked, events.append)
+        last = events[-1]
         assert (last.kind, "has vanished; once it is back" in last.text) == ("failed", True)
         assert not study.folder.exists()
