@@ -161,21 +161,17 @@ def test_interrupting_exits_with_130_and_says_how_to_go_on(tmp_path, capsys, mon
     assert "--resume goes on" in capsys.readouterr().err
 
 
-def test_a_demo_in_a_second(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("unweave.run.run.POOL", 2000)
-    assert main(["demo", "--minutes", "0.01", "--out", str(tmp_path / "demo")]) == 0
-    assert "open it in a browser" in capsys.readouterr().out
-    page = (tmp_path / "demo" / "report.html").read_text()
-    for part in ("factor-vae-score", "mig", "dci", "beta-vae-score", "<img"):
-        assert part in page
-    assert main(["demo", "--out", str(tmp_path / "demo")]) == 0
-    assert "is there already and is used" in capsys.readouterr().err
-
-
-def test_a_demo_names_the_plane_it_finds(tmp_path, capsys, monkeypatch):
+def test_a_demo_in_a_second_names_the_plane_it_finds(tmp_path, capsys, monkeypatch):
     block = Block((2, 7), (0.0, 0.0), ((1.0, 0.0), (0.0, 1.0)))
     found = Subspaces(10, 2000, 0, 0.05, tuple(range(10)), (), (block,), ())
     monkeypatch.setattr("unweave.run.run.POOL", 2000)
     monkeypatch.setattr("unweave.run.run.Run._find_subspaces", lambda run: found)
     assert main(["demo", "--minutes", "0.01", "--out", str(tmp_path / "demo")]) == 0
-    assert re.search(r"images, [01]\.\d\d with latents 2 and 7 read as radius and angle", capsys.readouterr().out)
+    said = capsys.readouterr().out
+    assert "open it in a browser" in said
+    assert re.search(r"images, [01]\.\d\d with latents 2 and 7 read as radius and angle", said)
+    page = (tmp_path / "demo" / "report.html").read_text()
+    for part in ("factor-vae-score", "mig", "dci", "beta-vae-score", "<img"):
+        assert part in page
+    assert main(["demo", "--out", str(tmp_path / "demo")]) == 0
+    assert "is there already and is used" in capsys.readouterr().err
