@@ -142,7 +142,7 @@ def test_settings_that_call_for_huge_weights_are_refused_without_allocating(run,
         (tmp_path / name).write_bytes((run.path / name).read_bytes())
     stored = json.loads((tmp_path / "settings.json").read_text())
     stored["training"]["latents"] = 10**11
-    del stored["sum"]
+    del stored["#sum"]
     (tmp_path / "settings.json").write_text(json.dumps(stored))
     with pytest.raises(unweave.InputError, match="does not hold the weights"):
         _ = Run(tmp_path).vae

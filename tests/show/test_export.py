@@ -49,7 +49,7 @@ def config(travelled):
         for key in keys[:-1]:
             place = place[key]
         place[keys[-1]] = value
-        del held["sum"], held["sums"]
+        del held["#sum"], held["sums"]
         path.write_text(json.dumps(held))
 
     return change

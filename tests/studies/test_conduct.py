@@ -100,7 +100,7 @@ def test_a_plan_is_taken_from_what_was_measured(done, tiny):
     for trial in trials:  # as if a step had taken a tenth of a second, and scoring two
         path = study.folder / "runs" / trial.name / "trial.json"
         held = json.loads(path.read_text())
-        del held["sum"]
+        del held["#sum"]
         held["spent"] |= {"train_seconds": 0.6, "score_seconds": 2.0}
         path.write_text(json.dumps(held))
     more = tiny(settings={**study.settings, "steps": 600})

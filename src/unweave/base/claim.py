@@ -64,10 +64,10 @@ def stale(held: Mapping[str, Any], silent: float) -> bool:
     """Whether the process that made the claim `held` is gone; `silent` is how long it gave no sign of life, seconds.
 
     On the machine that made it the process itself is looked for, by number and start; a machine that booted since
-    holds no claims; of other machines silence decides.
+    holds no claims; of other machines, and of another container on the same one, silence decides.
     """
     place = here()
-    if (held.get("boot"), held.get("space")) == (place["boot"], place["space"]):
+    if all(held.get(name) == place[name] for name in ("machine", "boot", "space")):
         now = started(int(held["pid"]))
         return now is None or now != held.get("started")
     if held.get("machine") == place["machine"] and held.get("boot") != place["boot"]:
@@ -141,8 +141,8 @@ def _read(path: Path) -> dict[str, Any] | None:
 def alone(folder: Path) -> Generator[None]:
     """Nobody else works in the folder (made where missing) meanwhile; InUse tells the second one who does.
 
-    The claim of a process that is gone is taken over: at once on the machine it ran on, and of other machines that
-    share the folder after ten minutes without a sign of life.
+    The claim of a process that is gone is taken over: at once on the machine (and in the container) it ran
+    in, and of others that share the folder after ten minutes without a sign of life.
     """
     taken = take(folder, OWN, secrets.token_hex(8))
     if taken is None:

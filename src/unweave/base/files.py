@@ -1,6 +1,6 @@
 """How files are written and read: whole or not at all, with a sum of their content that is compared on reading.
 
-A JSON file ends with the key "sum", so does every line of records; safetensors have it in their header. Where there is
+A JSON file ends with the key "#sum", so does every line of records; safetensors have it in their header. Where there is
 none (files from before there were sums, files of others) nothing is compared. All that is written goes through `raw`,
 `flush` and `rename`, which the tests of faults let fail one after the other.
 """
@@ -22,7 +22,7 @@ from typing import Any, BinaryIO
 from unweave.base.errors import CannotWrite, Damaged, InputError, Noted
 
 FORMAT = 1  # of every file that a run, a study or an exported model consists of
-SUM = "sum"
+SUM = "#sum"
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG}  # nobody's wrong input: the disk is full or failing
 
 
@@ -97,7 +97,7 @@ def summed(values: Mapping[str, Any]) -> dict[str, Any]:
     """The values, and last the sum of them as JSON.
 
     >>> summed({"a": 1.5})
-    {'a': 1.5, 'sum': 'e7e254618d40dbce'}
+    {'a': 1.5, '#sum': 'e7e254618d40dbce'}
     """
     return {**values, SUM: sum_of(json.dumps(values).encode())}
 
@@ -253,19 +253,19 @@ def with_last_line(text: str) -> str:
     r"""A text whose last line, a comment, is the sum of the others.
 
     >>> with_last_line("a: 1")
-    'a: 1\n# sum: 37b128c59f1f5097\n'
+    'a: 1\n#sum: 37b128c59f1f5097\n'
     """
     whole = text if text.endswith("\n") else text + "\n"
-    return f"{whole}# {SUM}: {sum_of(whole.encode())}\n"
+    return f"{whole}{SUM}: {sum_of(whole.encode())}\n"
 
 
 def check_last_line(text: str, path: Path) -> None:
     """Damaged unless a text, if its last line tells a sum, is what was written."""
-    whole, mark, found = text.rpartition(f"# {SUM}: ")
+    whole, mark, found = text.rpartition(f"{SUM}: ")
     if mark and found.strip() != sum_of(whole.encode()):
         raise Damaged(
             f"{path} does not hold what was written to it: its content and its sum differ; if you changed it on "
-            f'purpose, remove the line "# {SUM}: ..." from it'
+            f'purpose, remove the line "{SUM}: ..." from it'
         )
 
 

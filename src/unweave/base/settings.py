@@ -4,7 +4,7 @@ import dataclasses
 import hashlib
 import json
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from types import NoneType, UnionType
@@ -224,6 +224,16 @@ def in_words(text: str) -> tuple[str, dict[str, str]]:
             raise InputError(f"settings of {name} must say {key} once, got it again in {text!r}")
         given[key.replace("-", "_")] = value
     return name, given
+
+
+def all_in_words(texts: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Names and the settings after them; a name that comes again with other settings raises InputError."""
+    found: dict[str, dict[str, str]] = {}
+    for text in texts:
+        name, given = in_words(text)
+        if found.setdefault(name, given) != given:
+            raise InputError(f"metrics must name {name} once, got it again with other settings in {text!r}")
+    return found
 
 
 def plain(settings: object) -> dict[str, Any]:

@@ -75,7 +75,7 @@ def check_sealed(path: Path, *names: str) -> None:
         if is_another(path / name, sums):
             raise Damaged(
                 f"{path / name} is not the file that the run ended with: it was changed or damaged since; "
-                f'if you changed it on purpose, remove "sums" and "sum" from {DONE}'
+                f'if you changed it on purpose, remove "sums" and "#sum" from {DONE}'
             )
 
 

@@ -70,7 +70,7 @@ def beside(score: Score, metric: Metric, probes: Mapping[str, Sequence[Probe]]) 
 def told(score: Score) -> str:
     """Which dictionaries a score does not beat, in words; empty where it beats all, or none was asked.
 
-    It beats one if it lies where less than one in a hundred further draws of it would: beyond t s sqrt(1 + 1/n) of
+    It beats one if it lies where less than one in two hundred further draws of it would: beyond t s sqrt(1 + 1/n) of
     their mean, s the standard deviation of n draws and t Student's.
     """
     up = 1 if score.higher_is_better else -1

@@ -13,7 +13,7 @@ from unweave.base.claim import one_at_a_time
 from unweave.base.codes import MEANS, title_of
 from unweave.base.files import read_derived, write_json
 from unweave.base.records import Score
-from unweave.base.settings import build, in_words, short_hash
+from unweave.base.settings import all_in_words, build, short_hash
 from unweave.engine import folder
 from unweave.metrics.base import Metric
 from unweave.metrics.calibration import calibrated, calibrates, is_calibrated
@@ -37,7 +37,7 @@ def chosen(
     """
     every = registry.metrics.names()
     wanted = every if names is None or names == "all" else [names] if isinstance(names, str) else names
-    asked = dict(in_words(each) for each in wanted)
+    asked = all_in_words(wanted)
     for name in asked:
         checks.known("metric", name, every)
     given = settings or {}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from unweave.base import checks, registry
 from unweave.base.codes import Reading
 from unweave.base.records import Score
-from unweave.base.settings import in_words
+from unweave.base.settings import all_in_words
 from unweave.face.cli.options import Options, options_of, value_of
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def names_of(given: str | None) -> list[str]:
 def _asked(given: str | None) -> dict[str, dict[str, str]]:
     """Settings that stand after the names in what `--metrics` was given, by name."""
     words = "" if given in (None, "all") else str(given)
-    return dict(in_words(each) for each in words.split(",") if each.strip())
+    return all_in_words(each for each in words.split(",") if each.strip())
 
 
 def by_metric(given: Mapping[str, Any], metrics: str | None = None) -> dict[str, dict[str, Any]]:

@@ -82,8 +82,12 @@ def score(
         found = find_subspaces(probe.codes, seed=seed)
         probe, title, facts = in_planes(probe, found), f"{title}, {planes_of(found)}", as_settings(found)
         planes = findings_of(found)
+    if inputs is not None and (dictionaries == 0 or (wide is None and dictionaries is None)):
+        raise InputError("inputs must come with --dictionaries, which are drawn from them, got none")
     drawn = {}
     if draws := dictionaries if dictionaries is not None else DRAWS if wide and values is not None else 0:
+        if draws == 1:
+            raise InputError("dictionaries must be 0, or 2 or more, whose spread can be told, got 1")
         if values is None:
             raise InputError(f"dictionaries must be 0 without FACTORS to hold them against, got {draws}")
         space = None

@@ -80,7 +80,7 @@ class BetaVAEScore(FactorMetric):
     categories_count = "1 where the rows of a pair differ"
     takes_categories = True
     presets = PRESETS
-    version = 2
+    version = 3
 
     def in_units(self) -> bool:
         return not self.followed()[0].standardise

@@ -61,7 +61,7 @@ class ClusterAccuracy(Metric):
     uses_factors = True
     reads = "index"
     takes_categories = True
-    version = 2
+    version = 3
     inputs = staticmethod(_categories)
 
     def refuses(self, probe: Probe) -> str | None:

@@ -119,7 +119,7 @@ class DCI(FactorMetric):
     learns = True
     takes_categories = True
     presets = PRESETS
-    version = 2
+    version = 3
 
     def __post_init__(self) -> None:
         super().__post_init__()

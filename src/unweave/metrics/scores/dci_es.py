@@ -83,7 +83,12 @@ class DCIES(FactorMetric):
             return undefined("no factor varies", **facts)
         if not live.any():
             reason = f"{self.no_life(probe)}, so no probe tells a factor"
-            return Score(0.0, parts={"explicitness": 0.0, "informativeness": 0.0}, reason=reason, settings=facts)
+            return Score(
+                0.0,
+                parts={"explicitness": 0.0, "size": math.nan, "informativeness": 0.0},
+                reason=reason,
+                settings=facts,
+            )
         numbers = self.live(probe)
         fed = np.concatenate(
             [standardised(probe.codes[:, numbers]), one_hot_columns(categories[:, live[len(numbers) :]])[0]], axis=1

@@ -57,7 +57,7 @@ class Explicitness(FactorMetric):
     noise_below = 0.55  # chance is a half
     learns = True
     takes_categories = True
-    version = 2
+    version = 3
 
     def score(self, probe: Probe) -> Score:
         """Mean area under the curve, held-out, and of each factor."""

@@ -111,7 +111,7 @@ class FactorVAEScore(FactorMetric):
     categories_count = "Gini variance"
     takes_categories = True
     presets = PRESETS
-    version = 3
+    version = 4
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -13,7 +13,7 @@ from scipy.special import ndtri
 
 from unweave.base.checks import Range
 from unweave.base.records import Score
-from unweave.metrics.arrays import Reals, one_hot_columns, parted, standardised
+from unweave.metrics.arrays import Reals, one_hot_columns, standardised
 from unweave.metrics.base import FactorMetric, scored, undefined
 from unweave.metrics.probe import Probe
 from unweave.metrics.scores.dci_es import CHANCE, random_features, ridge
@@ -68,7 +68,7 @@ class HeldOutCombinations(FactorMetric):
         """Mean share kept in corners never seen, of each factor, and what probes tell there with and without."""
         categories = self.categories_of(probe)
         chosen, live = self.chosen(probe), self.live_with(probe, categories)
-        train, test = parted(len(probe), self.train, self.test, probe.rng("held-out-combinations"))
+        train, test = probe.parted(self.train, self.test, "held-out-combinations")
         facts = {**scored(chosen, live), "train": len(train), "test": len(test), "no_interval": NO_INTERVAL}
         if len(chosen) < 2:
             few = "there is one" if chosen else "no factor varies"

@@ -72,7 +72,7 @@ class InfoMEC(FactorMetric):
     noise_below = None  # noise keeps single spurious entries: see its own tests
     learns = True
     takes_categories = True
-    version = 2
+    version = 3
 
     def score(self, probe: Probe) -> Score:
         """The three parts, with the matrix N (factors x latents) and InfoE of each factor."""

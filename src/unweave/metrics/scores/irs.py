@@ -71,7 +71,7 @@ class IRS(FactorMetric):
     interval = "quantiles and maxima of new rows, by their ranks"
     noise_below = 0.5  # the few rows of each value deviate less than the widest of all
     presets = PRESETS
-    version = 2
+    version = 3
 
     def takes_continuous(self) -> bool:
         return True
