@@ -166,6 +166,7 @@ def test_a_demo_in_a_second_names_the_plane_it_finds(tmp_path, capsys, monkeypat
     found = Subspaces(10, 2000, 0, 0.05, tuple(range(10)), (), (block,), ())
     monkeypatch.setattr("unweave.run.run.POOL", 2000)
     monkeypatch.setattr("unweave.run.run.Run._find_subspaces", lambda run: found)
+    monkeypatch.setattr("unweave.run.scorebook.calibrates", lambda metric: False)  # half a minute of forests
     assert main(["demo", "--minutes", "0.01", "--out", str(tmp_path / "demo")]) == 0
     said = capsys.readouterr().out
     assert "open it in a browser" in said
