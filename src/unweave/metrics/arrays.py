@@ -116,6 +116,11 @@ def one_hot_columns(categories: Whole) -> tuple[Reals, Whole]:
     return np.concatenate([np.zeros((len(categories), 0)), *columns], axis=1), of.astype(np.int64)
 
 
+def fed_with(codes: Reals, categories: Whole) -> Reals:
+    """What a learner is fed: codes (n, d) standardised, then the columns of categorical codes (n, L), (n, d + p)."""
+    return np.concatenate([standardised(codes), one_hot_columns(categories)[0]], axis=1)
+
+
 def latent_names(d: int, categories: int = 0) -> list[str]:
     """Row labels of tables with one row a latent, and one a categorical code after them."""
     return [*(f"latent {j}" for j in range(d)), *(f"category {number}" for number in range(categories))]

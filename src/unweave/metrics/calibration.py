@@ -410,8 +410,8 @@ def verdict(score: Score) -> str:
         return ""
     missing = score.as_if_missing
     sentence, up = f"{value:.2f}: ", 1 if score.higher_is_better else -1
-    of_noise = _reach(facts.get("spread_of_floor"), facts.get("draws_of_noise", 1))
-    of_truth = _reach(facts.get("spread_of_ceiling"), facts.get("draws_of_truth", 1))
+    of_noise = reach_of_draws(facts.get("spread_of_floor"), facts.get("draws_of_noise", 1))
+    of_truth = reach_of_draws(facts.get("spread_of_ceiling"), facts.get("draws_of_truth", 1))
     if up * (value - floor) <= of_noise:
         if up * (ceiling - floor) > of_noise:
             return sentence + "no better than noise"
@@ -440,7 +440,7 @@ def verdict(score: Score) -> str:
     return sentence
 
 
-def _reach(spread: float | None, draws: int) -> float:
+def reach_of_draws(spread: float | None, draws: int) -> float:
     """How far from the mean of `draws` values one more of them lies, with probability `LEVEL` if they are normal."""
     if not spread or draws < 2:
         return SHOWN
@@ -454,7 +454,7 @@ def _above_noise(score: Score) -> str:
     told = [
         f"{name} {score.parts[name]:.2f} (noise {floors[name]:.2f})"
         for name, spread in spreads.items()
-        if name in floors and abs(score.parts.get(name, math.nan) - floors[name]) > _reach(spread, draws)
+        if name in floors and abs(score.parts.get(name, math.nan) - floors[name]) > reach_of_draws(spread, draws)
     ]
     return f"; apart from noise: {', '.join(told)}" if told else ""
 

@@ -8,16 +8,14 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import stdtrit
 
 from unweave.base.records import Score
 from unweave.base.seeds import numpy_generator
 from unweave.metrics.arrays import Whole
 from unweave.metrics.base import Metric
+from unweave.metrics.calibration import reach_of_draws
 from unweave.metrics.features import Features, Matrix, random_dictionary
 from unweave.metrics.probe import Probe
-
-LEVEL = 0.99  # share of further draws that a value must exceed to be better
 
 
 def permuted(probe: Probe, draw: int) -> Probe:
@@ -71,13 +69,12 @@ def told(score: Score) -> str:
     """Which dictionaries a score does not beat, in words; empty where it beats all, or none was asked.
 
     It beats one if it lies where less than one in two hundred further draws of it would: beyond t s sqrt(1 + 1/n) of
-    their mean, s the standard deviation of n draws and t Student's.
+    their mean, s the standard deviation of n draws and t Student's (`calibration.reach_of_draws`).
     """
     up = 1 if score.higher_is_better else -1
     alike: list[str] = []
     for name, held in score.settings.get("dictionaries", {}).items():
         n, value = held["draws"], held["value"]
-        reach = float(stdtrit(n - 1, (1 + LEVEL) / 2)) * held["spread"] * math.sqrt(1 + 1 / n)
-        if not up * (score.value - value) > reach:
+        if not up * (score.value - value) > reach_of_draws(held["spread"], n):
             alike.append(f"no better than a {name} dictionary ({value:.3f})")
     return "; ".join(alike)

@@ -9,6 +9,7 @@ import numpy as np
 from unweave.metrics.arrays import Reals, Whole
 
 Z95 = 1.959964  # standard deviations on either side of a 95 % interval
+FEWEST = 3_000  # rows behind the intervals that fewer leave too narrow: of explicitness, InfoM and InfoC
 REPEATS = 64  # pools that are imagined behind an interval of votes or points
 ROWS = 10_000  # rows at most that tell how such pools differ
 

@@ -13,7 +13,7 @@ from scipy.special import ndtri
 from unweave.base.checks import Range
 from unweave.base.errors import InputError
 from unweave.base.records import Score
-from unweave.metrics.arrays import Reals, Whole, one_hot_columns, standardised
+from unweave.metrics.arrays import Reals, Whole, fed_with
 from unweave.metrics.base import FactorMetric, scored, undefined
 from unweave.metrics.probe import Probe
 
@@ -90,9 +90,7 @@ class DCIES(FactorMetric):
                 settings=facts,
             )
         numbers = self.live(probe)
-        fed = np.concatenate(
-            [standardised(probe.codes[:, numbers]), one_hot_columns(categories[:, live[len(numbers) :]])[0]], axis=1
-        )
+        fed = fed_with(probe.codes[:, numbers], categories[:, live[len(numbers) :]])
         extra = random_features(fed, self.features[-1], probe.rng("dci-es/features"))
         values = probe.known_values[:, chosen]
         values = values / np.ptp(values, axis=0)

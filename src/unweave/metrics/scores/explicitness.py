@@ -13,10 +13,9 @@ from unweave.base.records import Score
 from unweave.metrics.arrays import Reals, Whole, one_hot_columns
 from unweave.metrics.base import FactorMetric, scored, undefined
 from unweave.metrics.information import renumbered
-from unweave.metrics.intervals import around
+from unweave.metrics.intervals import FEWEST, around
 from unweave.metrics.probe import Probe
 
-FEWEST = 3_000  # rows behind an interval
 NO_INTERVAL = (
     f"fewer than {FEWEST:,} rows: other training rows would move the classifiers as much as the interval is wide"
 )

@@ -13,7 +13,7 @@ from scipy.special import ndtri
 
 from unweave.base.checks import Range
 from unweave.base.records import Score
-from unweave.metrics.arrays import Reals, one_hot_columns, standardised
+from unweave.metrics.arrays import Reals, fed_with
 from unweave.metrics.base import FactorMetric, scored, undefined
 from unweave.metrics.probe import Probe
 from unweave.metrics.scores.dci_es import CHANCE, random_features, ridge
@@ -76,9 +76,7 @@ class HeldOutCombinations(FactorMetric):
         if not live.any():
             return Score(0.0, reason=f"{self.no_life(probe)}, so no probe tells a factor", settings=facts)
         numbers = self.live(probe)
-        fed = np.concatenate(
-            [standardised(probe.codes[:, numbers]), one_hot_columns(categories[:, live[len(numbers) :]])[0]], axis=1
-        )
+        fed = fed_with(probe.codes[:, numbers], categories[:, live[len(numbers) :]])
         if self.features:
             more = random_features(fed, self.features, probe.rng("held-out-combinations/features"))
             fed = np.concatenate([fed, more / math.sqrt(self.features)], axis=1)  # all of these as one latent

@@ -15,10 +15,9 @@ from unweave.base.records import Score
 from unweave.metrics.arrays import Reals, Whole, latent_names, one_hot_columns
 from unweave.metrics.base import FactorMetric, scored, undefined
 from unweave.metrics.information import entropy, influences, mutual_information, renumbered
-from unweave.metrics.intervals import around
+from unweave.metrics.intervals import FEWEST, around
 from unweave.metrics.probe import Probe
 
-FEWEST = 3_000  # rows behind an interval of InfoM or InfoC
 NO_INTERVAL = (
     f"InfoM and InfoC: with fewer than {FEWEST:,} rows the rows' terms hang together more than an interval knows"
 )
