@@ -260,7 +260,7 @@ def test_two_draws_that_happen_to_agree_do_not_make_a_sharp_floor():
 def test_noise_and_truth_are_told_to_be_themselves_99_times_in_100(draws):
     rng, wrong, n = np.random.default_rng(0), 0, 4_000
     for drawn in rng.normal(0.5, 0.02, size=(n, draws + 1)):
-        reach = module._reach(float(drawn[1:].std(ddof=1)), draws)
+        reach = module.reach_of_draws(float(drawn[1:].std(ddof=1)), draws)
         wrong += abs(drawn[0] - drawn[1:].mean()) > reach
     assert wrong / n == pytest.approx(0.01, abs=3 * math.sqrt(0.01 * 0.99 / n))
 
