@@ -18,6 +18,7 @@ from unweave.base.records import Images, Pass, Terms
 from unweave.base.schedules import warmup_cosine
 from unweave.base.seeds import numpy_generator
 from unweave.engine.curriculum import blur_at, blurred, ease_at, eased
+from unweave.engine.device import check_there
 from unweave.engine.spec import Spec, Training
 from unweave.engine.standardise import check_standardisable, standardise
 from unweave.engine.state import State, adam
@@ -30,6 +31,7 @@ class Loop:
     """One training run in memory: `step()` until `state.step` reaches the number of steps."""
 
     def __init__(self, spec: Spec) -> None:
+        check_there(spec.training.device)
         self.spec, self.objective, self.data = spec, spec.objective, spec.dataset
         self.state = State.start(spec)
         self.device = spec.training.torch_device

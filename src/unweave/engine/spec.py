@@ -21,6 +21,7 @@ from unweave.base.settings import Settings, changed, in_words, names_of, plain, 
 from unweave.base.settings import build as build_settings
 from unweave.data.base import ImageData
 from unweave.data.own.locate import FOLDER, SUFFIXES, located
+from unweave.engine.device import torch_device
 from unweave.models.distributions import Likelihood
 from unweave.models.nets.base import Net, build
 from unweave.models.objectives import AdamSettings, Objective
@@ -91,16 +92,11 @@ class Training(Settings):
         if self.ease_hold + self.ease_steps > self.steps:
             got = f"{self.ease_hold} and {self.ease_steps}"
             raise InputError(f"ease_hold and ease_steps together must be at most steps ({self.steps}), got {got}")
-        for name, there in (("cuda", torch.cuda.is_available), ("mps", torch.backends.mps.is_available)):
-            if self.device == name and not there():
-                raise InputError(f"device must be there to train on, got {name}, which torch does not see here")
 
     @property
     def torch_device(self) -> torch.device:
         """The device that `device` stands for on this machine."""
-        if self.device == "auto":
-            return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        return torch.device(self.device)
+        return torch_device(self.device)
 
 
 TABLES: dict[str, registry.Registry[Any]] = {"method": registry.methods, **PARTS}

@@ -13,6 +13,7 @@ from unweave.data.own.locate import located
 from unweave.engine import Spec, folder
 from unweave.engine import train as train_spec
 from unweave.engine.callbacks import Callback, with_watchers
+from unweave.engine.device import check_there
 from unweave.engine.progress import ProgressBar
 from unweave.run.recipes import load as load_recipe
 from unweave.run.run import Run
@@ -57,6 +58,7 @@ def train(
     >>> run = unweave.train("vae", data="dsprites", steps=500, out="runs/first")  # doctest: +SKIP
     >>> run.evaluate(["mig"])  # doctest: +SKIP
     """
+    check_there(str(settings.get("device")))  # before the data are looked at, which may take long
     if resume and out is not None and folder.is_run(Path(out)):
         spec = folder.read_spec(Path(out))[0]
         check_resumed(spec, {"method": method, **({"recipe": recipe} if recipe else {}), **settings}, Path(out))
