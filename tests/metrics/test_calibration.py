@@ -55,7 +55,7 @@ def test_noise_scores_the_floor_within_its_spread(name):
 
 
 @pytest.mark.parametrize("name", CHEAP)
-@pytest.mark.parametrize("world", [worlds.identity, worlds.permuted])
+@pytest.mark.parametrize("world", [worlds.identity, pytest.param(worlds.permuted, marks=pytest.mark.slow)])
 def test_the_identity_scores_the_ceiling(name, world):
     metric, probe = registry.metrics.get(name)(), probe_of(world(ROWS))
     found = calibration(metric, probe)
@@ -63,7 +63,7 @@ def test_the_identity_scores_the_ceiling(name, world):
     assert "what the true factors themselves get" in verdict(calibrated(metric(probe), metric, probe))
 
 
-@pytest.mark.parametrize("name", ["orientation", "y"])
+@pytest.mark.parametrize("name", ["orientation", pytest.param("y", marks=pytest.mark.slow)])
 def test_a_code_without_a_factor_is_told_to_lack_it(name):
     metric, probe = FactorVAEScore(), on_dsprites(worlds.missing(name))
     score = calibrated(metric(probe), metric, probe)
@@ -322,7 +322,7 @@ def test_continuous_factors_are_calibrated_as_they_are():
 @pytest.mark.parametrize("name", ALL)
 def test_truth_beats_noise_by_every_metric(name):
     found = calibration(
-        registry.metrics.get(name)(), probe_of(worlds.noise(1_000, d=5), scale=np.full((1_000, 5), 0.1))
+        registry.metrics.get(name)(), probe_of(worlds.noise(500, d=5), scale=np.full((500, 5), 0.1))
     )
     assert found.floor < found.ceiling
     assert set(found.missing) == set(worlds.NAMES)
@@ -384,14 +384,21 @@ BLIND = {
 } | LIKE_NOISE  # to mixtures, so that these may be told to be the truth
 
 
+DEAR = {"mig-sampled", "dci", "beta-vae-score", "factor-vae-score", "neuron-comparison"}  # seconds even at 1,000 rows
+WORDS = [
+    pytest.param(name, rows, marks=[pytest.mark.slow] if rows > 1_000 or name in DEAR else [])
+    for rows in (1_000, 2_000, 20_000)
+    for name in ASKED
+]
+
+
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory):
     return tmp_path_factory.mktemp("kept")
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("rows", [1_000, *(pytest.param(n, marks=pytest.mark.slow) for n in (2_000, 20_000))])
-@pytest.mark.parametrize("name", ASKED)
+@pytest.mark.parametrize(("name", "rows"), WORDS)
 def test_noise_truth_and_mixtures_are_told_in_the_right_words(name, rows, kept, monkeypatch):
     monkeypatch.setenv("UNWEAVE_CACHE", str(kept))
     rng, metric = np.random.default_rng(rows), ASKED[name]
