@@ -321,9 +321,7 @@ def test_continuous_factors_are_calibrated_as_they_are():
 
 @pytest.mark.parametrize("name", ALL)
 def test_truth_beats_noise_by_every_metric(name):
-    found = calibration(
-        registry.metrics.get(name)(), probe_of(worlds.noise(500, d=5), scale=np.full((500, 5), 0.1))
-    )
+    found = calibration(registry.metrics.get(name)(), probe_of(worlds.noise(500, d=5), scale=np.full((500, 5), 0.1)))
     assert found.floor < found.ceiling
     assert set(found.missing) == set(worlds.NAMES)
     assert max(found.missing.values()) <= found.ceiling + 0.05

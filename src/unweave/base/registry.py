@@ -200,6 +200,7 @@ metrics: Registry[Any] = Registry(
         "dci-es": "unweave.metrics.scores.dci_es:DCIES",
         "neuron-comparison": "unweave.metrics.scores.neuron_comparison:NeuronComparison",
         "held-out-combinations": "unweave.metrics.scores.held_out_combinations:HeldOutCombinations",
+        "absorption": "unweave.metrics.scores.absorption:Absorption",
         "sap": "unweave.metrics.scores.sap:SAP",
         "modularity": "unweave.metrics.scores.modularity:Modularity",
         "explicitness": "unweave.metrics.scores.explicitness:Explicitness",

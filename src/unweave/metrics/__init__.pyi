@@ -201,6 +201,28 @@ def held_out_combinations(
     Settings and equation: unweave.metrics.scores.held_out_combinations.HeldOutCombinations.
     """
 
+def absorption(
+    codes: Any,
+    factors: Any,
+    *,
+    kl_per_latent: Any = None,
+    categories: Any = None,
+    factor_names: Iterable[str] | None = None,
+    seed: int = 0,
+    exclude_factors: tuple[str, ...] = (),
+    prune: bool = True,
+    min_kl: float = 0.1,
+    min_std: float = 0.0,
+    purity: float = 0.9,
+    weak: float = 0.5,
+    train: int = 10000,
+    test: int = 5000,
+) -> Score:
+    """Absorption: how often a concept's own feature stays silent because a narrower feature speaks in its place.
+
+    Settings and equation: unweave.metrics.scores.absorption.Absorption.
+    """
+
 def sap(
     codes: Any,
     factors: Any,

@@ -87,6 +87,9 @@ class Metric(Facts, ABC):
     categories_count: ClassVar[str] = ""  # and as what
     identity_above: ClassVar[float] = 0.85  # what a code that is the factors themselves gets at least
     noise_below: ClassVar[float | None] = 0.35  # what codes that know nothing get at most, None for no bound
+    differs_from_noise: ClassVar[bool] = (
+        True  # truth gets another score than noise, so floor and ceiling mean something
+    )
 
     def __call__(self, probe: Probe) -> Score:
         """Score `probe` and write all settings into it; a probe that lacks something raises InputError."""

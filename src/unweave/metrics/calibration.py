@@ -59,8 +59,8 @@ class Calibration:
 
 
 def calibrates(metric: Metric) -> bool:
-    """Whether noise and truth can be put to `metric`: it looks at true factors, and at no model or images."""
-    return "factors" in metric.needs and GIVEN.issuperset(metric.needs)
+    """Whether noise and truth can be put to `metric` and differ: it looks at true factors, not at model or images."""
+    return metric.differs_from_noise and "factors" in metric.needs and GIVEN.issuperset(metric.needs)
 
 
 def calibration(metric: Metric, probe: Probe, *, seed: int = 0) -> Calibration:
