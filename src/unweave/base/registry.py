@@ -150,6 +150,7 @@ nets: Registry[Any] = Registry(
     {
         "conv": "unweave.models.nets.conv:Conv",
         "broadcast": "unweave.models.nets.broadcast:Broadcast",
+        "posed": "unweave.models.nets.posed:Posed",
         "mlp": "unweave.models.nets.mlp:MLP",
         "dlib-conv": "unweave.models.nets.dlib_conv:DlibConv",
         "higgins-mlp": "unweave.models.nets.higgins_mlp:HigginsMLP",

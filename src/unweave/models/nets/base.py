@@ -69,11 +69,14 @@ def initialise(module: nn.Module, init: Init) -> None:
       as torch made them;
     - `dcgan`: N(0, 0.02^2) on all three, biases zero.
 
-    Other layers keep their own start. Call it inside `drawing_from`. Sources: Glorot & Bengio 2010; He et al.
+    Other layers keep their own start, and so do those marked `own_start`.
+    Call it inside `drawing_from`. Sources: Glorot & Bengio 2010; He et al.
     2015, https://arxiv.org/abs/1502.01852; Radford et al. 2016, https://arxiv.org/abs/1511.06434.
     """
     for layer in module.modules():
         if init == "torch" or not isinstance(layer, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)):
+            continue
+        if getattr(layer, "own_start", False):
             continue
         if init == "xavier":
             nn.init.xavier_uniform_(layer.weight)
