@@ -42,7 +42,7 @@ def test_a_tutorial_runs(name, tmp_path, monkeypatch):
 
 def test_there_is_a_page_for_each_text_and_the_first_page_names_them_all():
     first = (TUTORIALS / "index.md").read_text("utf-8")
-    assert len(PAGES) == 5
+    assert len(PAGES) == 6
     assert all(f"]({name}.md)" in first for name in PAGES)
 
 

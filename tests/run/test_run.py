@@ -120,7 +120,7 @@ def test_settings_decide_whether_a_metric_applies(tmp_path):
 def test_tables_of_runs(run, small_pool):
     run.evaluate(["mig"])
     rows = unweave.runs(run.path.parent).table()
-    assert list(rows[0]) == "run method data seed metric factor value low high settings_hash".split()
+    assert list(rows[0]) == "run method data seed metric factor value low high settings_hash saw".split()
     assert {row["factor"] for row in rows if row["metric"] == "mig"} == {"", "shape", "scale", "orientation", "x", "y"}
     assert all(row["settings_hash"] == run.spec.hash for row in rows)
 

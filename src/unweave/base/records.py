@@ -312,10 +312,10 @@ class Score:
 
     @property
     def note(self) -> str:
-        """What the number alone does not say: its unit, its direction, why it is missing."""
+        """What the number alone does not say: unit, direction, what the run saw besides images, why it is missing."""
         lower = "" if self.higher_is_better else "lower is better"
         of = {"sampled": "of sampled codes", "index": "of categories"}.get(self.codes, "")
-        return "; ".join(part for part in (self.unit, lower, of, self.reason) if part)
+        return "; ".join(part for part in (self.unit, lower, of, self.settings.get("saw"), self.reason) if part)
 
     def _repr_html_(self) -> str:
         inside = {**self.parts, **self.per_factor}

@@ -115,6 +115,9 @@ methods: Registry[Any] = Registry(
         "cascade-vae": "unweave.models.objectives.cascade_vae:CascadeVAE",
         "aae": "unweave.models.objectives.aae:AAE",
         "decomposition-vae": "unweave.models.objectives.decomposition_vae:DecompositionVAE",
+        "ada-gvae": "unweave.models.objectives.ada_gvae:AdaGVAE",
+        "ada-ml-vae": "unweave.models.objectives.ada_ml_vae:AdaMLVAE",
+        "group-vae": "unweave.models.objectives.group_vae:GroupVAE",
     },
 )
 datasets: Registry[Any] = Registry(

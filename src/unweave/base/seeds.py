@@ -28,7 +28,7 @@ class Generators(Mapping[str, torch.Generator]):
 
     They draw on the processor, so that a seed means the same on every device. Names in use:
     init, critic-init, data order, second-batch order, noise, second-batch noise, gumbel, prior,
-    permutation. What one of them draws never moves another, so switching a critic on leaves the data order alone.
+    permutation, pairs. What one of them draws never moves another: switching a critic on leaves the data order alone.
 
     >>> rng = Generators(seed=0)
     >>> first = torch.rand(2, generator=rng["noise"])

@@ -41,7 +41,7 @@ def one_pass(
     critic = objective.critic()
     net = None if critic is None else critic.build(4, rng["critic-init"]).requires_grad_(False)
     x = DATA.images(np.arange(0, len(DATA), len(DATA) // BATCH)[:BATCH])
-    output = vae(x, rng, discrete=objective.discrete(step))
+    output = vae(x, rng, discrete=objective.discrete(step), drawn_from=objective.drawn_from)
     at = Pass(**vars(output), data_size=len(DATA), rng=rng, step=step, total_steps=1000, critic=net)
     return vae, at, net
 

@@ -71,7 +71,14 @@ class Loop:
         x = self.fetch(state.batches)
         with _frozen(state.critic_net):
             at = Pass(
-                **vars(state.vae(x, state.rng, discrete=self.objective.discrete(state.step))),
+                **vars(
+                    state.vae(
+                        x,
+                        state.rng,
+                        discrete=self.objective.discrete(state.step),
+                        drawn_from=self.objective.drawn_from,
+                    )
+                ),
                 data_size=len(self.data),
                 rng=state.rng,
                 step=state.step,

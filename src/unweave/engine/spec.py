@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -22,6 +22,7 @@ from unweave.base.settings import build as build_settings
 from unweave.data.base import ImageData
 from unweave.data.own.locate import FOLDER, SUFFIXES, located
 from unweave.engine.device import torch_device
+from unweave.engine.help import HELP_FIELDS, Help
 from unweave.models.distributions import Likelihood
 from unweave.models.nets.base import Net, build
 from unweave.models.objectives import AdamSettings, Objective
@@ -149,6 +150,7 @@ class Spec:
     recipe: str | None = None
     plugins: dict[str, str] = field(default_factory=dict[str, str])
     account: tuple[str, ...] = ()  # what was read, scaled and assumed of the user's own data
+    help: Help = field(default_factory=Help)  # pairs, labels and the like, where a run is told any
 
     @classmethod
     def make(cls, method: str, *, recipe: str | None = None, **given: Any) -> Spec:
@@ -159,7 +161,7 @@ class Spec:
         """
         objective = registry.methods.get(method)
         own = names_of(objective)
-        groups: dict[str, dict[str, Any]] = {group: {} for group in (*TABLES, "training")}
+        groups: dict[str, dict[str, Any]] = {group: {} for group in (*TABLES, "training", "help")}
         for raw, value in given.items():
             key = raw.replace("-", "_")
             head, _, rest = key.partition(".")
@@ -177,8 +179,10 @@ class Spec:
                 groups["method"][key] = value
             elif key in TRAINING_FIELDS:
                 groups["training"][key] = value
+            elif key in HELP_FIELDS:
+                groups["help"][key] = value
             else:
-                checks.known(f"setting of {method}", raw, [*own, *TRAINING_FIELDS, *PARTS])
+                checks.known(f"setting of {method}", raw, [*own, *TRAINING_FIELDS, *HELP_FIELDS, *PARTS])
         if "name" not in groups["data"]:
             groups["data"] |= located(None)
         found = _part("data", groups["data"])
@@ -194,6 +198,7 @@ class Spec:
             groups["likelihood"].setdefault("squash", False)
         groups["method"]["name"] = method
         made = cls._of(groups, recipe, suits.account)
+        made = replace(made, help=made.help.resolved(method, made.objective, suits))
         if made.training.blur and min(suits.image_shape[1:]) == 1:
             raise InputError(f"blur must be 0 for rows of a table, got {made.training.blur:g}")
         numbers = math.prod(suits.image_shape)
@@ -212,7 +217,8 @@ class Spec:
             if origin is not None
         }
         training = build_settings(Training, groups["training"], of="training", stored=stored)
-        return cls(training=training, recipe=recipe, plugins=plugins, account=tuple(account), **parts)
+        told = build_settings(Help, groups.get("help", {}), of="training", stored=stored)
+        return cls(training=training, recipe=recipe, plugins=plugins, account=tuple(account), help=told, **parts)
 
     @classmethod
     def from_plain(cls, stored: Mapping[str, Any]) -> Spec:
@@ -228,7 +234,8 @@ class Spec:
         """All settings, resolved, as settings.json holds them."""
         parts = {group: getattr(self, group).plain() for group in TABLES}
         about = {"recipe": self.recipe, "plugins": self.plugins, "account": list(self.account)}
-        return {**parts, "training": plain(self.training), **about}
+        told = {"help": plain(self.help)} if changed(self.help) else {}  # absent where there is none
+        return {**parts, "training": plain(self.training), **told, **about}
 
     def flat(self) -> dict[str, Any]:
         """All settings under the names the command line uses."""
@@ -236,19 +243,21 @@ class Spec:
         flat = {"method": self.method.name, **{k: v for k, v in whole["method"].items() if k != "name"}}
         for group in PARTS:
             flat |= {group if k == "name" else f"{group}.{k}": v for k, v in whole[group].items()}
-        return {**flat, **whole["training"]}
+        return {**flat, **whole["training"], **plain(self.help)}
 
     @cached_property
     def hash(self) -> str:
         """Eight digits for the settings that change results; one at its default counts as absent."""
         training = {k: v for k, v in changed(self.training, formerly=True).items() if k not in Training.bookkeeping}
         parts = {group: getattr(self, group).changed() for group in TABLES}
-        return short_hash({**parts, "training": training})
+        told = {"help": found} if (found := self.help.telling()) else {}
+        return short_hash({**parts, "training": training, **told})
 
     @property
     def title(self) -> str:
-        """For headings: method, data, seed."""
-        return f"{self.method.name} on {self.data.name}, seed {self.training.seed}"
+        """For headings: method, data, seed, and what else the run was told."""
+        told = f", {self.help.words}" if self.help.words else ""
+        return f"{self.method.name} on {self.data.name}, seed {self.training.seed}{told}"
 
     @property
     def command(self) -> str:
@@ -258,7 +267,8 @@ class Spec:
             options |= {group: getattr(self, group).name}
             options |= {f"{group}.{k}": v for k, v in self._unlike_default(group).items()}
         words = ["unweave", "train", self.method.name]
-        for name, value in {**options, **changed(self.training)}.items():
+        told = {name: value for name, value in changed(self.help).items() if name not in Help.found}
+        for name, value in {**options, **changed(self.training), **told}.items():
             flag = "--" + name.replace("_", "-")
             if isinstance(value, bool):
                 words.append(flag if value else flag.replace("--", "--no-", 1))

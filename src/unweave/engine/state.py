@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from unweave.base.seeds import Generators
 from unweave.data.batches import Batches
+from unweave.data.pairs import PairBatches
 from unweave.engine.spec import Spec
 from unweave.models.objectives import AdamSettings, RatioCritic
 from unweave.models.vae import VAE
@@ -60,7 +61,7 @@ class State:
     critic_net: nn.Module | None
     critic_optimiser: torch.optim.Adam | None
     rng: Generators
-    batches: Batches
+    batches: Batches | PairBatches
     second_batches: Batches
     memory: dict[str, Tensor] = field(default_factory=dict[str, Tensor])  # what the objective keeps between steps
     step: int = 0
@@ -74,6 +75,11 @@ class State:
         critic = spec.objective.critic()
         net = None if critic is None else critic.build(spec.training.latents, rng["critic-init"]).to(device)
         size, batch = len(spec.dataset), spec.training.batch
+        batches = (
+            PairBatches(spec.help.partners(spec.dataset), batch, rng["data order"], rng["pairs"])
+            if spec.objective.paired
+            else Batches(size, batch, rng["data order"])
+        )
         return cls(
             vae=vae,
             optimiser=adam(vae, spec.adam),
@@ -81,7 +87,7 @@ class State:
             critic_net=net,
             critic_optimiser=adam(net, critic.adam) if critic is not None and net is not None else None,
             rng=rng,
-            batches=Batches(size, batch, rng["data order"]),
+            batches=batches,
             second_batches=Batches(size, batch, rng["second-batch order"]),
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from unweave.base.records import Codes, Discrete, Images, Latents, NllOfCategory, Output, PerImage
+from unweave.base.records import Codes, Discrete, Images, Latents, NllOfCategory, Output, PerImage, Posterior
 from unweave.base.seeds import Generators
 from unweave.models.distributions import DiagonalNormal, Likelihood
 from unweave.models.distributions.categorical import one_hot
@@ -163,13 +163,22 @@ class VAE(nn.Module):
         like = next(self.decoder.parameters())
         return like.new_zeros(n, sum(sizes)) if numbers is None else one_hot(numbers, sizes).to(like)
 
-    def forward(self, x: Images, rng: Generators, *, discrete: Discrete | None = None) -> Output:
+    def forward(
+        self,
+        x: Images,
+        rng: Generators,
+        *,
+        discrete: Discrete | None = None,
+        drawn_from: Callable[[Posterior], Posterior] | None = None,
+    ) -> Output:
         """One pass of a batch with one reparameterised sample.
 
-        In training `discrete` chooses the categories with that sample; in evaluation they are found at the mean code.
+        In training `drawn_from` may change the posterior that the sample is drawn from, and `discrete` chooses the
+        categories with that sample; in evaluation they are found at the mean code.
         """
         encoding = self.encode(x)
-        z = encoding.posterior.rsample(rng["noise"])
+        posterior = encoding.posterior if drawn_from is None or not self.training else drawn_from(encoding.posterior)
+        z = posterior.rsample(rng["noise"])
         discrete = self.discrete if discrete is None else discrete
         if discrete is None or not self.training:
             seen = self.places(self._decided(x, encoding, discrete), len(x))
@@ -177,7 +186,7 @@ class VAE(nn.Module):
             seen = discrete(z, encoding.probabilities, self.nll_of_category(x, z), rng)
         return Output(
             x=x,
-            posterior=encoding.posterior,
+            posterior=posterior,
             z=z,
             prior=self.prior,
             distortion=self.nll(self.decode(z, seen), x),

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from unweave.base.records import Score
 
-COLUMNS = ["run", "method", "data", "seed", "metric", "factor", "value", "low", "high", "settings_hash"]
+COLUMNS = ["run", "method", "data", "seed", "metric", "factor", "value", "low", "high", "settings_hash", "saw"]
 
 
 class Row(NamedTuple):
@@ -31,6 +31,7 @@ class Row(NamedTuple):
     images: int = 0
     minutes: float = 0.0
     settings_hash: str = ""
+    saw: str = ""  # what the run saw besides images: labels, pairs; "" for nothing
 
     def shown(self) -> dict[str, Any]:
         """What a table of runs shows of it."""

@@ -216,7 +216,8 @@ class Run:
 
     @cached_property
     def _book(self) -> ScoreBook:
-        return ScoreBook(self.path, self.weights_hash, lambda: self.probe, POOL, self._find_subspaces)
+        told = self.spec.help.words
+        return ScoreBook(self.path, self.weights_hash, lambda: self.probe, POOL, self._find_subspaces, saw=told)
 
     def metrics(
         self,
@@ -341,6 +342,7 @@ class Run:
         about = Row(
             run=self.name, method=spec.method.name, data=spec.data.name, seed=spec.training.seed,
             images=made.get("images_seen", 0), minutes=made.get("minutes", 0.0), settings_hash=spec.hash,
+            saw=spec.help.words,
         )  # fmt: skip
         return [row.shown() for row in rows_of(self.scores, about)] or [about.shown()]
 

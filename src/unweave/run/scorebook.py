@@ -63,6 +63,7 @@ class ScoreBook:
     pool: int  # how many images the probe holds
     find: Callable[[], Subspaces]  # looks for subspaces where none are kept for these weights
     planes: bool = False
+    saw: str = ""  # what the run saw besides images, which every score says
 
     def scores(self) -> dict[str, Score]:
         """Scores made so far for these weights; of several with different settings the newest.
@@ -74,7 +75,11 @@ class ScoreBook:
             for key, each in self._entries().items()
             if each["weights"] == self.weights and ("codes" not in each or key.endswith(IN_PLANES))
         ]
-        return {title_of(each["metric"], each.get("codes", MEANS)): Score.from_json(each["score"]) for each in kept}
+        return {title_of(each["metric"], each.get("codes", MEANS)): self._said(each["score"]) for each in kept}
+
+    def _said(self, stored: Mapping[str, Any]) -> Score:
+        score = Score.from_json(stored)
+        return score.with_settings(saw=self.saw) if self.saw else score
 
     def subspaces(self) -> Subspaces:
         """The planes that the codes of these weights have, found once and kept in subspaces.json."""
@@ -103,13 +108,15 @@ class ScoreBook:
         known = self._entries().get(key)
         if known is None and metric.refuses(self.probe()) is not None:
             return None
-        score = metric(self.probe()) if known is None else Score.from_json(known["score"])
+        score = metric(self.probe()) if known is None else self._said(known["score"])
         if calibrate and calibrates(metric) and not is_calibrated(score):
             score = calibrated(score, metric, self.probe())
         elif known is not None:
             return score
         if self.planes:
             score = score.with_settings(**as_settings(self.subspaces()))
+        if self.saw:
+            score = score.with_settings(saw=self.saw)
         entry: dict[str, Any] = {"metric": name, "weights": self.weights, "pool": self.pool, "score": score.as_json()}
         if self.planes:
             entry["codes"] = "planes"

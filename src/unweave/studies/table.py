@@ -43,6 +43,7 @@ class Cell:
     images: int
     minutes: float
     higher_is_better: bool = True
+    saw: str = ""
 
 
 class Cells(list[Cell]):
@@ -95,7 +96,7 @@ def rows(study: Study, trials: Iterable[Trial]) -> Iterator[Row]:
         minutes = round((spent["train_seconds"] + spent["score_seconds"]) / 60, 3)
         about = Row(
             trial.name, trial.cell, spec.method.name, spec.data.name, trial.seed,
-            images=spent["images"], minutes=minutes, settings_hash=held["hash"],
+            images=spent["images"], minutes=minutes, settings_hash=held["hash"], saw=spec.help.words,
         )  # fmt: skip
         short = lacking(held, study.metrics, study.pool)
         made = {name: held["scores"][name] for name in study.metrics if name in held["scores"] and name not in short}
@@ -140,7 +141,7 @@ def _cell(cell: str, metric: str, group: Sequence[Row]) -> Cell:
     low, high = interval_of_mean(mean, sd, n) if sd is not None else (None, None)
     best = float(values.max() if better else values.min())
     images, minutes = sum(row.images for row in group), sum(row.minutes for row in group)
-    return Cell(cell, metric, n, mean, sd, low, high, best, images, round(minutes, 2), better)
+    return Cell(cell, metric, n, mean, sd, low, high, best, images, round(minutes, 2), better, group[0].saw)
 
 
 def main_metrics(study: Study) -> list[str]:
@@ -315,11 +316,14 @@ def written(table: Sequence[Cell], form: Form) -> str:
 def _shown(metric: str, table: Sequence[Cell]) -> tuple[list[str], list[list[str]]]:
     """Heads and lines of one metric's table."""
     heads = [metric, "n", "mean", "sd", "95 % interval", "best", "minutes"]
-    return heads, [
+    of = [c for c in table if c.metric == metric]
+    body = [
         [c.cell, str(c.n), number(c.mean), number(c.sd), span(c.low, c.high), number(c.best), f"{c.minutes:.1f}"]
-        for c in table
-        if c.metric == metric
+        for c in of
     ]
+    if any(c.saw for c in of):  # a run that was helped says so
+        return [*heads, "which"], [[*line, c.saw] for line, c in zip(body, of, strict=True)]
+    return heads, body
 
 
 def grid(heads: Sequence[str], body: Sequence[Sequence[str]], form: Literal["md", "latex"]) -> str:

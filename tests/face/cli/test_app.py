@@ -91,7 +91,7 @@ def test_scores_as_json_and_tables(finished, capsys, monkeypatch):
     assert "floor" in shown
     assert main(["table", str(finished.parent), "--format", "csv"]) == 0
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
-    assert list(rows[0]) == "run method data seed metric factor value low high settings_hash".split()
+    assert list(rows[0]) == "run method data seed metric factor value low high settings_hash saw".split()
     assert {row["metric"] for row in rows} >= {"mig", "factor-vae-score"}
     for form in ("md", "json", "latex"):
         assert main(["table", str(finished), "--format", form]) == 0

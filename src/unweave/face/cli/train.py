@@ -23,10 +23,11 @@ def options(tokens: list[str]) -> Options:
     for table, name in [(registry.methods, method), *((PARTS[part], name) for part, name in named.items())]:
         if name is not None:
             checks.known(table.kind, name, table.names())  # before anything heavy is imported
+    from unweave.engine.help import Help
     from unweave.engine.spec import PRIOR, Training
 
     found = options_of(registry.methods.get(method), f"Settings of {method}") if method else {}
-    found |= options_of(Training, "Training")
+    found |= options_of(Training, "Training") | options_of(Help, "Help: pairs of images")
     suits = registry.datasets.get(named["data"]) if named["data"] else None
     defaults = {"data": None, "net": suits and suits.net, "prior": PRIOR, "likelihood": suits and suits.likelihood}
     for part, default in defaults.items():

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from torch import Tensor
 
-from unweave.base.records import Discrete, Latents, Pass, Terms
+from unweave.base.records import Discrete, Latents, Pass, Posterior, Terms
 from unweave.base.settings import Settings
 from unweave.models.divergences.kl import kl_divergence
 from unweave.models.objectives.adam import AdamSettings
@@ -24,12 +24,14 @@ class Objective(Settings, ABC):
     """A frozen record of validated settings; it holds no tensors. The defaults here are a plain VAE's.
 
     `neutral` names settings with which the loss is exactly a plain VAE's, or None with the reason in `no_neutral`.
-    `probing` names settings in which gradients reach every parameter.
+    `probing` names settings in which gradients reach every parameter. `paired` methods are given pairs: a batch holds
+    the first images of its pairs, then the second ones.
     """
 
     neutral: ClassVar[Mapping[str, Any] | None] = {}
     no_neutral: ClassVar[str] = ""
     probing: ClassVar[Mapping[str, Any]] = {}
+    paired: ClassVar[bool] = False
 
     def latents(self, continuous: int) -> Latents:
         """Which latents the model has, given the number of continuous ones."""
@@ -38,6 +40,10 @@ class Objective(Settings, ABC):
     def discrete(self, step: int) -> Discrete | None:
         """How categories are chosen at this step; None without categories."""
         return None
+
+    def drawn_from(self, posterior: Posterior) -> Posterior:
+        """What the codes of a training step are drawn from, given what the encoder says of its images."""
+        return posterior
 
     @abstractmethod
     def __call__(self, at: Pass) -> Terms:
