@@ -235,6 +235,7 @@ figures: Registry[Any] = Registry(
     "unweave.figures",
     {
         "traversal": "unweave.show.figures.traversal:Traversal",
+        "canonical": "unweave.show.figures.canonical:Canonical",
         "reconstructions": "unweave.show.figures.reconstructions:Reconstructions",
         "samples": "unweave.show.figures.samples:Samples",
         "interpolation": "unweave.show.figures.interpolation:Interpolation",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
@@ -90,24 +91,30 @@ class Canonical(nn.Module):
     def __init__(self, net: Posed, draw: nn.Module, width: int) -> None:
         super().__init__()
         self.read = own_start(nn.Linear(width, width))
-        self.draw, self.net = draw, net
+        self.draw, self.net, self.moves = draw, net, True
         with torch.no_grad():
             self.read.weight.copy_(torch.eye(width))
             self.read.bias.zero_()
 
-    def canonical(self, z: Codes) -> Images:
-        """The images before they are moved."""
-        return self.draw(self.read(z)[:, self.net.pose :])
-
     def forward(self, z: Codes) -> Images:
-        """Logits of the moved images."""
+        """Logits of the moved images, or of the canonical ones inside `still`."""
         codes = self.read(z)
-        still = self.draw(codes[:, self.net.pose :])
-        height, width = still.shape[-2:]
-        grid = functional.affine_grid(
-            placed(codes, self.net, height, width), [len(z), 1, height, width], align_corners=False
-        )
-        return functional.grid_sample(still.contiguous(), grid, padding_mode="border", align_corners=False)
+        canonical = self.draw(codes[:, self.net.pose :])
+        if not self.moves:
+            return canonical
+        height, width = canonical.shape[-2:]
+        where = placed(codes, self.net, height, width)
+        grid = functional.affine_grid(where, [len(z), 1, height, width], align_corners=False)
+        return functional.grid_sample(canonical.contiguous(), grid, padding_mode="border", align_corners=False)
+
+    @contextmanager
+    def still(self) -> Generator[None]:
+        """Inside, images are drawn as they are before the pose moves them."""
+        self.moves = False
+        try:
+            yield
+        finally:
+            self.moves = True
 
 
 def placed(codes: Codes, net: Posed, height: int, width: int) -> Tensor:
