@@ -2,6 +2,7 @@
 
 import inspect
 import pickle
+import re
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -27,7 +28,7 @@ def test_a_function_shows_what_it_takes():
     assert given["bins"].annotation is int
     assert given["bins"].default == MIG().bins
     assert metrics.mig.__doc__.startswith(MIG.__doc__.split("\n")[0])
-    assert "bins: bins a code is cut into [20]" in metrics.mig.__doc__
+    assert re.search(r"bins: .+ \[20\]", metrics.mig.__doc__)
     assert pickle.loads(pickle.dumps(metrics.mig)) is metrics.mig
 
 

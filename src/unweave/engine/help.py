@@ -18,12 +18,13 @@ class Help(Settings):
     """Weak supervision of a run; flat options of `unweave train`. The defaults are none."""
 
     pairs: Annotated[
-        str | None, "for methods that learn from pairs: factors, neighbours, or a .csv of two columns of image numbers"
+        str | None,
+        "source of pairs, for methods that use them: factors, neighbours, or a .csv with two columns of image numbers",
     ] = None
     pairs_differ: Annotated[
-        int | None, "known factors in which the two of a pair differ; none draws their number each time", Range(1)
+        int | None, "number of factors in which a pair differs; none draws the number for each pair", Range(1)
     ] = 1
-    pairs_within: Annotated[int, "frames by which neighbours lie apart at most", Range(1)] = 1
+    pairs_within: Annotated[int, "maximum distance between neighbours, frames", Range(1)] = 1
     pairs_digest: Annotated[str | None, "what the table of pairs said"] = None
 
     found: ClassVar[tuple[str, ...]] = ("pairs_digest",)  # no options: only the files themselves can tell

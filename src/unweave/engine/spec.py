@@ -36,39 +36,40 @@ class Training(Settings):
     steps: Annotated[int, "optimiser steps", Range(1)] = 10_000
     batch: Annotated[int, "images per step", Range(2)] = 64
     latents: Annotated[int, "continuous latents", Range(1)] = 10
-    seed: Annotated[int, "feeds every random generator", Range(0)] = 0
-    lr: Annotated[float | None, "learning rate; the method's own if not given", POSITIVE] = None
+    seed: Annotated[int, "seed of every random generator", Range(0)] = 0
+    lr: Annotated[float | None, "learning rate [the method's default]", POSITIVE] = None
     lr_warmup: Annotated[int, "steps over which learning rates rise from 0, the critic's too", Range(0)] = 0
     lr_final: Annotated[
-        float, "share of the learning rates that a cosine leaves at the end; 1 keeps them constant", FRACTION
+        float, "final share of the learning rates, after a cosine decay; 1 keeps them constant", FRACTION
     ] = 1.0
     blur: Annotated[
-        float, "standard deviation of the Gaussian blur that images start with, pixels; 0: none", Range(0)
+        float, "standard deviation of a Gaussian blur of the images at the start of training, pixels; 0: none", Range(0)
     ] = 0.0
-    blur_steps: Annotated[int, "steps over which the blur falls to 0", Range(0)] = 0
+    blur_steps: Annotated[int, "steps over which the blur fades out", Range(0)] = 0
     ease: Annotated[
-        float, "share of all weights but the distortion's that training starts with; 1: all of them", FRACTION
+        float, "factor on all loss weights except the distortion's at the start of training; 1: none", FRACTION
     ] = 1.0
-    ease_hold: Annotated[int, "steps for which that share stays", Range(0)] = 0
-    ease_steps: Annotated[int, "steps over which it then rises to 1", Range(0)] = 0
+    ease_hold: Annotated[int, "steps for which --ease stays constant", Range(0)] = 0
+    ease_steps: Annotated[int, "steps over which --ease then rises to 1", Range(0)] = 0
     standardise_every: Annotated[
-        int, "steps after which codes are brought to mean 0 and variance 1; 0: never", Range(0)
+        int, "standardise codes to mean 0 and variance 1 every so many steps; 0: never", Range(0)
     ] = 0
-    clip: Annotated[float | None, "largest norm of the VAE's gradient; longer ones are scaled down", POSITIVE] = None
-    device: Annotated[Literal["auto", "cpu", "cuda", "mps"], "where to train; auto takes cuda if there is one"] = "auto"
-    threads: Annotated[int | None, "processor threads; all cores if not given", Range(1)] = None
-    compile: Annotated[Literal["auto", "on", "off"], "compile the nets; auto does for long runs on cuda"] = "auto"
-    deterministic: Annotated[bool, "only algorithms that give the same bytes again (cuda)"] = False
+    clip: Annotated[float | None, "maximum norm of the VAE's gradient, which is clipped", POSITIVE] = None
+    device: Annotated[Literal["auto", "cpu", "cuda", "mps"], "device to train on; auto uses cuda if available"] = "auto"
+    threads: Annotated[int | None, "CPU threads [all cores]", Range(1)] = None
+    compile: Annotated[Literal["auto", "on", "off"], "compile the nets; auto: only for long runs on cuda"] = "auto"
+    deterministic: Annotated[bool, "use only deterministic algorithms (cuda)"] = False
     checkpoint_every: Annotated[int, "steps between checkpoints", Range(1)] = 1000
-    keep_checkpoints: Annotated[bool, "keep the last checkpoints when the run is done"] = False
+    keep_checkpoints: Annotated[bool, "keep the last checkpoints of a finished run"] = False
     log_every: Annotated[int, "steps between lines of log.jsonl, each the mean over those steps", Range(1)] = 50
     score_every: Annotated[
-        int, "steps between lines of scores.jsonl, what the model would get by now; 0: none", Range(0)
+        int, "steps between lines of scores.jsonl, the scores during training; 0: none", Range(0)
     ] = 0
     score_metrics: Annotated[
-        tuple[str, ...], "the metrics there, each with its settings after it: 'factor-vae-score preset=workshop'"
+        tuple[str, ...],
+        "metrics scored during training, each followed by its settings: 'factor-vae-score preset=workshop'",
     ] = ("factor-vae-score",)
-    score_images: Annotated[int, "images encoded for them, always the same ones", Range(2)] = 10_000
+    score_images: Annotated[int, "number of images encoded for them, always the same ones", Range(2)] = 10_000
 
     bookkeeping: ClassVar[tuple[str, ...]] = (
         "device", "threads", "compile", "deterministic", "checkpoint_every", "keep_checkpoints", "log_every",

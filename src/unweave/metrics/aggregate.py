@@ -25,8 +25,8 @@ from unweave.models.divergences.minibatch import AggregateDensity, exact_density
 class AggregateMetric(Metric):
     """A metric of the aggregate posterior q(z), which is taken over some images at codes of some of these."""
 
-    max_points: Annotated[int, "images over which the aggregate posterior is taken", Range(2)] = 20_000
-    samples: Annotated[int, "codes at which the densities are compared, one an image", Range(2)] = 1_000
+    max_points: Annotated[int, "images that make up the aggregate posterior", Range(2)] = 20_000
+    samples: Annotated[int, "codes at which the densities are compared, one per image", Range(2)] = 1_000
 
     higher_is_better: ClassVar[bool] = False
 

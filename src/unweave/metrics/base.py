@@ -175,8 +175,8 @@ class FactorMetric(Metric):
     """
 
     exclude_factors: Annotated[tuple[str, ...], "names of factors to leave out of the score"] = ()
-    prune: Annotated[bool, "leave dead latents out; otherwise only constant ones"] = True
-    min_kl: Annotated[float, "a latent is dead if its mean KL is at most this many nats", Range(0)] = 0.1
+    prune: Annotated[bool, "leave out dead latents; otherwise only constant ones"] = True
+    min_kl: Annotated[float, "a latent is dead if its mean KL is at most this, nats", Range(0)] = 0.1
     min_std: Annotated[
         float, "without a KL: a latent is dead if its codes' standard deviation is below this", Range(0)
     ] = 0.05

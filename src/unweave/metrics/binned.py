@@ -36,11 +36,11 @@ class Cells:
 class BinnedMetric(FactorMetric):
     """A metric of codes cut into bins; categorical codes are columns of their own, uncut."""
 
-    n: Annotated[int, "rows the score is computed on", Range(2)] = 10_000
-    bins: Annotated[int, "bins a code is cut into", Range(2)] = 20
-    binning: Annotated[Binning, "bins of equal width, or with equally many rows (quantile)"] = "width"
+    n: Annotated[int, "number of rows that the score is computed on", Range(2)] = 10_000
+    bins: Annotated[int, "number of bins per code", Range(2)] = 20
+    binning: Annotated[Binning, "bins of equal width, or with equal numbers of rows (quantile)"] = "width"
     min_std: Annotated[float, "without a KL: a latent is dead if its codes' standard deviation is below this"] = 0.0
-    categorical: Annotated[bool, "count categorical codes as columns too, where there are any"] = True
+    categorical: Annotated[bool, "use categorical codes as columns too, if there are any"] = True
 
     takes_categories = True
     categories_count = "as they are, uncut"

@@ -24,9 +24,9 @@ class LabelFree(Metric):
     whatever codes the probe holds, usually the means.
     """
 
-    n: Annotated[int, "rows the score is computed on", Range(2)] = 10_000
+    n: Annotated[int, "number of rows that the score is computed on", Range(2)] = 10_000
     min_kl: Annotated[
-        float, "leave out latents whose mean KL is at most this many nats; constant ones go always", Range(0)
+        float, "leave out latents whose mean KL is at most this, nats; constant ones are always left out", Range(0)
     ] = 0.1
 
     higher_is_better: ClassVar[bool] = False

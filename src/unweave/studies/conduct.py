@@ -30,15 +30,15 @@ POLL = 0.5  # seconds between two looks at runs that another process has
 class Options(Settings):
     """How a study is run: which engine, how many workers with how many threads each, and what may be spent."""
 
-    engine: Annotated[Literal["local", "ray"], "processes of this machine, or Ray"] = "local"
-    workers: Annotated[int | None, "runs at a time; one a core if not given", Range(1)] = None
-    threads: Annotated[int, "threads of each", Range(1)] = 1
+    engine: Annotated[Literal["local", "ray"], "run on processes of this machine, or on Ray"] = "local"
+    workers: Annotated[int | None, "number of runs at a time [one per core]", Range(1)] = None
+    threads: Annotated[int, "threads per worker", Range(1)] = 1
     hung: Annotated[float, "minutes without news of a worker (local) after which its run goes to another", POSITIVE] = (
         local.HUNG
     )
-    address: Annotated[str | None, "of a Ray cluster: auto, or host:port; without one Ray runs here"] = None
+    address: Annotated[str | None, "address of a Ray cluster: auto, or host:port [a local Ray]"] = None
     retry_failed: Annotated[bool, "try failed runs again"] = False
-    minutes: Annotated[float | None, "stop after so many, with all runs saved", POSITIVE] = None
+    minutes: Annotated[float | None, "stop after this many minutes, with all runs saved", POSITIVE] = None
     plugin: Annotated[str | None, "a Python file that registers more methods, nets or data sets"] = None
 
     def __post_init__(self) -> None:

@@ -37,9 +37,9 @@ class Agreement(Comparison):
     no interval.
     """
 
-    n: Annotated[int, "rows the models are compared on", Range(2)] = 1_000
+    n: Annotated[int, "rows that the models are compared on", Range(2)] = 1_000
     min_kl: Annotated[
-        float, "leave out latents whose mean KL is at most this many nats; constant ones go always", Range(0)
+        float, "leave out latents whose mean KL is at most this, nats; constant ones are always left out", Range(0)
     ] = 0.1
 
     def score(self, probes: Sequence[Probe]) -> Score:

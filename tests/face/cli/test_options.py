@@ -33,7 +33,7 @@ def test_help_shows_type_range_choices_and_default(capsys, monkeypatch):
         r"--critic-betas FLOAT,FLOAT [^\[]*\(between 0 and 1, 1 excluded\) \[0\.5,0\.9\]",
         r"--latents INT [^\[]*\(1 or more\) \[10\]",
         r"--device CHOICE [^\[]*\[auto\] \[choices: auto, cpu, cuda, mps\]",
-        r"--prior CHOICE isotropic if not given \[choices: isotropic, anisotropic,",
+        r"--prior CHOICE prior [^:]*\[choices: isotropic, anisotropic,",
         r"--critic-steps INT",
     ):
         assert re.search(shape, shown), shape

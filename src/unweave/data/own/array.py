@@ -53,11 +53,11 @@ class Array(OwnFile):
     """
 
     path: Annotated[str, "a .npy, .npz or .h5 file"] = ""
-    key: Annotated[str | None, "which array of the file; not needed where there is one"] = None
+    key: Annotated[str | None, "name of the array; not needed if the file has only one"] = None
     order: Annotated[Literal["auto", "nhwc", "nchw"], "whether an image's channels come last or first"] = "auto"
-    scale: Annotated[
-        Literal["auto", "dtype", "minmax", "percentile", "none"], "how numbers are brought into [0, 1]"
-    ] = "auto"
+    scale: Annotated[Literal["auto", "dtype", "minmax", "percentile", "none"], "how numbers are scaled to [0, 1]"] = (
+        "auto"
+    )
     channels: Annotated[int | None, "how many channels images must have", Range(1)] = None
     labels_key: Annotated[str | None, "array with the class of each row; 'labels' if there is one"] = None
     factors_key: Annotated[str | None, "array (n, K) of known factors, for scores; 'factors' if there is one"] = None

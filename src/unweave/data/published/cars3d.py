@@ -45,8 +45,8 @@ class Cars3D(StoredFactors):
     raises InputError. Source: Reed et al. 2015.
     """
 
-    size: Annotated[Literal[64, 128], "pixels along an edge: 64, or 128 as published"] = 64
-    folder: Annotated[str | None, "a folder of your own with nips2015-analogy-data.tar.gz"] = None
+    size: Annotated[Literal[64, 128], "edge length in pixels: 64, or 128 as published"] = 64
+    folder: Annotated[str | None, "your folder with nips2015-analogy-data.tar.gz"] = None
 
     factors = (
         Factor.spaced("elevation", 4, 0, 3),

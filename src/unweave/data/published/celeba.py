@@ -57,9 +57,9 @@ class CelebA(StoredImages):
     """
 
     size: Annotated[int, "side of the pictures", Range(16)] = 64
-    crop: Annotated[int | None, "side of the square that is cut from the middle first; none squeezes the whole"] = None
+    crop: Annotated[int | None, "side of the square cropped from the centre first; none resizes the whole image"] = None
     attribute: Annotated[str | None, "one of the forty attributes, such as Smiling, as the label"] = None
-    folder: Annotated[str | None, "a folder of your own with the pictures and list_attr_celeba.txt"] = None
+    folder: Annotated[str | None, "your folder with the pictures and list_attr_celeba.txt"] = None
 
     image_shape = square(3)
     source: ClassVar = SOURCE

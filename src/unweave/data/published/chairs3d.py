@@ -48,7 +48,7 @@ class Chairs3D(StoredImages):
     """
 
     size: Annotated[int, "side of the pictures", Range(16)] = 64
-    folder: Annotated[str | None, "a folder of your own with rendered_chairs.tar or what it unpacks to"] = None
+    folder: Annotated[str | None, "your folder with rendered_chairs.tar, or its extracted contents"] = None
 
     image_shape = square(1)
     source: ClassVar = SOURCE

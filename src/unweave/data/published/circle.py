@@ -26,10 +26,10 @@ class Circle(FactorData):
     (256, (1, 16, 16), True)
     """
 
-    angles: Annotated[int, "number of angles, which is that of the pictures", Range(2)] = 256
+    angles: Annotated[int, "number of angles, and so of pictures", Range(2)] = 256
     size: Annotated[int, "side of the pictures, in pixels", Range(8)] = 16
-    width: Annotated[float, "half the bar's thickness, in pixels", POSITIVE] = 1.2
-    between: Annotated[bool, "the angles half-way between, which are the held-out part"] = False
+    width: Annotated[float, "half the thickness of the bar, in pixels", POSITIVE] = 1.2
+    between: Annotated[bool, "use the angles half-way between, the held-out part"] = False
 
     image_shape = square(1)
     net = "mlp"

@@ -191,11 +191,11 @@ class DSprites(FactorData):
     tensor(361.)
     """
 
-    size: Annotated[Literal[64, 32], "pixels along an edge: 64, or 32 with 2 x 2 pixels averaged"] = 64
+    size: Annotated[Literal[64, 32], "edge length in pixels: 64, or 32 with 2 x 2 pixels averaged"] = 64
     hold: Annotated[
-        Literal["packed", "lazy"], "packed: all images as bits in the cache; lazy: each batch drawn anew"
+        Literal["packed", "lazy"], "packed: all images as bits in the cache; lazy: render each batch anew"
     ] = "packed"
-    file: Annotated[str | None, "path of the official npz, read instead of drawing"] = None
+    file: Annotated[str | None, "path of the official npz, to read instead of rendering"] = None
 
     image_shape = square(1)
     factors = FACTORS

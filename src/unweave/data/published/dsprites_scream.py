@@ -39,7 +39,7 @@ class DSpritesScream(Variant):
     https://arxiv.org/abs/1811.12359.
     """
 
-    picture: Annotated[str | None, "an image file of your own [the downloaded painting]"] = None
+    picture: Annotated[str | None, "your own image file [the downloaded painting]"] = None
 
     source: ClassVar = SOURCE
 

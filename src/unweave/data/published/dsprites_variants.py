@@ -47,9 +47,9 @@ class Variant(FactorData):
     """dSprites by number, with something added. Subclasses say what in `over`."""
 
     hold: Annotated[
-        Literal["packed", "lazy"], "packed: the sprites as bits in the cache; lazy: each batch drawn anew"
+        Literal["packed", "lazy"], "packed: the sprites as bits in the cache; lazy: render each batch anew"
     ] = "packed"
-    seed: Annotated[int, "chooses what is added", Range(0)] = 0
+    seed: Annotated[int, "seed of what is added", Range(0)] = 0
 
     factors = FACTORS
     image_shape = (3, 64, 64)

@@ -63,10 +63,10 @@ class FashionMNIST(IdxImages):
     Source: Xiao et al. 2017, https://arxiv.org/abs/1708.07747; MIT licence.
     """
 
-    part: Annotated[Literal["train", "test"], "60,000 pictures to train on, or the other 10,000"] = "train"
+    part: Annotated[Literal["train", "test"], "train: 60,000 pictures; test: the other 10,000"] = "train"
     size: Annotated[int, "side of the pictures", Range(28)] = 32
-    clamp: Annotated[float, "pixels are kept this far from 0 and 1", Range(0)] = 1e-6
-    folder: Annotated[str | None, "a folder of your own with the four .gz files"] = None
+    clamp: Annotated[float, "distance that pixels keep from 0 and 1", Range(0)] = 1e-6
+    folder: Annotated[str | None, "your folder with the four .gz files"] = None
 
     net: ClassVar = "fashion-conv"
     likelihood: ClassVar = "laplace"

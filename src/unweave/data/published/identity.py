@@ -24,7 +24,7 @@ class Identity(FactorData):
     tensor([[[[1.0000, 0.2500]]]])
     """
 
-    sizes: Annotated[tuple[int, ...], "how many values each factor has", Range(1)] = (3, 6, 40, 32, 32)  # pyright: ignore
+    sizes: Annotated[tuple[int, ...], "number of values of each factor", Range(1)] = (3, 6, 40, 32, 32)  # pyright: ignore
 
     net = "pinwheel-mlp"
     likelihood = "gaussian"

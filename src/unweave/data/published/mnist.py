@@ -34,9 +34,9 @@ class MNIST(IdxImages):
     must fit together. Some 50 MB are held in memory. Source: LeCun et al. 1998.
     """
 
-    part: Annotated[Literal["train", "test"], "60,000 pictures to train on, or the other 10,000"] = "train"
+    part: Annotated[Literal["train", "test"], "train: 60,000 pictures; test: the other 10,000"] = "train"
     size: Annotated[int, "side of the pictures", Range(28)] = 32
-    folder: Annotated[str | None, "a folder of your own with the four files"] = None
+    folder: Annotated[str | None, "your folder with the four files"] = None
 
     classes: ClassVar = tuple("0123456789")
     source: ClassVar = SOURCE

@@ -40,7 +40,7 @@ class MPI3D(StoredFactors):
     Source: Gondal et al. 2019, https://arxiv.org/abs/1906.03292.
     """
 
-    folder: Annotated[str | None, "a folder of your own with the published npz"] = None
+    folder: Annotated[str | None, "your folder with the published npz"] = None
 
     image_shape = (3, 64, 64)
     source: ClassVar[Source]

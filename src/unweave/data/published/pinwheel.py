@@ -33,11 +33,11 @@ class Pinwheel(ImageData):
 
     part: Annotated[Literal["train", "test"], "which of two independent draws"] = "train"
     arms: Annotated[int, "number of arms, which are the classes", Range(1)] = 4
-    per_class: Annotated[int, "points an arm", Range(1)] = 100
-    tangential_std: Annotated[float, "spread along the radius, by the original's name", Range(0)] = 0.3
-    radial_std: Annotated[float, "spread across the radius, by the original's name", Range(0)] = 0.1
+    per_class: Annotated[int, "points per arm", Range(1)] = 100
+    tangential_std: Annotated[float, "standard deviation along the radius", Range(0)] = 0.3
+    radial_std: Annotated[float, "standard deviation across the radius", Range(0)] = 0.1
     rate: Annotated[float, "how much the arms bend", FINITE] = 0.25
-    seed: Annotated[int, "chooses the draw", Range(0)] = 0
+    seed: Annotated[int, "seed of the data", Range(0)] = 0
 
     image_shape = (1, 1, 2)
     bounded: ClassVar = False

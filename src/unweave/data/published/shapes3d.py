@@ -42,7 +42,7 @@ class Shapes3D(StoredFactors):
     held in memory. A file of another form raises InputError. Source: https://github.com/google-deepmind/3d-shapes.
     """
 
-    folder: Annotated[str | None, "a folder of your own with 3dshapes.h5"] = None
+    folder: Annotated[str | None, "your folder with 3dshapes.h5"] = None
 
     factors = (
         Factor.spaced("floor_hue", 10, 0, 0.9, cyclic=True),

@@ -87,8 +87,8 @@ class SmallNORB(StoredFactors):
     Source: https://cs.nyu.edu/~ylclab/data/norb-v1.0-small/.
     """
 
-    size: Annotated[Literal[64, 96], "pixels along an edge: 64, or 96 as published"] = 64
-    folder: Annotated[str | None, "a folder of your own with the six files"] = None
+    size: Annotated[Literal[64, 96], "edge length in pixels: 64, or 96 as published"] = 64
+    folder: Annotated[str | None, "your folder with the six files"] = None
 
     factors = (
         Factor.spaced("category", 5, 0, 4),  # animal, human, plane, truck, car

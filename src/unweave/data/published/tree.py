@@ -30,9 +30,9 @@ class Tree(FactorData):
     (384, (1, 16, 16), ('bar', 'disc', 'dot'))
     """
 
-    details: Annotated[int, "values of the detail", Range(2)] = 128
+    details: Annotated[int, "number of values of the detail", Range(2)] = 128
     size: Annotated[int, "side of the pictures, in pixels", Range(8)] = 16
-    between: Annotated[bool, "the details half-way between, which are the held-out part"] = False
+    between: Annotated[bool, "use the details half-way between, the held-out part"] = False
 
     image_shape = square(1)
     net = "mlp"

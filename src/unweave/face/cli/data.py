@@ -32,14 +32,14 @@ def options(tokens: list[str]) -> Options:
 
 def data(
     do: Annotated[Literal["download", "check", "show"], "what to do"],
-    name: Annotated[str | None, "the data set; without one, check lists all that are published"] = None,
+    name: Annotated[str | None, "name of the data set; without one, check lists all published ones"] = None,
     /,
     *,
     accept_licence: Annotated[bool, LICENCE] = False,
     max_bytes: Annotated[
-        int | None, "refuse a file of unknown size beyond so many bytes [16000000000]", Range(1)
+        int | None, "refuse a file of unknown size beyond this many bytes [16000000000]", Range(1)
     ] = None,
-    out: Annotated[str | None, "picture to write; its ending chooses the form [NAME.png]"] = None,
+    out: Annotated[str | None, "picture to write; its suffix sets the format [NAME.png]"] = None,
     **settings: Any,
 ) -> None:
     """`unweave data DO NAME`."""

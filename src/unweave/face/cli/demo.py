@@ -16,9 +16,9 @@ SCORES = ("beta-vae-score", "factor-vae-score", "mig", "dci")  # the quick ones;
 def demo(
     *,
     out: Annotated[str, "folder for the run and its page"] = "demo",
-    minutes: Annotated[float, "how long to train; scoring and drawing come on top", POSITIVE] = 2.0,
-    seed: Annotated[int, "feeds every random generator", Range(0)] = 0,
-    overwrite: Annotated[bool, "train again where a demo was made before"] = False,
+    minutes: Annotated[float, "training time; scoring and drawing come on top", POSITIVE] = 2.0,
+    seed: Annotated[int, "seed of every random generator", Range(0)] = 0,
+    overwrite: Annotated[bool, "replace an earlier demo"] = False,
 ) -> None:
     """Train on dSprites for a few minutes, score, draw, and write one page about it."""
     from unweave.engine import folder, train

@@ -24,7 +24,7 @@ def options(tokens: list[str]) -> Options:
 def draw(
     figure: Annotated[str, "what to draw", registry.figures],
     /,
-    *runs: Annotated[str, "folder of the run, or folders where the figure compares runs"],
+    *runs: Annotated[str, "folder of the run, or several if the figure compares runs"],
     out: Annotated[str | None, OUT] = None,
     theme: Annotated[Theme | None, THEME] = None,
     **settings: Any,

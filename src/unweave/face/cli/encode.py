@@ -43,10 +43,10 @@ def encode(
     run: Annotated[str, "folder of the run, or of an exported model"],
     /,
     *,
-    data: Annotated[str | None, "what to encode, as for train [the data of the run]"] = None,
+    data: Annotated[str | None, "data set to encode, as for train [the data of the run]"] = None,
     out: Annotated[str | None, "file to write, ending in .npz, .csv or .parquet"] = None,
-    codes: Annotated[Reading, "what to write: posterior means, or their planes, too"] = "means",
-    limit: Annotated[int | None, "encode only the first images, so many", Range(1)] = None,
+    codes: Annotated[Reading, "what to write: posterior means, or their planes as well"] = "means",
+    limit: Annotated[int | None, "encode only the first N images", Range(1)] = None,
     overwrite: Annotated[bool, "replace the file"] = False,
     **settings: Any,
 ) -> None:

@@ -24,8 +24,8 @@ def explore(
     /,
     *,
     codes: Annotated[Reading | None, CODES] = None,
-    port: Annotated[int | None, "port to listen at [8000, or the next free one]", Range(0, 65_535)] = None,
-    host: Annotated[str, "address to listen at; any but this machine's own lets others in"] = "127.0.0.1",
+    port: Annotated[int | None, "port to listen on [8000, or the next free one]", Range(0, 65_535)] = None,
+    host: Annotated[str, "address to listen on; any but 127.0.0.1 lets others connect"] = "127.0.0.1",
     no_open: Annotated[bool, "print the address without opening a browser"] = False,
 ) -> None:
     """Move a run's latents by sliders in the browser, and watch the image follow."""

@@ -21,7 +21,7 @@ def export(
     to: Annotated[Literal["safetensors", "onnx", "web"], WHAT],
     out: Annotated[str | None, OUT] = None,
     codes: Annotated[Reading, CODES] = "means",
-    overwrite: Annotated[bool, "write into a folder that is not empty, or over the file of web"] = False,
+    overwrite: Annotated[bool, "write into a folder that is not empty, or replace the HTML file"] = False,
 ) -> None:
     """Write a run's model as files that travel: safetensors with its settings, ONNX, or a page that decodes."""
     from unweave.run.run import Run

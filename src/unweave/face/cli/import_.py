@@ -14,7 +14,7 @@ def import_(
     file: Annotated[str, "model.pt, with specs.json beside it"],
     /,
     *,
-    from_: Annotated[str | None, "whose code wrote it: disvae or jointvae"] = None,
+    from_: Annotated[str | None, "project that wrote it: disvae or jointvae"] = None,
     out: Annotated[str | None, "folder of the run"] = None,
     data: Annotated[str | None, DATA] = None,
     overwrite: Annotated[bool, "replace the run in --out"] = False,

@@ -29,12 +29,12 @@ def options(tokens: list[str]) -> Options:
 
 
 def repro(
-    name: Annotated[str | None, "what to make again; without a name all are listed"] = None,
+    name: Annotated[str | None, "what to reproduce; lists all if not given"] = None,
     /,
     *,
     scale: Annotated[str | None, SCALE] = None,
     out: Annotated[str | None, "folder of the study [studies/NAME-SCALE]"] = None,
-    dry_run: Annotated[bool, "only say what would be run, and how long it takes"] = False,
+    dry_run: Annotated[bool, "only list the runs, with an estimate of the time"] = False,
     **engine: Any,
 ) -> None:
     """`unweave repro NAME`."""

@@ -17,9 +17,9 @@ def sample(
     run: Annotated[str, "folder of the run, or of an exported model"],
     /,
     *,
-    n: Annotated[int, "images, divided among the categories where there are any", Range(1)] = 64,
-    seed: Annotated[int, "which codes are drawn", Range(0)] = 0,
-    columns: Annotated[int | None, "images in a row of the picture [8]", Range(1)] = None,
+    n: Annotated[int, "number of images, divided among the categories if there are any", Range(1)] = 64,
+    seed: Annotated[int, "which codes to decode", Range(0)] = 0,
+    columns: Annotated[int | None, "images per row of the picture [8]", Range(1)] = None,
     out: Annotated[str | None, OUT] = None,
     overwrite: Annotated[bool, "replace an npz that exists"] = False,
 ) -> None:

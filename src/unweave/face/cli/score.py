@@ -35,22 +35,26 @@ DRAWS = 5  # of dictionaries, beside wide codes
 
 def score(
     codes_file: Annotated[str, CODES],
-    factors_file: Annotated[str | None, "true factors of the same rows, one column a factor, if they are known"] = None,
+    factors_file: Annotated[str | None, "true factors of the same rows, one column per factor, if known"] = None,
     /,
     *,
     metrics: Annotated[str, METRICS] = "all",
     codes: Annotated[Reading, READING] = "means",
     calibrate: Annotated[bool, CALIBRATE] = True,
-    features: Annotated[int, "columns that are scored at most; of codes with more, so many are chosen", Range(1)] = 256,
+    features: Annotated[int, "maximum number of columns scored; of wider codes, this many are chosen", Range(1)] = 256,
     choose: Annotated[Literal["informative", "active"] | None, CHOOSE] = None,
-    min_density: Annotated[float, "of wide codes: leave out features on in a smaller share of rows", Range(0, 1)] = 0.0,
+    min_density: Annotated[
+        float, "for wide codes: leave out features active in a smaller share of rows", Range(0, 1)
+    ] = 0.0,
     dictionaries: Annotated[
-        int | None, "permuted and random dictionaries to score beside, so many of each; 5 for wide codes", Range(0)
+        int | None, "number of permuted and of random dictionaries to compare with; 5 for wide codes", Range(0)
     ] = None,
-    inputs: Annotated[str | None, "what the codes were made from, same rows: random dictionaries are of it"] = None,
-    others: Annotated[str | None, "codes of the same rows from other seeds, files with commas between"] = None,
+    inputs: Annotated[
+        str | None, "inputs that the codes were computed from, same rows, for random dictionaries"
+    ] = None,
+    others: Annotated[str | None, "codes of the same rows from other seeds, comma-separated files"] = None,
     json_: Annotated[bool, "print strict JSON"] = False,
-    seed: Annotated[int, "fixes what the metrics draw", Range(0)] = 0,
+    seed: Annotated[int, "seed of the metrics' random draws", Range(0)] = 0,
     **settings: Any,
 ) -> None:
     """`unweave score CODES [FACTORS]`, each metric with its own settings."""

@@ -31,11 +31,11 @@ def select(
     *,
     by: Annotated[str, f"what runs are ranked by: {', '.join(WAYS)}"] = "udr",
     over: Annotated[
-        Literal["cell", "study"], "cell: compare seeds of the same settings; study: all runs with all others"
+        Literal["cell", "study"], "cell: compare seeds of the same settings; study: compare all runs"
     ] = "cell",
-    metric: Annotated[str | None, "the real score to compare the choice with [the study's first]"] = None,
+    metric: Annotated[str | None, "score against factors to compare the choice with [the study's first]"] = None,
     out: Annotated[str | None, "folder of the study [studies/NAME]"] = None,
-    scale: Annotated[str | None, "which of the study's scales, where there are any [smoke]"] = None,
+    scale: Annotated[str | None, "scale of the study, if it has any [smoke]"] = None,
     json_: Annotated[bool, "print strict JSON"] = False,
     **settings: Any,
 ) -> None:

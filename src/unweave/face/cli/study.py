@@ -64,7 +64,11 @@ def study(
 
 
 def run(
-    study: Study, /, *, dry_run: Annotated[bool, "only list the runs to do, with time and disk"] = False, **engine: Any
+    study: Study,
+    /,
+    *,
+    dry_run: Annotated[bool, "only list the runs, with estimates of time and disk space"] = False,
+    **engine: Any,
 ) -> None:
     """Do what is missing of a study and say what came of it."""
     from unweave.base.settings import build
@@ -145,12 +149,10 @@ def table(
     /,
     *,
     format_: Annotated[str, "md, csv, json, latex, or parquet (with --out-file)"] = "md",
-    out_file: Annotated[str | None, "write it there instead of printing it"] = None,
-    metrics: Annotated[
-        str | None, "names with commas between, parts such as dci.completeness too [the study's]"
-    ] = None,
-    against: Annotated[str | None, "the cell that others are compared with [the best]"] = None,
-    tidy: Annotated[bool, "every number of every run instead of means (csv, json)"] = False,
+    out_file: Annotated[str | None, "write to this file instead of printing"] = None,
+    metrics: Annotated[str | None, "comma-separated names, also parts such as dci.completeness [the study's]"] = None,
+    against: Annotated[str | None, "cell to compare the others with [the best]"] = None,
+    tidy: Annotated[bool, "print every number of every run instead of means (csv, json)"] = False,
 ) -> None:
     """Print the study's results."""
     from unweave.studies import table as tables

@@ -13,7 +13,7 @@ def table(
     folder: Annotated[str, "a run, or a folder of runs"] = "runs",
     /,
     *,
-    format_: Annotated[Literal["csv", "md", "json", "latex"], "how to print it"] = "md",
+    format_: Annotated[Literal["csv", "md", "json", "latex"], "output format"] = "md",
 ) -> None:
     """Print the scores of runs as one tidy table: a row for each run, metric, part and factor."""
     from unweave.run.rows import COLUMNS

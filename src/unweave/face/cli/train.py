@@ -39,16 +39,16 @@ def options(tokens: list[str]) -> Options:
 
 
 def train(
-    method: Annotated[str, "what to train", registry.methods],
+    method: Annotated[str, "method to train", registry.methods],
     /,
     *,
     data: Annotated[str | None, f"a data set ({', '.join(registry.datasets.names())}), folder:DIR or a file"] = None,
-    net: Annotated[str | None, "encoder and decoder; the data set's own if not given", registry.nets] = None,
-    prior: Annotated[str | None, "isotropic if not given", registry.priors] = None,
-    likelihood: Annotated[str | None, "the data set's own if not given", registry.likelihoods] = None,
+    net: Annotated[str | None, "encoder and decoder [the data set's default]", registry.nets] = None,
+    prior: Annotated[str | None, "prior [isotropic]", registry.priors] = None,
+    likelihood: Annotated[str | None, "likelihood [the data set's default]", registry.likelihoods] = None,
     recipe: Annotated[str | None, f"named settings to start from: {', '.join(names())}"] = None,
     out: Annotated[str | None, "folder of the run [runs/METHOD-DATA-HASH]"] = None,
-    resume: Annotated[bool, "go on with the run in --out, with its settings"] = False,
+    resume: Annotated[bool, "resume the run in --out, with its settings"] = False,
     overwrite: Annotated[bool, "replace the run in --out"] = False,
     plugin: Annotated[str | None, "a Python file that registers more methods, nets or data sets"] = None,
     **settings: Any,

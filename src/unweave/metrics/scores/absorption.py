@@ -44,13 +44,13 @@ class Absorption(FactorMetric):
     True
     """
 
-    purity: Annotated[float, "a narrower feature avoids this share of the rows without the concept", FRACTION] = 0.9
-    weak: Annotated[float, "below this share of its usual activation a feature counts as weak", FRACTION] = 0.5
+    purity: Annotated[float, "share of the rows without the concept that a narrower feature must avoid", FRACTION] = 0.9
+    weak: Annotated[float, "a feature counts as weak below this share of its usual activation", FRACTION] = 0.5
     min_std: Annotated[
         float, "without a KL: a latent is dead if its codes' standard deviation is below this", Range(0)
     ] = 0.0
-    train: Annotated[int, "rows on which features are chosen", Range(1)] = 10_000
-    test: Annotated[int, "held-out rows in which absorption is counted", Range(1)] = 5_000
+    train: Annotated[int, "rows used to choose features", Range(1)] = 10_000
+    test: Annotated[int, "held-out rows used to count absorption", Range(1)] = 5_000
 
     higher_is_better = False
     measures = "concepts' features that fall silent where a narrower one is on"

@@ -63,14 +63,14 @@ class BetaVAEScore(FactorMetric):
     1.0
     """
 
-    samples: Annotated[int, "pairs averaged in one point", Range(1)] = 64
+    samples: Annotated[int, "pairs averaged per point", Range(1)] = 64
     train: Annotated[int, "training points", Range(2)] = 10_000
     test: Annotated[int, "held-out points", Range(1)] = 5_000
     standardise: Annotated[bool, "scale the averaged differences to mean 0 and standard deviation 1"] = True
-    preset: Annotated[PresetName, "whose protocol is followed"] = "default"
-    one_value: Annotated[bool, "all pairs of a point share one value, and factors come in turn"] = False
-    headline: Annotated[Literal["held_out", "in_sample"], "points whose accuracy is the score"] = "held_out"
-    categorical: Annotated[bool, "count categorical codes too, where there are any"] = True
+    preset: Annotated[PresetName, "protocol to follow"] = "default"
+    one_value: Annotated[bool, "all pairs of a point share one value, and factors take turns"] = False
+    headline: Annotated[Literal["held_out", "in_sample"], "which points the accuracy is of"] = "held_out"
+    categorical: Annotated[bool, "use categorical codes too, if there are any"] = True
 
     measures = "modularity, loosely"
     lies_in = "1/K to 1"

@@ -48,8 +48,8 @@ class ClusterAccuracy(Metric):
     (0.8, 1.0, {'categories': 1, 'values': 0})
     """
 
-    factor: Annotated[str | None, "the truth: name of a factor, or labels; shape, else labels, if not given"] = None
-    categorical: Annotated[int, "which of a model's categoricals is scored, from 0", Range(0)] = 0
+    factor: Annotated[str | None, "true classes: name of a factor, or labels [shape, else labels]"] = None
+    categorical: Annotated[int, "index of the categorical latent that is scored, from 0", Range(0)] = 0
 
     measures = "categories against labels"
     known = "`majority` is what one category gets"

@@ -34,9 +34,9 @@ class CodeMutualInformation(LabelFree):
     (0.0, 0.6931)
     """
 
-    bins: Annotated[int, "bins a code is cut into", Range(2)] = 20
-    binning: Annotated[Binning, "bins of equal width, or with equally many rows (quantile)"] = "width"
-    categorical: Annotated[bool, "count categorical codes as columns too, where there are any"] = True
+    bins: Annotated[int, "number of bins per code", Range(2)] = 20
+    binning: Annotated[Binning, "bins of equal width, or with equal numbers of rows (quantile)"] = "width"
+    categorical: Annotated[bool, "use categorical codes as columns too, if there are any"] = True
 
     measures = "pairwise dependence of latents, nats"
     trap = "too high by about (bins - 1)^2 / 2n"

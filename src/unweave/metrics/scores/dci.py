@@ -95,21 +95,22 @@ class DCI(FactorMetric):
     1.0
     """
 
-    preset: Annotated[PresetName, "whose protocol is followed"] = "default"
-    train: Annotated[int, "rows the learners are trained on", Range(1)] = 10_000
+    preset: Annotated[PresetName, "protocol to follow"] = "default"
+    train: Annotated[int, "rows that the learners are trained on", Range(1)] = 10_000
     test: Annotated[int, "held-out rows", Range(1)] = 5_000
-    backend: Annotated[Backend, "what learns the factors from the codes"] = "random-forest"
+    backend: Annotated[Backend, "learner that predicts the factors from the codes"] = "random-forest"
     importance: Annotated[
-        Literal["impurity", "permutation"], "the learner's own, or what it loses on held-out rows of shuffled codes"
+        Literal["impurity", "permutation"],
+        "importances of the learner itself, or its loss of accuracy on held-out rows with shuffled codes",
     ] = "impurity"
-    trees: Annotated[int, "trees a forest", Range(1)] = 50
-    min_samples_leaf: Annotated[int, "fewest training rows in a leaf of a forest", Range(1)] = 10
-    rounds: Annotated[int, "rounds of boosting (gbt), each with a tree a value", Range(1)] = 100
-    bins: Annotated[int, "bins a code is cut into (gbt), 256 at most", Range(2)] = 64
+    trees: Annotated[int, "trees per forest", Range(1)] = 50
+    min_samples_leaf: Annotated[int, "minimum training rows in a leaf of a forest", Range(1)] = 10
+    rounds: Annotated[int, "rounds of boosting (gbt), each with one tree per value", Range(1)] = 100
+    bins: Annotated[int, "number of bins per code (gbt), at most 256", Range(2)] = 64
     alpha: Annotated[float, "weight of the penalty (lasso)", POSITIVE] = 0.02
-    weights: Annotated[Literal["mass", "equal"], "factors count in completeness by importance, or all alike"] = "mass"
-    threads: Annotated[int, "threads that grow a forest; the result does not depend on them", Range(1)] = 1
-    categorical: Annotated[bool, "count categorical codes too, where there are any"] = True
+    weights: Annotated[Literal["mass", "equal"], "weight factors in completeness by importance, or equally"] = "mass"
+    threads: Annotated[int, "threads for growing a forest; they do not change the result", Range(1)] = 1
+    categorical: Annotated[bool, "use categorical codes too, if there are any"] = True
 
     measures = "modularity (value), compactness and explicitness (parts)"
     known = "the learner is part of the score"

@@ -50,10 +50,12 @@ class DCIES(FactorMetric):
     {'explicitness': 1.0, 'size': 1.0, 'informativeness': 1.0}
     """
 
-    train: Annotated[int, "rows the probes are trained on", Range(1)] = 10_000
+    train: Annotated[int, "rows that the probes are trained on", Range(1)] = 10_000
     test: Annotated[int, "held-out rows", Range(1)] = 5_000
-    features: Annotated[tuple[int, ...], "random features of each probe after the linear one, growing"] = (32, 128, 512)
-    categorical: Annotated[bool, "count categorical codes too, where there are any"] = True
+    features: Annotated[
+        tuple[int, ...], "numbers of random features of the probes after the linear one, increasing"
+    ] = (32, 128, 512)
+    categorical: Annotated[bool, "use categorical codes too, if there are any"] = True
 
     measures = "explicitness"
     lies_in = "-1 to 1"

@@ -41,9 +41,9 @@ class Explicitness(FactorMetric):
     1.0
     """
 
-    train: Annotated[int, "rows the classifiers are trained on", Range(1)] = 10_000
+    train: Annotated[int, "rows that the classifiers are trained on", Range(1)] = 10_000
     test: Annotated[int, "held-out rows", Range(1)] = 5_000
-    categorical: Annotated[bool, "count categorical codes too, where there are any"] = True
+    categorical: Annotated[bool, "use categorical codes too, if there are any"] = True
 
     measures = "explicitness"
     lies_in = "1/2 to 1"

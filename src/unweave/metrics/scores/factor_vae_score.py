@@ -94,11 +94,11 @@ class FactorVAEScore(FactorMetric):
     (0.0, 'every latent is constant, so no latent can vote')
     """
 
-    preset: Annotated[PresetName, "whose protocol is followed"] = "dlib"
-    samples: Annotated[int | None, "rows in one vote; none: as the preset says"] = None
-    votes: Annotated[int | None, "training votes; none: as the preset says"] = None
-    held_out: Annotated[int | None, "held-out votes; none: as the preset says"] = None
-    categorical: Annotated[bool, "let categorical codes vote too, where there are any"] = True
+    preset: Annotated[PresetName, "protocol to follow"] = "dlib"
+    samples: Annotated[int | None, "rows per vote; none: as in the preset"] = None
+    votes: Annotated[int | None, "training votes; none: as in the preset"] = None
+    held_out: Annotated[int | None, "held-out votes; none: as in the preset"] = None
+    categorical: Annotated[bool, "let categorical codes vote too, if there are any"] = True
 
     measures = "modularity"
     lies_in = "about 1/K to 1"

@@ -43,11 +43,13 @@ class FeatureAgreement(Comparison):
     {'same': 1.0, 'alone': 0.6, 'subspace': 1.0}
     """
 
-    n: Annotated[int, "rows the models are compared on, one half to match and one to measure", Range(2)] = 20_000
-    k: Annotated[int, "best matched pairs whose spans are compared", Range(1)] = 64
-    same: Annotated[float, "correlation from which two features are called the same", Range(0, 1)] = 0.7
+    n: Annotated[int, "rows that the models are compared on, half for matching and half for measuring", Range(2)] = (
+        20_000
+    )
+    k: Annotated[int, "number of best matched pairs whose spans are compared", Range(1)] = 64
+    same: Annotated[float, "minimum correlation of two features that count as the same", Range(0, 1)] = 0.7
     min_kl: Annotated[
-        float, "leave out latents whose mean KL is at most this many nats; constant ones go always", Range(0)
+        float, "leave out latents whose mean KL is at most this, nats; constant ones are always left out", Range(0)
     ] = 0.01
 
     measures = "agreement of several runs"

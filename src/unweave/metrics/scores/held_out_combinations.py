@@ -47,10 +47,10 @@ class HeldOutCombinations(FactorMetric):
     1.0
     """
 
-    train: Annotated[int, "rows the probes are trained on, before a corner is left out", Range(1)] = 10_000
-    test: Annotated[int, "held-out rows, those outside of the corner included", Range(1)] = 5_000
-    features: Annotated[int, "random features a probe sees beside the latents; 0: a linear probe", Range(0)] = 128
-    categorical: Annotated[bool, "count categorical codes too, where there are any"] = True
+    train: Annotated[int, "rows that the probes are trained on, before a corner is left out", Range(1)] = 10_000
+    test: Annotated[int, "held-out rows, including those outside the corner", Range(1)] = 5_000
+    features: Annotated[int, "random features that a probe uses besides the latents; 0: a linear probe", Range(0)] = 128
+    categorical: Annotated[bool, "use categorical codes too, if there are any"] = True
 
     measures = "generalisation to combinations of values never seen"
     known = "1: nothing is lost"

@@ -51,16 +51,16 @@ class InfoMEC(FactorMetric):
     True
     """
 
-    n: Annotated[int, "rows the score is computed on", Range(2)] = 10_000
-    neighbours: Annotated[int, "how many nearest rows of the same value set the scale of I", Range(1)] = 10
+    n: Annotated[int, "number of rows that the score is computed on", Range(2)] = 10_000
+    neighbours: Annotated[int, "nearest neighbours of the same value in the estimate of I", Range(1)] = 10
     min_range: Annotated[float, "a latent is inactive if its range is at most this share of the widest", FRACTION] = (
         0.05
     )
-    iterations: Annotated[int, "steps at most of the classifier behind InfoE", Range(1)] = 100
+    iterations: Annotated[int, "maximum steps of the classifier for InfoE", Range(1)] = 100
     min_std: Annotated[
         float, "without a KL: a latent is dead if its codes' standard deviation is below this", Range(0)
     ] = 0.0
-    categorical: Annotated[bool, "count categorical codes too, where there are any"] = True
+    categorical: Annotated[bool, "use categorical codes too, if there are any"] = True
 
     measures = "modularity (value: InfoM), InfoC and InfoE as parts"
     known = "noise may get InfoM near 1"

@@ -56,11 +56,11 @@ class IRS(FactorMetric):
     1.0
     """
 
-    n: Annotated[int, "rows the score is computed on", Range(2)] = 10_000
+    n: Annotated[int, "number of rows that the score is computed on", Range(2)] = 10_000
     quantile: Annotated[float, "quantile of the deviations; 1 is their maximum", FRACTION] = 0.99
-    bins: Annotated[int, "bins that a continuous factor is cut into", Range(2)] = 20
-    preset: Annotated[PresetName, "whose protocol is followed"] = "default"
-    rebin: Annotated[bool, "cut whole-numbered factors into bins too, where they take more values"] = False
+    bins: Annotated[int, "number of bins for a continuous factor", Range(2)] = 20
+    preset: Annotated[PresetName, "protocol to follow"] = "default"
+    rebin: Annotated[bool, "bin whole-numbered factors too, if they take more values"] = False
     min_std: Annotated[
         float, "without a KL: a latent is dead if its codes' standard deviation is below this", Range(0)
     ] = 0.0

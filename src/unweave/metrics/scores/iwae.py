@@ -53,8 +53,8 @@ class IWAE(Metric):
     Source: Burda et al. 2016, https://arxiv.org/abs/1509.00519.
     """
 
-    n: Annotated[int, "images the mean is taken over", Range(2)] = 64
-    k: Annotated[int, "samples an image", Range(1)] = 1_000
+    n: Annotated[int, "number of images averaged over", Range(2)] = 64
+    k: Annotated[int, "samples per image", Range(1)] = 1_000
 
     measures = "log-likelihood of images, nats"
     lies_in = "any"

@@ -74,12 +74,12 @@ class SampledMIG(FactorMetric):
     1.0
     """
 
-    samples: Annotated[int, "codes drawn, one an image", Range(2)] = 1_000
-    max_components: Annotated[int, "images at most over which densities are averaged", Range(2)] = 10_000
+    samples: Annotated[int, "codes sampled, one per image", Range(2)] = 1_000
+    max_components: Annotated[int, "maximum number of images over which densities are averaged", Range(2)] = 10_000
     min_std: Annotated[
         float, "without a KL: a latent is dead if its codes' standard deviation is below this", Range(0)
     ] = 0.0
-    preset: Annotated[PresetName, "whose protocol is followed"] = "default"
+    preset: Annotated[PresetName, "protocol to follow"] = "default"
 
     measures = "compactness"
     known = "not comparable with mig"

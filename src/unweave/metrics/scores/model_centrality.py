@@ -34,12 +34,12 @@ class ModelCentrality(Comparison):
     True
     """
 
-    n: Annotated[int, "rows the models are compared on", Range(2)] = 10_000
-    bins: Annotated[int, "values that each latent has as a factor", Range(2)] = 10
-    samples: Annotated[int, "rows of one vote", Range(2)] = 64
-    votes: Annotated[int, "votes that decide, and as many that are counted", Range(1)] = 800
+    n: Annotated[int, "rows that the models are compared on", Range(2)] = 10_000
+    bins: Annotated[int, "number of values of each latent when used as a factor", Range(2)] = 10
+    samples: Annotated[int, "rows per vote", Range(2)] = 64
+    votes: Annotated[int, "votes for the majorities, and again as many that are counted", Range(1)] = 800
     min_kl: Annotated[
-        float, "leave out latents whose mean KL is at most this many nats; constant ones go always", Range(0)
+        float, "leave out latents whose mean KL is at most this, nats; constant ones are always left out", Range(0)
     ] = 0.1
 
     measures = "agreement of several runs"

@@ -46,10 +46,10 @@ class NeuronComparison(FactorMetric):
     (1.0, {'factor_0': 0.8, 'factor_1': 0.0})
     """
 
-    train: Annotated[int, "rows that pair latents, bins and values, and that forests are grown on", Range(1)] = 10_000
+    train: Annotated[int, "rows used to pair latents, bins and values, and to train forests", Range(1)] = 10_000
     test: Annotated[int, "held-out rows", Range(1)] = 5_000
-    trees: Annotated[int, "trees a forest (knockout)", Range(1)] = 10
-    min_samples_leaf: Annotated[int, "fewest training rows in a leaf of a forest (knockout)", Range(1)] = 10
+    trees: Annotated[int, "trees per forest (knockout)", Range(1)] = 10
+    min_samples_leaf: Annotated[int, "minimum training rows in a leaf of a forest (knockout)", Range(1)] = 10
 
     measures = "compactness (value), modularity of what a classifier sees (part knockout)"
     known = "chance is the mean of 1 / V"

@@ -41,8 +41,8 @@ class PriorMatch(AggregateMetric):
     True
     """
 
-    n: Annotated[int, "images whose codes are compared with draws of the prior"] = 5_000
-    blocks: Annotated[int, "parts the images are cut into", Range(2)] = 10
+    n: Annotated[int, "images whose codes are compared with samples of the prior"] = 5_000
+    blocks: Annotated[int, "number of parts that the images are split into", Range(2)] = 10
 
     measures = "distance of the aggregate posterior from the prior, MMD squared"
     lies_in = "0 up"

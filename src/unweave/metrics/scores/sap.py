@@ -41,9 +41,10 @@ class SAP(FactorMetric):
     """
 
     kind: Annotated[
-        Literal["svm", "continuous"], "held-out accuracy of a linear classifier, or squared correlation"
+        Literal["svm", "continuous"],
+        "score of a latent: held-out accuracy of a linear classifier, or squared correlation",
     ] = "svm"
-    train: Annotated[int, "rows the classifiers or correlations are computed on", Range(1)] = 10_000
+    train: Annotated[int, "rows that the classifiers or correlations are computed on", Range(1)] = 10_000
     test: Annotated[int, "held-out rows (svm)", Range(1)] = 5_000
     standardise: Annotated[bool, "scale codes to mean 0 and standard deviation 1 first"] = False
     min_std: Annotated[

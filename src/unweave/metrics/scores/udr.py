@@ -34,11 +34,13 @@ class UDR(Comparison):
     0.9
     """
 
-    method: Annotated[Literal["lasso", "spearman"], "how strongly one model's latent tells another's"] = "lasso"
-    n: Annotated[int, "rows the models are compared on", Range(2)] = 1_000
+    method: Annotated[Literal["lasso", "spearman"], "how similarity between latents of two models is measured"] = (
+        "lasso"
+    )
+    n: Annotated[int, "rows that the models are compared on", Range(2)] = 1_000
     alpha: Annotated[float, "weight of the lasso's penalty", POSITIVE] = 0.1
     min_kl: Annotated[
-        float, "leave out latents whose mean KL is at most this many nats; constant ones go always", Range(0)
+        float, "leave out latents whose mean KL is at most this, nats; constant ones are always left out", Range(0)
     ] = 0.01
 
     measures = "agreement of several runs"

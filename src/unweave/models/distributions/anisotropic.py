@@ -28,11 +28,11 @@ class Spread(Settings):
     variance between latents and can neither collapse nor blow up the prior.
     """
 
-    variances: Annotated[tuple[float, ...] | None, "variance of each latent; equal ones if not given", POSITIVE] = None
+    variances: Annotated[tuple[float, ...] | None, "variance of each latent [equal]", POSITIVE] = None
     start: Annotated[Start, "iso: equal variances; pca: in proportion to the data's leading ones"] = "iso"
-    learn: Annotated[bool, "train the variances with the rest; their sum stays"] = False
-    scale: Annotated[float, "mean of the variances, or what given ones are multiplied by", POSITIVE] = 1.0
-    legacy_pca: Annotated[bool, "start as the released code of Mathieu et al. does: see `pca_variances`"] = False
+    learn: Annotated[bool, "train the variances, too, with a constant sum"] = False
+    scale: Annotated[float, "mean of the variances, or a factor on the given ones", POSITIVE] = 1.0
+    legacy_pca: Annotated[bool, "initialise like the released code of Mathieu et al.: see `pca_variances`"] = False
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -44,12 +44,12 @@ class Hierarchical(Settings):
     tensor([-2.3607, -3.6940])
     """
 
-    parents: Annotated[tuple[int, ...] | None, "number of each latent's parent, -1 for a root; binary if not given"] = (
-        None
-    )
-    conditional: Annotated[Conditional, "how a child depends on its parent: learned, or linear and given"] = "learned"
-    correlation: Annotated[float, "of parent and child, where learning starts or for good", BETWEEN] = 0.5
-    clusters: Annotated[int, "normals that a root is a mixture of; 1 is N(0, 1)", Range(1)] = 1
+    parents: Annotated[tuple[int, ...] | None, "index of each latent's parent, -1 for a root [a binary tree]"] = None
+    conditional: Annotated[
+        Conditional, "how a child depends on its parent: learned, or linear with the given correlation"
+    ] = "learned"
+    correlation: Annotated[float, "correlation of parent and child: the initial value, or a constant", BETWEEN] = 0.5
+    clusters: Annotated[int, "number of normals in the mixture of a root; 1 is N(0, 1)", Range(1)] = 1
 
     def __post_init__(self) -> None:
         super().__post_init__()

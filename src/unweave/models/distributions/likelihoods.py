@@ -13,7 +13,7 @@ from unweave.base.checks import POSITIVE
 from unweave.base.records import Images, PerImage
 from unweave.base.settings import Settings
 
-_WEIGHT = "what every objective multiplies the distortion by; scores never do"
+_WEIGHT = "weight of the distortion in every objective; scores ignore it"
 
 
 def _total(values: Tensor) -> Tensor:
@@ -105,7 +105,7 @@ class ContinuousBernoulli(Likelihood):
 @dataclass(frozen=True)
 class _LocationScale(Likelihood):
     scale: Annotated[float, "width of the density, in pixel units", POSITIVE] = 0.1
-    squash: Annotated[bool, "pass the decoder's output through a sigmoid to keep means in [0, 1]"] = True
+    squash: Annotated[bool, "apply a sigmoid to the decoder's output, to keep means in [0, 1]"] = True
 
     def mean(self, output: Tensor) -> Tensor:
         return output.sigmoid() if self.squash else output
@@ -126,7 +126,7 @@ class Gaussian(_LocationScale):
     tensor([1.1049])
     """
 
-    learn_scale: Annotated[bool, "the decoder gives every pixel a scale of its own; `scale` is unused"] = False
+    learn_scale: Annotated[bool, "let the decoder predict a scale for every pixel; `scale` is unused"] = False
 
     @property
     def outputs(self) -> int:

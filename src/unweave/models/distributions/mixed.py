@@ -32,8 +32,10 @@ class Mixed(Likelihood):
     """
 
     scale: Annotated[float, "width of the numbers' density, in the model's units", POSITIVE] = 0.1
-    learn_scale: Annotated[bool, "the decoder gives every number a scale of its own; `scale` is unused"] = False
-    categories: Annotated[tuple[int, ...], "levels of each category, whose places are a row's last", Range(1)] = ()
+    learn_scale: Annotated[bool, "let the decoder predict a scale for every number; `scale` is unused"] = False
+    categories: Annotated[
+        tuple[int, ...], "number of levels of each category; categories come last in a row", Range(1)
+    ] = ()
 
     @property
     def outputs(self) -> int:

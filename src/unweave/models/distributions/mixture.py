@@ -29,13 +29,13 @@ class Mixture(Spread):
     tensor([  0.2824, -14.9980])
     """
 
-    scale: Annotated[float, "mean of the variances, or what given ones are multiplied by", POSITIVE] = 0.03
+    scale: Annotated[float, "mean of the variances, or a factor on the given ones", POSITIVE] = 0.03
     components: Annotated[int, "number of clusters", Range(1)] = 4
     radius: Annotated[float, "distance of the clusters from the origin", Range(0)] = 1.0
-    means: Annotated[tuple[float, ...] | None, "centres, one after the other; a circle if not given", FINITE] = None
-    weights: Annotated[tuple[float, ...] | None, "shares of the clusters, up to a factor; equal without", POSITIVE] = (
-        None
-    )
+    means: Annotated[
+        tuple[float, ...] | None, "coordinates of the centres, one centre after the other [a circle]", FINITE
+    ] = None
+    weights: Annotated[tuple[float, ...] | None, "shares of the clusters, up to a factor [equal]", POSITIVE] = None
 
     def __post_init__(self) -> None:
         super().__post_init__()

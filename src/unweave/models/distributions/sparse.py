@@ -27,7 +27,7 @@ class Sparse(Spread):
     tensor([ 1.8661, -3.0284])
     """
 
-    gamma: Annotated[float, "share of the spike: how often a latent is near zero", FRACTION] = 0.8
+    gamma: Annotated[float, "probability of the spike: how often a latent is near zero", FRACTION] = 0.8
     sigma0: Annotated[float, "standard deviation of the spike", POSITIVE] = 0.05
 
     def build(self, latents: int, images: Callable[[], Images] | None = None) -> SparsePrior:

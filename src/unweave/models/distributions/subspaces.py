@@ -43,12 +43,12 @@ class Subspaces(Settings):
     tensor([ -0.8005, -98.7907])
     """
 
-    sizes: Annotated[tuple[int, ...] | None, "latents of each block, in order; two each if not given", Range(1)] = None
+    sizes: Annotated[tuple[int, ...] | None, "latents of each block, in order [two each]", Range(1)] = None
     radial: Annotated[tuple[Radial, ...], "density of each block: ring, student-t or normal; one for all"] = ("ring",)
-    radius: Annotated[float, "of rings; the default gives both latents of a pair variance 1", Range(0)] = 1.4
+    radius: Annotated[float, "radius of rings; the default gives both latents of a pair variance 1", Range(0)] = 1.4
     width: Annotated[float, "standard deviation across a ring", POSITIVE] = 0.1
     df: Annotated[float, "degrees of freedom of student-t", POSITIVE] = 9.0
-    scale: Annotated[float, "what codes are multiplied by", POSITIVE] = 1.0
+    scale: Annotated[float, "scale of the codes", POSITIVE] = 1.0
 
     def __post_init__(self) -> None:
         super().__post_init__()

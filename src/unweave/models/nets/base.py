@@ -26,7 +26,8 @@ class Net(Settings, ABC):
     """
 
     init: Annotated[
-        Init, "how weights start: torch's default, or xavier, he, normal002 or dcgan (standard deviation 0.02)"
+        Init,
+        "initialisation of the weights: torch's default, or xavier, he, normal002 or dcgan (standard deviation 0.02)",
     ] = "xavier"
 
     takes: ClassVar[tuple[tuple[int, int, int], ...]] = ((1, 32, 32), (3, 32, 32), (1, 64, 64), (3, 64, 64))

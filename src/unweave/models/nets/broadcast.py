@@ -55,8 +55,8 @@ class Broadcast(Conv):
     """
 
     width: Annotated[int, "channels of the decoder's maps", Range(1)] = 64
-    layers: Annotated[int, "1 x 1 convolutions on the grid", Range(1)] = 3
-    doublings: Annotated[int, "transposed convolutions that then double height and width", Range(0)] = 1
+    layers: Annotated[int, "number of 1 x 1 convolutions on the grid", Range(1)] = 3
+    doublings: Annotated[int, "number of transposed convolutions that then double height and width", Range(0)] = 1
 
     takes: ClassVar = (*Conv.takes[:2], (1, 28, 28), (2, 17, 33))
 

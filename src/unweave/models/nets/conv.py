@@ -31,7 +31,7 @@ class Conv(Net):
 
     channels: Annotated[
         tuple[int, ...] | None,
-        "channels of the convolutions, each of which halves the image; by its size if not given",
+        "channels of the convolutions, each of which halves the image [by its size]",
         Range(1),
     ] = None
     hidden: Annotated[int, "width of the dense layer", Range(1)] = 256

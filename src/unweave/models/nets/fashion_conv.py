@@ -29,7 +29,8 @@ class FashionConv(Net):
     """
 
     init: Annotated[
-        Init, "how weights start: torch's default, or xavier, he, normal002 or dcgan (standard deviation 0.02)"
+        Init,
+        "initialisation of the weights: torch's default, or xavier, he, normal002 or dcgan (standard deviation 0.02)",
     ] = "dcgan"
     channels: Annotated[int, "channels of the first convolution", Range(1)] = 32
 

@@ -41,10 +41,10 @@ class MLP(Net):
 
     hidden: Annotated[
         tuple[int, ...] | None,
-        "widths of the dense layers from data to codes; by the length of the data if not given",
+        "widths of the dense layers from data to codes [by the length of the data]",
         Range(1),
     ] = None
-    activation: Annotated[Activation, "what follows every dense layer: relu, tanh, elu, gelu or silu"] = "relu"
+    activation: Annotated[Activation, "activation function: relu, tanh, elu, gelu or silu"] = "relu"
 
     takes: ClassVar = ((1, 1, 12), (1, 1, 2), (1, 1, 3000), (1, 8, 8), (3, 16, 17), (1, 28, 28))
 

@@ -26,7 +26,7 @@ class PinwheelMLP(Net):
     """
 
     hidden: Annotated[int, "width of the dense layers", Range(1)] = 100
-    layers: Annotated[int, "dense layers before the heads, and before the decoder's last one", Range(1)] = 1
+    layers: Annotated[int, "number of dense layers before the heads, and before the decoder's last one", Range(1)] = 1
 
     takes: ClassVar = ((1, 1, 2), (1, 1, 7))
 

@@ -51,7 +51,7 @@ class Posed(Broadcast):
     torch.Size([3, 1, 32, 32])
     """
 
-    turns: Annotated[int, "angles that the encoder looks at an image from; 1: nothing turns", Range(1)] = 8
+    turns: Annotated[int, "number of angles at which the encoder sees an image; 1: no rotation", Range(1)] = 8
     shift: Annotated[bool, "the object may be anywhere in the image"] = True
     scale: Annotated[bool, "the object may be of any size"] = True
 

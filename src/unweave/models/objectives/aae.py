@@ -44,8 +44,8 @@ class AAE(Objective):
         Literal["ratio", "gan"], "ratio: the log density ratio; gan: the non-saturating loss of the original"
     ] = "ratio"
     critic_steps: Annotated[int, "steps of the critic per step of the VAE", Range(1), Formerly("d_steps")] = 1
-    critic_layers: Annotated[int, "hidden layers of the critic", Range(1)] = 6
-    critic_width: Annotated[int, "units in each of them", Range(1)] = 1000
+    critic_layers: Annotated[int, "number of hidden layers of the critic", Range(1)] = 6
+    critic_width: Annotated[int, "units per hidden layer of the critic", Range(1)] = 1000
     critic_lr: Annotated[float, "learning rate of the critic", POSITIVE] = 1e-4
     critic_betas: Annotated[tuple[float, float], "Adam's decay rates for the critic", Range(0, 1, below=True)] = (
         0.5,

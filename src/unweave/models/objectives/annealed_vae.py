@@ -21,7 +21,7 @@ class AnnealedVAE(Objective):
 
     gamma: Annotated[float, "weight of the distance between rate and capacity", Range(0)] = 1000.0
     capacity_min: Annotated[float, "capacity at the first step, nats per image", Range(0)] = 0.0
-    capacity_max: Annotated[float, "capacity in the end, nats per image", Range(0)] = 25.0
+    capacity_max: Annotated[float, "capacity at the end, nats per image", Range(0)] = 25.0
     anneal_steps: Annotated[int, "steps over which the capacity grows", Range(0)] = 100_000
 
     neutral: ClassVar = {"gamma": 1.0, "capacity_max": 0.0}

@@ -26,7 +26,7 @@ class BetaTCVAE(Objective):
     beta: Annotated[float, "weight of total correlation", Range(0)] = 6.0
     gamma: Annotated[float, "weight of the dimension-wise KL", Range(0)] = 1.0
     warmup: Annotated[int, "steps over which beta's excess over 1 rises from 0", Range(0)] = 0
-    estimator: Annotated[Estimator, "weights of the minibatch estimate of log q(z)"] = "mss-symmetric"
+    estimator: Annotated[Estimator, "minibatch estimator of log q(z)"] = "mss-symmetric"
 
     neutral: ClassVar = {"beta": 1.0}
 

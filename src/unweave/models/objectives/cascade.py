@@ -29,13 +29,15 @@ class Cascade(Objective):
     first step on and stage s has s + 1 light latents, otherwise s. At evaluation all are light.
     """
 
-    light: Annotated[float, "weight of the rate of a latent that has been relieved", Range(0)] = 1.0
-    heavy: Annotated[float, "weight of the rate of a latent that has not", Range(0)] = 10.0
-    stage_steps: Annotated[int, "steps after which the next latent is relieved", Range(1)] = 20_000
-    relieve_first_at_zero: Annotated[bool, "relieve the first latent at step 0, not after one stage"] = True
+    light: Annotated[float, "weight on the rate of a latent whose stage has come", Range(0)] = 1.0
+    heavy: Annotated[float, "weight on the rate of a latent whose stage has not come", Range(0)] = 10.0
+    stage_steps: Annotated[int, "steps per stage, after which the next latent gets the light weight", Range(1)] = 20_000
+    relieve_first_at_zero: Annotated[bool, "give the first latent the light weight at step 0, not after one stage"] = (
+        True
+    )
     lr_staircase: Annotated[bool, "multiply the learning rate by 0.3 every 50,000 steps"] = False
     reset_adam_per_stage: Annotated[bool, "start every stage with fresh Adam moments"] = False
-    l2: Annotated[float, "coupled L2 on weights, added to their gradient", Range(0)] = 4e-5
+    l2: Annotated[float, "coupled L2 penalty on weights, added to the gradient", Range(0)] = 4e-5
 
     def stage(self, step: int) -> int:
         """The stage that `step` belongs to, from 0."""

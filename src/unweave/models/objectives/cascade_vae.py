@@ -33,10 +33,10 @@ class CascadeVAE(Cascade):
     (Zeros(width=3), Assigned(size=3, balance=0.001, level=1.0))
     """
 
-    categories: Annotated[int, "values of the categorical latent", Range(2)] = 3
-    warmup_stages: Annotated[int, "stages before the category comes in", Range(0)] = 4
-    arrival_steps: Annotated[int, "steps over which the decoder then comes to see it, 0 for at once", Range(0)] = 0
-    balance: Annotated[float, "nats for every pair of images of a batch with the same category", Range(0)] = 0.001
+    categories: Annotated[int, "number of values of the categorical latent", Range(2)] = 3
+    warmup_stages: Annotated[int, "number of stages before the category joins", Range(0)] = 4
+    arrival_steps: Annotated[int, "steps over which its input to the decoder then grows to 1; 0: at once", Range(0)] = 0
+    balance: Annotated[float, "cost of every pair of images in a batch with the same category, nats", Range(0)] = 0.001
 
     neutral: ClassVar = None
     no_neutral: ClassVar = "its decoder also takes a category, so no plain VAE has its weights"

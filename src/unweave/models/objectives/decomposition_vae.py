@@ -36,15 +36,15 @@ class DecompositionVAE(Objective):
     1.0
     """
 
-    beta: Annotated[float, "weight of the rate: how far encodings overlap", Range(0)] = 1.0
+    beta: Annotated[float, "weight of the rate, which controls how far encodings overlap", Range(0)] = 1.0
     alpha: Annotated[float, "weight of the divergence between aggregate posterior and prior", Range(0)] = 1.0
-    divergence: Annotated[Divergence, "which one, between aggregate posterior and prior"] = "mmd-joint"
+    divergence: Annotated[Divergence, "divergence between aggregate posterior and prior"] = "mmd-joint"
     entropy: Annotated[
-        Literal["sample", "analytic"], "of q(z|x), in a rate without closed form: by its sample or exactly"
+        Literal["sample", "analytic"], "entropy of q(z|x) in a rate without closed form: from its sample, or exact"
     ] = "sample"
-    estimator: Annotated[Estimator, "weights of the minibatch estimate of log q(z) for kl-exclusive"] = "mss-symmetric"
-    amsgrad: Annotated[bool, "Adam's variant whose steps never grow again"] = True
-    legacy_mixture_kl: Annotated[bool, "count log p(z) of a mixture once for every latent, as released"] = False
+    estimator: Annotated[Estimator, "minibatch estimator of log q(z) for kl-exclusive"] = "mss-symmetric"
+    amsgrad: Annotated[bool, "use AMSGrad"] = True
+    legacy_mixture_kl: Annotated[bool, "count log p(z) of a mixture once per latent, as the released code does"] = False
 
     neutral: ClassVar = {"alpha": 0.0, "beta": 1.0}
 

@@ -26,10 +26,10 @@ def covariance_of_means(posterior: Posterior) -> Tensor:
 class DIP(Objective):
     """-E log p(x|z) + KL(q(z|x) || p(z)) + off_diagonal sum_{i != j} Cov_ij^2 + diagonal sum_i (Cov_ii - 1)^2."""
 
-    off_diagonal: Annotated[float, "weight of squared covariances, each pair counted both ways", Range(0)] = 10.0
-    diagonal: Annotated[float, "weight of the variances' squared distance to 1", Range(0)] = 100.0
+    off_diagonal: Annotated[float, "weight of squared covariances, each pair counted twice", Range(0)] = 10.0
+    diagonal: Annotated[float, "weight of the squared distance of variances from 1", Range(0)] = 100.0
     average: Annotated[
-        float, "share of earlier batches in the covariance; 0 takes this batch alone", Range(0, 1, below=True)
+        float, "share of earlier batches in the covariance; 0 uses only the current batch", Range(0, 1, below=True)
     ] = 0.0
 
     neutral: ClassVar = {"off_diagonal": 0.0, "diagonal": 0.0}

@@ -23,7 +23,7 @@ class DIPVAEII(DIP):
     10.0
     """
 
-    diagonal: Annotated[float, "weight of the variances' squared distance to 1", Range(0)] = 10.0
+    diagonal: Annotated[float, "weight of the squared distance of variances from 1", Range(0)] = 10.0
 
     def covariance(self, posterior: Posterior) -> Tensor:
         """Cov[mu(x)] + mean of diag(sigma^2), (d, d)."""

@@ -39,15 +39,15 @@ class FactorVAE(Objective):
     gamma: Annotated[float, "weight of total correlation", Range(0)] = 35.0
     warmup: Annotated[int, "steps over which the weight rises from 0 to gamma", Range(0)] = 0
     critic_steps: Annotated[int, "steps of the critic per step of the VAE", Range(1), Formerly("d_steps")] = 1
-    single_batch: Annotated[bool, "permute the codes of the VAE's own batch instead of a second one's"] = False
-    critic_layers: Annotated[int, "hidden layers of the critic", Range(1)] = 6
-    critic_width: Annotated[int, "units in each of them", Range(1)] = 1000
+    single_batch: Annotated[bool, "permute the codes of the VAE's own batch instead of a second batch"] = False
+    critic_layers: Annotated[int, "number of hidden layers of the critic", Range(1)] = 6
+    critic_width: Annotated[int, "units per hidden layer of the critic", Range(1)] = 1000
     critic_lr: Annotated[float, "learning rate of the critic", POSITIVE] = 1e-4
     critic_betas: Annotated[tuple[float, float], "Adam's decay rates for the critic", Range(0, 1, below=True)] = (
         0.5,
         0.9,
     )
-    critic_standardise: Annotated[bool, "let the critic see codes of mean 0 and variance 1 over the batch"] = False
+    critic_standardise: Annotated[bool, "standardise codes over the batch for the critic"] = False
 
     neutral: ClassVar = {"gamma": 0.0}
 

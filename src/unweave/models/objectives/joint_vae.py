@@ -32,14 +32,14 @@ class JointVAE(Objective):
     11
     """
 
-    categories: Annotated[tuple[int, ...], "values of each categorical latent", Range(2)] = (3,)
+    categories: Annotated[tuple[int, ...], "number of values of each categorical latent", Range(2)] = (3,)
     tau: Annotated[float, "temperature of the relaxed samples", POSITIVE] = 0.67
     gamma: Annotated[float, "weight of the distance between continuous rate and capacity", Range(0)] = 150.0
     capacity_min: Annotated[float, "continuous capacity at the first step, nats per image", Range(0)] = 0.0
-    capacity_max: Annotated[float, "continuous capacity in the end, nats per image", Range(0)] = 40.0
+    capacity_max: Annotated[float, "continuous capacity at the end, nats per image", Range(0)] = 40.0
     gamma_discrete: Annotated[float, "weight of the distance between categorical rate and capacity", Range(0)] = 150.0
     capacity_discrete_min: Annotated[float, "categorical capacity at the first step, nats per image", Range(0)] = 0.0
-    capacity_discrete_max: Annotated[float, "categorical capacity in the end, nats per image", Range(0)] = 1.1
+    capacity_discrete_max: Annotated[float, "categorical capacity at the end, nats per image", Range(0)] = 1.1
     anneal_steps: Annotated[int, "steps over which both capacities grow", Range(0)] = 300_000
     legacy_jointvae_scale: Annotated[bool, "scale the loss per pixel, as the released code does"] = False
 

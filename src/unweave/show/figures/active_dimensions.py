@@ -29,11 +29,11 @@ class ActiveDimensions(Settings):
     Source: Mathieu et al. 2019, https://arxiv.org/abs/1812.02833, figure 3b.
     """
 
-    factor: Annotated[str | None, "the factor whose values are the classes; its labels, else the first factor"] = None
-    classes: Annotated[tuple[str, ...] | None, "names of the classes; those with the strongest latents if None"] = None
-    blocks: Annotated[int, "number of classes if they are not named", Range(1)] = 3
+    factor: Annotated[str | None, "factor whose values are the classes [its labels, else the first factor]"] = None
+    classes: Annotated[tuple[str, ...] | None, "names of the classes [those with the strongest latents]"] = None
+    blocks: Annotated[int, "number of classes, if not named", Range(1)] = 3
     dimensions: Annotated[int, "number of latents of each class", Range(1)] = 3
-    reach: Annotated[float, "each latent walks from minus this to this", POSITIVE] = 2.0
+    reach: Annotated[float, "range of each latent: from minus this to this", POSITIVE] = 2.0
     steps: Annotated[int, "number of values, which is the number of columns", Range(2)] = 7
 
     def __post_init__(self) -> None:

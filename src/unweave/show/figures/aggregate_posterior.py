@@ -109,12 +109,10 @@ class AggregatePosterior(Settings):
 
     several: ClassVar[bool] = True
 
-    latents: Annotated[tuple[int, int] | None, "numbers of the two latents; those that carry most if not given"] = None
-    reach: Annotated[float | None, "half the side of the square that is drawn; to fit if not given", POSITIVE] = None
+    latents: Annotated[tuple[int, int] | None, "indices of the two latents [those with the highest rates]"] = None
+    reach: Annotated[float | None, "half the side of the square that is drawn [to fit]", POSITIVE] = None
     cells: Annotated[int, "grid cells along each side", Range(2)] = 240
-    columns: Annotated[
-        int | None, "panels side by side; if not given one an alpha in a whole grid, else 4", Range(1)
-    ] = None
+    columns: Annotated[int | None, "panels side by side [one per alpha in a full grid, else 4]", Range(1)] = None
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -31,9 +31,9 @@ class ClassMagnitudes(Settings):
     Source: Mathieu et al. 2019, https://arxiv.org/abs/1812.02833, figure 3a.
     """
 
-    factor: Annotated[str | None, "the factor whose values are the classes; its labels, else the first factor"] = None
-    rows: Annotated[int, "largest number of classes, spread evenly over them", Range(1)] = 12
-    named: Annotated[int, "number of highest bars that are named in each row", Range(0)] = 3
+    factor: Annotated[str | None, "factor whose values are the classes [its labels, else the first factor]"] = None
+    rows: Annotated[int, "maximum number of classes, spread evenly", Range(1)] = 12
+    named: Annotated[int, "number of highest bars labelled in each row", Range(0)] = 3
 
     def __call__(self, run: Run) -> Picture:
         """Draw the rows."""

@@ -98,9 +98,9 @@ class Columns(Settings):
     InputError.
     """
 
-    reach: Annotated[float, "each latent goes from minus this to this", POSITIVE] = 2.0
-    latents: Annotated[int, "largest number of latents", Range(1)] = 20
-    columns: Annotated[int, "largest number of columns", Range(1)] = 30
+    reach: Annotated[float, "range of each latent: from minus this to this", POSITIVE] = 2.0
+    latents: Annotated[int, "maximum number of latents", Range(1)] = 20
+    columns: Annotated[int, "maximum number of columns", Range(1)] = 30
 
     def __call__(self, run: Run) -> Picture:
         """Draw the heat map."""

@@ -38,10 +38,10 @@ class Curves(Settings):
     """
 
     columns: Annotated[int, "panels side by side", Range(1)] = 2
-    latents: Annotated[int, "largest number of latents drawn in colour and named", Range(1)] = 10
+    latents: Annotated[int, "maximum number of latents drawn in colour and labelled", Range(1)] = 10
     scale: Annotated[
         Literal["auto", "linear", "log"],
-        "vertical axis of loss and terms; auto: logarithmic where positive values span a factor of 20",
+        "vertical axis of loss and terms; auto: logarithmic if positive values span a factor of 20",
     ] = "auto"
 
     def __call__(self, run: Run) -> Picture:

@@ -45,8 +45,10 @@ class HoyerAlpha(Settings):
     several: ClassVar[bool] = True
     over_seeds: ClassVar[bool] = True
 
-    scale: Annotated[Literal["linear", "symlog"], "of alpha; symlog spreads powers of ten and still has 0"] = "linear"
-    raw: Annotated[bool, "without dividing each latent by its standard deviation first"] = False
+    scale: Annotated[Literal["linear", "symlog"], "axis of alpha; symlog spreads powers of ten and includes 0"] = (
+        "linear"
+    )
+    raw: Annotated[bool, "do not divide each latent by its standard deviation first"] = False
 
     def __call__(self, runs: Run | Sequence[Run]) -> Picture:
         """Draw the curves of one run or more."""

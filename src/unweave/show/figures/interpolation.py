@@ -29,8 +29,8 @@ class Interpolation(Settings):
     [0.0, 0.25, 0.5, 0.75, 1.0]
     """
 
-    images: Annotated[tuple[int, int] | None, "numbers of two reference images, for a single row"] = None
-    pairs: Annotated[int, "number of rows where the images are not given: images 0 and 1, 2 and 3, ...", Range(1)] = 4
+    images: Annotated[tuple[int, int] | None, "indices of two reference images, for a single row"] = None
+    pairs: Annotated[int, "number of rows if no images are given: images 0 and 1, 2 and 3, ...", Range(1)] = 4
     steps: Annotated[int, "number of decoded codes in a row, both ends included", Range(2)] = 6
 
     def __post_init__(self) -> None:

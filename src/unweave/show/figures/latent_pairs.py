@@ -46,10 +46,10 @@ class LatentPairs(Settings):
     unweave.base.errors.InputError: latents must be 2 or more, got 1
     """
 
-    factor: Annotated[str | None, "the factor that colours; its labels, else the first factor, if not given"] = None
-    latents: Annotated[int, "number of latents, each against each other", Range(2)] = 3
-    pair: Annotated[tuple[int, int] | None, "numbers of the only two latents to draw"] = None
-    points: Annotated[int, "largest number of images", Range(1)] = 3_000
+    factor: Annotated[str | None, "factor shown as colour [its labels, else the first factor]"] = None
+    latents: Annotated[int, "number of latents, plotted pairwise", Range(2)] = 3
+    pair: Annotated[tuple[int, int] | None, "indices of the only two latents to draw"] = None
+    points: Annotated[int, "maximum number of images", Range(1)] = 3_000
 
     def __post_init__(self) -> None:
         super().__post_init__()

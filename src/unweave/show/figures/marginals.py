@@ -32,9 +32,9 @@ class Marginals(Settings):
     number beside the KL is the total variation distance between both, 0 where they agree, 1 where they do not meet.
     """
 
-    latents: Annotated[int, "largest number of panels", Range(1)] = 9
+    latents: Annotated[int, "maximum number of panels", Range(1)] = 9
     columns: Annotated[int, "panels side by side", Range(1)] = 3
-    cells: Annotated[int, "points along each axis", Range(11)] = 241
+    cells: Annotated[int, "number of points along each axis", Range(11)] = 241
 
     def __call__(self, run: Run) -> Picture:
         """Draw the panels."""

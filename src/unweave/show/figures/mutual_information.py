@@ -30,7 +30,7 @@ class MutualInformation(Settings):
     factors raises InputError.
     """
 
-    latents: Annotated[int, "largest number of columns", Range(1)] = 20
+    latents: Annotated[int, "maximum number of columns", Range(1)] = 20
 
     def __call__(self, run: Run) -> Picture:
         """Draw the matrix."""

@@ -34,10 +34,10 @@ class Nearest(Settings):
     """
 
     images: Annotated[int, "number of codes, which is the number of columns", Range(1)] = 8
-    neighbours: Annotated[int, "real images under each", Range(1)] = 1
-    pool: Annotated[int, "number of real images that are looked at", Range(1)] = 5_000
-    code: Annotated[tuple[float, ...] | None, "the only code to decode, a number for each latent"] = None
-    seed: Annotated[int, "which codes are drawn", Range(0)] = 0
+    neighbours: Annotated[int, "number of real images below each", Range(1)] = 1
+    pool: Annotated[int, "number of real images searched", Range(1)] = 5_000
+    code: Annotated[tuple[float, ...] | None, "a single code to decode, one number per latent"] = None
+    seed: Annotated[int, "which codes to decode", Range(0)] = 0
 
     def __call__(self, run: Run) -> Picture:
         """Draw the columns."""

@@ -44,11 +44,9 @@ class Planes(Settings):
     raises InputError.
     """
 
-    plane: Annotated[int, "which of the run's planes, counted from 0", Range(0)] = 0
-    images: Annotated[int, "images round the circle", Range(4, 16)] = 12
-    image: Annotated[int | None, "the reference image, counted from 0, that the other latents are from", Range(0)] = (
-        None
-    )
+    plane: Annotated[int, "index of the plane, from 0", Range(0)] = 0
+    images: Annotated[int, "number of images round the circle", Range(4, 16)] = 12
+    image: Annotated[int | None, "index of the reference image that sets the other latents, from 0", Range(0)] = None
 
     def __call__(self, run: Run) -> Picture:
         """Draw the plane; fewer planes than `plane` and fewer reference images than `image` raise InputError."""

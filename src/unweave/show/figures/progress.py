@@ -60,10 +60,8 @@ class Progress(Settings):
     several: ClassVar[bool] = True
     over_seeds: ClassVar[bool] = True
 
-    across: Annotated[Literal["images", "steps"], "the horizontal axis: images seen, or optimiser steps"] = "steps"
-    scores: Annotated[
-        tuple[str, ...] | None, "scores to draw, a row each; Higgins' and FactorVAE's, else all, if not given"
-    ] = None
+    across: Annotated[Literal["images", "steps"], "horizontal axis: images seen, or optimiser steps"] = "steps"
+    scores: Annotated[tuple[str, ...] | None, "scores to draw, one per row [Higgins' and FactorVAE's, else all]"] = None
 
     def __call__(self, runs: Run | Sequence[Run]) -> Picture:
         """Draw the grid of one run or more."""

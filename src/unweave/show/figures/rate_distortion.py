@@ -56,7 +56,7 @@ class RateDistortion(Settings):
     several: ClassVar[bool] = True
     over_seeds: ClassVar[bool] = True
 
-    images: Annotated[int, "images that are encoded and decoded", Range(2)] = 2_000
+    images: Annotated[int, "number of images encoded and decoded", Range(2)] = 2_000
     label: Annotated[bool, "write the weight beside each point"] = True
 
     def __call__(self, runs: Run | Sequence[Run]) -> Picture:

@@ -26,9 +26,9 @@ class Samples(Settings):
     unweave.base.errors.InputError: columns must be 1 or more, got 0
     """
 
-    images: Annotated[int, "number of images, divided among the categories where there are any", Range(1)] = 64
-    columns: Annotated[int, "images in a row", Range(1)] = 8
-    seed: Annotated[int, "which codes are drawn", Range(0)] = 0
+    images: Annotated[int, "number of images, divided among the categories if there are any", Range(1)] = 64
+    columns: Annotated[int, "images per row", Range(1)] = 8
+    seed: Annotated[int, "which codes to decode", Range(0)] = 0
 
     def __call__(self, run: Run | Model) -> Picture:
         """Draw the sheet."""

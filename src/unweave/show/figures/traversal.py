@@ -47,18 +47,18 @@ class Traversal(Settings):
 
     span: Annotated[
         Literal["two", "three", "quantiles", "zero"],
-        "values a latent takes: -2 to 2, -3 to 3, the standard normal's quantiles 0.05 to 0.95, "
+        "values of a latent: -2 to 2, -3 to 3, the standard normal's quantiles 0.05 to 0.95, "
         "or -1 to 1 with all other latents at 0",
     ] = "two"
-    codes: Annotated[Reading, "what moves: the latents, or planes of them by radius and angle"] = "means"
+    codes: Annotated[Reading, "what varies: the latents, or their planes by radius and angle"] = "means"
     steps: Annotated[int, "number of values, which is the number of columns", Range(2)] = 7
-    latents: Annotated[int, "largest number of rows, in each block", Range(1)] = 10
+    latents: Annotated[int, "maximum number of rows in each block", Range(1)] = 10
     blocks: Annotated[
-        int, "largest number of blocks; 0 keeps the image's own categories, in a single one", Range(0)
+        int, "maximum number of blocks; 0 keeps the image's own categories, in a single block", Range(0)
     ] = 10
-    image: Annotated[int, "which reference image the traversal starts from, counted from 0", Range(0)] = 0
-    references: Annotated[int, "number of reference images in the moving form", Range(1)] = 4
-    frames: Annotated[int, "number of frames from one end to the other in the moving form", Range(2)] = 13
+    image: Annotated[int, "index of the reference image that the traversal starts from, from 0", Range(0)] = 0
+    references: Annotated[int, "number of reference images in an animation", Range(1)] = 4
+    frames: Annotated[int, "number of frames from one end to the other in an animation", Range(2)] = 13
 
     @property
     def values(self) -> np.ndarray:
