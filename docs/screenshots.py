@@ -20,9 +20,9 @@ import uvicorn
 from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 
+from unweave.run.names import save_name
 from unweave.run.run import Run
 from unweave.show.explorer import app
-from unweave.show.explorer.names import save_name
 from unweave.show.reports import write
 
 SIZE = {"width": 1240, "height": 1000}

@@ -46,6 +46,8 @@ MOVED = {
     "unweave.recipes": "unweave.run.recipes",
     "unweave.importing": "unweave.run.importing",
     "unweave.cli": "unweave.face.cli",
+    "unweave.explorer.names": "unweave.run.names",
+    "unweave.show.explorer.names": "unweave.run.names",
     "unweave.estimator": "unweave.face.estimator",
     "unweave.engine.train": "unweave.engine.training",
     "unweave.engine.lines": "unweave.base.files",

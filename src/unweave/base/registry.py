@@ -238,6 +238,7 @@ figures: Registry[Any] = Registry(
         "canonical": "unweave.show.figures.canonical:Canonical",
         "reconstructions": "unweave.show.figures.reconstructions:Reconstructions",
         "samples": "unweave.show.figures.samples:Samples",
+        "composition": "unweave.show.figures.composition:Composition",
         "interpolation": "unweave.show.figures.interpolation:Interpolation",
         "nearest": "unweave.show.figures.nearest:Nearest",
         "curves": "unweave.show.figures.curves:Curves",

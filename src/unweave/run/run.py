@@ -28,6 +28,8 @@ from unweave.models.bound import bound
 from unweave.models.trained import CHUNK, Model, load_weights
 from unweave.models.vae import VAE
 from unweave.run.classes import Classes
+from unweave.run.compose import Composed, Rest, compose, words_of_values
+from unweave.run.names import read_names
 from unweave.run.rows import COLUMNS, Row, rows_of
 from unweave.run.scorebook import ScoreBook, chosen
 from unweave.subspaces import Subspaces, find_subspaces
@@ -133,6 +135,23 @@ class Run:
         """
         return self.model.decode(codes, categories)
 
+    def compose(
+        self, fixed: str | Mapping[str, Any], *, samples: int = 32, seed: int = 0, rest: Rest = "aggregate"
+    ) -> Composed:
+        """Images in which what is named is fixed and the rest drawn: `run.compose("scale=small,shape=2")`.
+
+        Names are those of latents and of known factors; see `unweave.run.compose.compose`.
+        """
+        latents = self.spec.training.latents
+        own = read_names(self.path, latents)
+        names = {f"z{j}": j for j in range(latents)} | {one["name"]: int(j) for j, one in own.items() if one["name"]}
+        return compose(self.model, self.shown, words_of_values(self.data), names, fixed, samples, seed, rest)
+
+    def called(self, latent: int) -> str:
+        """A latent as pictures name it: z3, or with the user's name for it z3 size."""
+        named = read_names(self.path, self.spec.training.latents).get(str(int(latent)), {}).get("name", "")
+        return f"z{latent} {named}" if named else f"z{latent}"
+
     def reference_images(self, n: int) -> Images:
         """Always the same images: the data set's own references first, then random ones."""
         drawn = numpy_generator(0, "reference").choice(len(self.data), size=min(n, len(self.data)), replace=False)
@@ -149,7 +168,7 @@ class Run:
         return Probe.of_encoder(self.posterior, data, n=POOL, seed=self.spec.training.seed, model=self.vae)
 
     @cached_property
-    def _shown(self) -> Probe:
+    def shown(self) -> Probe:
         """The encoded images that pictures of classes look at."""
         data = self.data.held_out or self.data
         return Probe.of_encoder(self.posterior, data, n=SHOWN, seed=self.spec.training.seed)
@@ -265,7 +284,7 @@ class Run:
         Not named, it is the first factor where there are no labels. None where the data set has neither; a factor
         that it does not have raises InputError.
         """
-        return Classes.of(self._shown, self.data, factor, self.spec.data.name)
+        return Classes.of(self.shown, self.data, factor, self.spec.data.name)
 
     @cached_property
     def findings(self) -> list[Finding]:

@@ -10,8 +10,8 @@ import pytest
 from torch import nn
 
 from unweave.base.errors import InputError
+from unweave.run.names import save_name
 from unweave.run.run import Run
-from unweave.show.explorer.names import save_name
 from unweave.show.export import export, web
 
 

@@ -31,6 +31,8 @@ COMMANDS = {
     "reconstruct": "unweave.face.cli.draw:reconstruct",
     "encode": "unweave.face.cli.encode:encode",
     "sample": "unweave.face.cli.sample:sample",
+    "compose": "unweave.face.cli.compose:compose",
+    "name": "unweave.face.cli.name:name",
     "report": "unweave.face.cli.report:report",
     "table": "unweave.face.cli.table:table",
     "study": "unweave.face.cli.study:study",

@@ -26,10 +26,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from unweave.base.codes import Reading
 from unweave.base.errors import CannotWrite, InputError
+from unweave.run.names import read_names, save_name
 from unweave.run.run import Run
 from unweave.show.explorer.exhibit import Exhibit, exhibit
 from unweave.show.explorer.hosts import LOCAL, is_ours
-from unweave.show.explorer.names import read_names, save_name
 
 FILES = {
     "icon.svg": "image/svg+xml",

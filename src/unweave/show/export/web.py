@@ -22,9 +22,9 @@ from unweave.base.picture import write_file
 from unweave.models.distributions.likelihoods import Bernoulli, ContinuousBernoulli, Gaussian, Laplace
 from unweave.models.distributions.mixed import Mixed
 from unweave.models.nets.broadcast import OnGrid
+from unweave.run.names import read_names
 from unweave.run.run import Run
 from unweave.show.explorer.exhibit import Exhibit, exhibit
-from unweave.show.explorer.names import read_names
 
 PAGE = "explorer.html"  # in the run's folder, unless another is given
 POINTWISE: Mapping[type[nn.Module], str] = {

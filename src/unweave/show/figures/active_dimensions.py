@@ -13,7 +13,7 @@ from unweave.base.checks import POSITIVE, Range
 from unweave.base.errors import InputError
 from unweave.base.settings import Settings
 from unweave.run.run import Run
-from unweave.show.figures.base import Picture, as_rgb, classes_of, number, with_latent
+from unweave.show.figures.base import Picture, as_rgb, called, classes_of, number, with_latent
 from unweave.show.figures.class_magnitudes import strongest
 from unweave.show.figures.sheet import Sheet
 
@@ -65,7 +65,7 @@ class ActiveDimensions(Settings):
                 moved = torch.cat([with_latent(codes[at : at + 1], int(d), value) for value in self.values])
                 kept = None if categories is None else categories[at : at + 1].expand(self.steps, -1)
                 rows.append(as_rgb(run.decode(moved, kept)))
-                labels.append(f"z{d}  mean |z| {heights[k, d]:.2f}")
+                labels.append(f"{called(run, d)}  mean |z| {heights[k, d]:.2f}")
         breaks = frozenset(row - 1 for row in heads if row)
         foot = [(column + 0.5, number(value)) for column, value in enumerate(self.values)]
         sheet = Sheet(rows, labels, foot=foot, breaks=breaks, heads=heads)
@@ -73,7 +73,7 @@ class ActiveDimensions(Settings):
 
     def _words(self, run: Run, names: list[str], heights: np.ndarray) -> str:
         parts = [
-            f"{name}: " + ", ".join(f"z{d} {own[d]:.2f}" for d in strongest(own, self.dimensions))
+            f"{name}: " + ", ".join(f"{called(run, d)} {own[d]:.2f}" for d in strongest(own, self.dimensions))
             for name, own in zip(names, heights, strict=True)
         ]
         return (

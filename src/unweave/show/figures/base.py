@@ -28,6 +28,11 @@ def classes_of(run: Run, factor: str | None, figure: str) -> Classes:
     return found
 
 
+def called(run: object, latent: int) -> str:
+    """A latent as pictures name it, with the user's own name where the run has one for it; a model has none."""
+    return run.called(latent) if isinstance(run, Run) else f"z{latent}"
+
+
 def with_latent(codes: Codes, latent: int, value: float) -> Codes:
     """A copy of codes (n, d) in which one latent has this value."""
     changed = codes.clone()

@@ -11,7 +11,7 @@ from unweave.base import style
 from unweave.base.checks import Range
 from unweave.base.settings import Settings
 from unweave.run.run import Run
-from unweave.show.figures.base import Classes, Picture, classes_of
+from unweave.show.figures.base import Classes, Picture, called, classes_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -85,6 +85,7 @@ def evenly(count: int, most: int) -> np.ndarray:
 
 def _words(run: Run, found: Classes, heights: np.ndarray, shown: np.ndarray) -> str:
     parts = [
-        f"{found.names[k]}: " + ", ".join(f"z{j} {heights[k, j]:.2f}" for j in strongest(heights[k], 3)) for k in shown
+        f"{found.names[k]}: " + ", ".join(f"{called(run, j)} {heights[k, j]:.2f}" for j in strongest(heights[k], 3))
+        for k in shown
     ]
     return f"Mean magnitude of each latent per class, {run.title}; the highest are {'; '.join(parts)}."

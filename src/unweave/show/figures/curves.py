@@ -15,7 +15,7 @@ from unweave.base.errors import InputError
 from unweave.base.records import NATS
 from unweave.base.settings import Settings
 from unweave.run.run import Run
-from unweave.show.figures.base import DEAD, Picture, by_rate
+from unweave.show.figures.base import DEAD, Picture, by_rate, called
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -66,7 +66,7 @@ class Curves(Settings):
                 values = np.array([_float(line.get(name)) for line in log])
                 self._panel(axes, steps, values, name, run.units.get(name, NATS))
             if rates is not None:
-                self._rate_panel(made.add_subplot(grid[rows, :]), steps, rates)
+                self._rate_panel(run, made.add_subplot(grid[rows, :]), steps, rates)
         return Picture(made, _words(run, names, log[-1]))
 
     def _panel(self, axes: Axes, steps: np.ndarray, values: np.ndarray, name: str, unit: str) -> None:
@@ -79,7 +79,7 @@ class Curves(Settings):
         if positive and (self.scale == "log" or (self.scale == "auto" and known.max() > DECADE * known.min())):
             log_axis(axes, known.min(), known.max())
 
-    def _rate_panel(self, axes: Axes, steps: np.ndarray, rates: np.ndarray) -> None:
+    def _rate_panel(self, run: Run, axes: Axes, steps: np.ndarray, rates: np.ndarray) -> None:
         order = by_rate(rates[-1])
         named = [int(j) for j in order[: self.latents] if rates[-1, j] >= DEAD]
         for j in order[::-1]:
@@ -95,7 +95,7 @@ class Curves(Settings):
         gap = top * 0.085  # a line of text
         for line, j, y in zip(lines, named, spread([float(rates[-1, j]) for j in named], gap, top), strict=True):
             axes.annotate(
-                f"z{j}",
+                called(run, j),
                 (1.01, y / top),
                 xycoords="axes fraction",
                 va="center",

@@ -16,7 +16,7 @@ from unweave.base.checks import Range
 from unweave.base.errors import InputError
 from unweave.base.settings import Settings
 from unweave.run.run import Run
-from unweave.show.figures.base import DEAD, Classes, Picture, by_rate, classes_of
+from unweave.show.figures.base import DEAD, Classes, Picture, by_rate, called, classes_of
 from unweave.show.figures.class_magnitudes import evenly
 from unweave.show.figures.hoyer_alpha import MARKERS
 
@@ -82,9 +82,9 @@ class LatentPairs(Settings):
                     pair = (order[across], order[down + 1])
                     _points(axes, found, rows, pair)
                     if down == last - 1:
-                        axes.set_xlabel(f"z{pair[0]}")
+                        axes.set_xlabel(called(run, pair[0]))
                     if across == 0:
-                        axes.set_ylabel(f"z{pair[1]}")
+                        axes.set_ylabel(called(run, pair[1]))
             _key(made, found.names, list(grid.flat))
         return Picture(made, _words(run, found, order, len(rows)))
 
@@ -169,10 +169,10 @@ def _key(made: Figure, names: Sequence[str], grid: list[Axes]) -> None:
 
 
 def _words(run: Run, found: Classes, order: list[int], n: int) -> str:
-    latents = ", ".join(f"z{j}" for j in order)
+    latents = ", ".join(called(run, j) for j in order)
     kinds = f"{len(found.names)} values, {found.names[0]} to {found.names[-1]}"
     shares = between(found)
-    parts = [f"z{j} {100 * shares[j]:.0f} %" for j in order]
+    parts = [f"{called(run, j)} {100 * shares[j]:.0f} %" for j in order]
     return (
         f"Codes of {n} images of {run.title} in the latents {latents}, coloured by {kinds}. "
         f"Share of each latent's variance that lies between the values: {', '.join(parts)}."

@@ -14,7 +14,7 @@ from unweave.base.records import Prior
 from unweave.base.settings import Settings
 from unweave.run.run import Run
 from unweave.show.figures.aggregate_posterior import MOST
-from unweave.show.figures.base import DEAD, Picture, by_rate
+from unweave.show.figures.base import DEAD, Picture, by_rate, called
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -60,8 +60,8 @@ class Marginals(Settings):
                 apart = 0.5 * float(np.abs(above - beneath[j]).sum() * (line[1] - line[0]))
                 rate = "" if rates is None else f" {rates[j]:.2f} nats"
                 _panel(axes, line, above, beneath[j], dead=rates is not None and bool(rates[j] < DEAD))
-                axes.set_title(f"z{j}{rate}", fontsize=style.SMALL)
-                distances.append(f"z{j}{rate}, distance {apart:.2f}")
+                axes.set_title(f"{called(run, j)}{rate}", fontsize=style.SMALL)
+                distances.append(f"{called(run, j)}{rate}, distance {apart:.2f}")
             made.supylabel("density", fontsize=style.SMALL)
             made.supxlabel("value of z; blue: codes, orange: prior", fontsize=style.SMALL)
         return Picture(

@@ -13,7 +13,7 @@ from unweave.base.checks import Range
 from unweave.base.errors import InputError
 from unweave.base.settings import Settings
 from unweave.run.run import Run
-from unweave.show.figures.base import DEAD, Picture, by_rate
+from unweave.show.figures.base import DEAD, Picture, by_rate, called
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,7 +48,7 @@ class MutualInformation(Settings):
             axes = made.add_subplot()
             drawn = axes.imshow(100 * shown, cmap=style.shades(), vmin=0, vmax=100, aspect="auto")
             _numbers(axes, shown)
-            _names(axes, names, order, rates)
+            _names(axes, names, {int(j): called(run, j) for j in order}, rates)
             bar = made.colorbar(drawn, ax=axes, ticks=[0, 50, 100], pad=0.02, aspect=12)
             bar.set_label("% of entropy")
             bar.outline.set_visible(False)
@@ -78,10 +78,10 @@ def _numbers(axes: Axes, shown: np.ndarray) -> None:
             )
 
 
-def _names(axes: Axes, names: Sequence[str], order: np.ndarray, rates: np.ndarray) -> None:
+def _names(axes: Axes, names: Sequence[str], latents: dict[int, str], rates: np.ndarray) -> None:
     axes.set_yticks(range(len(names)), names)
-    axes.set_xticks(range(len(order)), [f"z{j}\n{rates[j]:.2f}" for j in order])
-    for tick, j in zip(axes.get_xticklabels(), order, strict=True):
+    axes.set_xticks(range(len(latents)), [f"{name}\n{rates[j]:.2f}" for j, name in latents.items()])
+    for tick, j in zip(axes.get_xticklabels(), latents, strict=True):
         tick.set_color(style.INK if rates[j] >= DEAD else style.GREY)
     axes.set_xlabel("latent and its KL, nats per image")
     axes.tick_params(length=0)

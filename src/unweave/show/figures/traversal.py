@@ -18,7 +18,7 @@ from unweave.base.codes import PLANES, Reading
 from unweave.base.errors import InputError
 from unweave.base.settings import Settings
 from unweave.run.run import Run
-from unweave.show.figures.base import DEAD, Picture, as_rgb, by_rate, number, with_latent
+from unweave.show.figures.base import DEAD, Picture, as_rgb, by_rate, called, number, with_latent
 from unweave.show.figures.planes import WALK, planes_in
 from unweave.show.figures.sheet import EDGE, Sheet
 from unweave.subspaces import Block
@@ -103,7 +103,7 @@ class Traversal(Settings):
         planes = planes_in(run.subspaces) if self.codes == PLANES else []
         codes = run.encode(run.reference_images(REFERENCES)).double().cpu().numpy() if planes else np.zeros((0, 0))
         taken = {latent for block in planes for latent in block.latents}
-        walks = [_of_latent(int(j), float(rates[j])) for j in by_rate(rates) if j not in taken]
+        walks = [_of_latent(called(run, int(j)), int(j), float(rates[j])) for j in by_rate(rates) if j not in taken]
         for block in planes:
             reach = float(np.percentile(block.polar(codes)[:, 0], WALK))
             walks += _of_plane(block, float(rates[list(block.latents)].sum()), reach)
@@ -161,8 +161,8 @@ class Walk:
         return self.rate >= DEAD
 
 
-def _of_latent(j: int, rate: float) -> Walk:
-    return Walk(f"z{j}  {rate:.2f} nats", rate, lambda codes, value, share: with_latent(codes, j, value))
+def _of_latent(name: str, j: int, rate: float) -> Walk:
+    return Walk(f"{name}  {rate:.2f} nats", rate, lambda codes, value, share: with_latent(codes, j, value))
 
 
 def _of_plane(block: Block, rate: float, reach: float) -> tuple[Walk, Walk]:

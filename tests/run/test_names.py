@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from unweave.base.errors import InputError
-from unweave.show.explorer.names import FILE, LONGEST, read_names, save_name
+from unweave.run.names import FILE, LONGEST, read_names, save_name
 
 
 def test_names_are_kept_and_taken_back(tmp_path):
