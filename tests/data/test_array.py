@@ -158,12 +158,12 @@ def test_scales_asked_for(tmp_path):
         made(tmp_path, np.eye(3000, 4).reshape(3000, 2, 2) * 2, scale="percentile")
 
 
-def test_counts_want_a_choice(tmp_path):
+def test_counts_bring_a_caution(tmp_path):
     data = made(tmp_path, rng().poisson(3, (40, 5)).astype(np.float64))
-    assert "likelihood must be chosen for a.npy, which holds counts: numpy.log1p" in data.unsuited
+    assert "a.npy holds whole numbers from 0" in data.caution
     assert data.standardised == 5
-    assert made(tmp_path, rng().integers(0, 256, (40, 5), dtype=np.uint8), scale="dtype").unsuited is None
-    assert made(tmp_path, rng().poisson(3, (4, 16, 16))).unsuited is None
+    assert made(tmp_path, rng().integers(0, 256, (40, 5), dtype=np.uint8), scale="dtype").caution is None
+    assert made(tmp_path, rng().poisson(3, (4, 16, 16))).caution is None
 
 
 @pytest.mark.parametrize(

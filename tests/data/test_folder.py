@@ -143,15 +143,16 @@ def test_scales_by_the_extremes_by_percentiles_and_by_hand(rng, pictures):
     np.testing.assert_allclose(values(own)[1, ..., 0], arrays[1] / 1000, rtol=1e-6)
 
 
-def test_real_numbers_from_0_to_1_stay_and_others_want_a_scale(rng, pictures):
+def test_real_numbers_from_0_to_1_stay_and_others_are_stretched(rng, pictures):
     inside = [rng.random((16, 16), dtype=np.float32) for _ in range(3)]
     data = opened(pictures(numbered(inside, ".tif")))
     np.testing.assert_array_equal(values(data)[..., 0], np.stack(inside))
     folder = pictures(numbered([100 * each - 3 for each in inside], ".tif"), "outside")
-    with pytest.raises(InputError, match=r"scale must be minmax or percentile for real numbers from -2.* to 9.*, got"):
-        opened(folder)
-    found = opened(folder, scale="minmax")
+    assert data.caution is None
+    found = opened(folder)
     assert (values(found).min(), values(found).max()) == (0, 1)
+    assert "minmax says that this is meant" in found.caution
+    assert opened(folder, scale="minmax").caution is opened(folder, low=-3, high=97).caution is None
     assert opened(folder, scale="percentile").low > -3
 
 

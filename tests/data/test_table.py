@@ -153,13 +153,13 @@ def test_files_that_are_no_text_are_refused(tmp_path):
         written(tmp_path, "a,b\né,1\n", encoding="latin-1").resolved()
 
 
-def test_counts_want_a_choice_but_whole_numbers_may_be_measured(tmp_path):
+def test_counts_bring_a_caution_but_whole_numbers_may_be_measured(tmp_path):
     rng = np.random.default_rng(0)
     counts = "a,b,c\n" + "".join(",".join(map(str, row)) + "\n" for row in rng.poisson(2, (30, 3)))
-    assert "likelihood must be chosen for t.csv, which holds counts" in made(tmp_path, counts).unsuited
+    assert "t.csv holds whole numbers from 0" in made(tmp_path, counts).caution
     ages = "age,height,children\n" + "".join(f"{20 + k},{150 + k},{k % 3}\n" for k in range(30))
-    assert made(tmp_path, ages).unsuited is None
-    assert made(tmp_path, "a,b\n0,1\n1,0\n").unsuited is None
+    assert made(tmp_path, ages).caution is None
+    assert made(tmp_path, "a,b\n0,1\n1,0\n").caution is None
 
 
 def test_constant_columns_are_said(tmp_path):

@@ -91,7 +91,7 @@ class ImageData(Settings, ABC):
     bounded: ClassVar[bool] = True  # False where numbers may leave [0, 1] and so are no pixels
     likelihood: ClassVar[str] = "bernoulli"  # what suits these pixels; --likelihood overrides
     likelihood_settings: ClassVar[Mapping[str, Any]] = {}  # and how that one is set; --likelihood.X overrides
-    unsuited: ClassVar[str | None] = None  # why the user has to choose a likelihood
+    caution: ClassVar[str | None] = None  # what to say where the user lets the data choose the likelihood
     net: ClassVar[str] = "dlib-conv"  # what suits their shape; --net overrides
     probing: ClassVar[Mapping[str, Any] | None] = {}  # how contract tests open it; None: by the user's own files
     reference: ClassVar[tuple[int, ...]] = ()  # numbers of images that pictures show first

@@ -14,6 +14,7 @@ import torch
 from unweave.base import checks, registry
 from unweave.base.checks import FRACTION, POSITIVE, Range
 from unweave.base.errors import InputError
+from unweave.base.files import note
 from unweave.base.records import Images
 from unweave.base.registry import PARTS
 from unweave.base.seeds import Generators, numpy_generator
@@ -189,8 +190,11 @@ class Spec:
         found = _part("data", groups["data"])
         suits: ImageData = found.settings.resolved()
         groups["data"] = {"name": found.name, **plain(suits)}
-        if "name" not in groups["likelihood"] and suits.unsuited is not None:
-            raise InputError(suits.unsuited)
+        if "name" not in groups["likelihood"] and suits.caution is not None:
+            note(suits.caution)
+        numbers = math.prod(suits.image_shape)
+        if found.name in OWN:
+            groups["training"].setdefault("latents", min(numbers, Training.latents))
         for part, default in {"net": suits.net, "prior": PRIOR, "likelihood": suits.likelihood}.items():
             groups[part].setdefault("name", default)
         if groups["likelihood"]["name"] == suits.likelihood:
@@ -202,7 +206,6 @@ class Spec:
         made = replace(made, help=made.help.resolved(method, made.objective, suits))
         if made.training.blur and min(suits.image_shape[1:]) == 1:
             raise InputError(f"blur must be 0 for rows of a table, got {made.training.blur:g}")
-        numbers = math.prod(suits.image_shape)
         if found.name in OWN and made.training.latents > numbers:
             got = made.training.latents
             raise InputError(f"latents must be {numbers} or fewer, the numbers in each row of the data, got {got}")

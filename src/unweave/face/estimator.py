@@ -63,7 +63,7 @@ class Unweaver(TransformerMixin, BaseEstimator):
     Parameters
     ----------
     method : a name of `unweave list methods`
-    latents : continuous latents
+    latents : continuous latents; None takes 10, or as many as a row has numbers if these are fewer
     steps, batch : optimiser steps and rows in each; a batch is never larger than the data
     lr : Adam's learning rate; None takes the method's own
     random_state : an integer for the same result again, None for another one each time, or a RandomState;
@@ -110,7 +110,7 @@ class Unweaver(TransformerMixin, BaseEstimator):
         self,
         method: str = "beta-vae",
         *,
-        latents: int = 10,
+        latents: int | None = None,
         steps: int = 5_000,
         batch: int = 64,
         lr: float | None = 1e-3,
@@ -179,7 +179,11 @@ class Unweaver(TransformerMixin, BaseEstimator):
         with tempfile.TemporaryDirectory(prefix="unweave-") as place:
             kept, held = self._split(rows)
             data = self._described(kept, Path(place) / NAME)
-            spec = replace(self._spec(data, len(kept)), account=_account(data))
+            with warnings.catch_warnings(record=True) as notes:
+                warnings.simplefilter("always")
+                spec = replace(self._spec(data, len(kept)), account=_account(data))
+            for each in notes:  # at the line of the user's that called fit
+                warnings.warn(str(each.message).replace(NAME, "X"), each.category, stacklevel=2)
             stopping: list[EarlyStopping] = []
             if held is not None and self.patience is not None:
                 stopping = [EarlyStopping(_read(data, held), self.patience, self.validate_every)]
@@ -376,11 +380,6 @@ class Unweaver(TransformerMixin, BaseEstimator):
             message = str(wrong).replace(NAME, "X")
             named = message.partition(" ")[0] in {setting.name for setting in settings_of(Array)}
             raise InputError(f"data__{message}" if named else message) from None
-        if data.unsuited is not None and self.likelihood is None:
-            raise InputError(
-                "likelihood must be chosen for X, which holds counts: numpy.log1p of them suits a gaussian; "
-                "likelihood='gaussian' takes them as they are, standardised; got None"
-            )
         return data
 
     def _spec(self, data: Array, rows: int) -> Spec:
@@ -389,10 +388,12 @@ class Unweaver(TransformerMixin, BaseEstimator):
             raise InputError(f"latents must be {numbers} or fewer for n_features={numbers}, got {self.latents}")
         batch = min(self.batch, rows) if isinstance(self.batch, (int, np.integer)) and self.batch > 1 else self.batch
         given: dict[str, Any] = {
-            "latents": self.latents, "steps": self.steps, "batch": batch, "lr": self.lr, "seed": self.seed_,
+            "steps": self.steps, "batch": batch, "lr": self.lr, "seed": self.seed_,
             "net": self.net, "prior": self.prior, "likelihood": self.likelihood, "device": self.device,
             "threads": self.threads, "checkpoint_every": NEVER,
         }  # fmt: skip
+        if self.latents is not None:
+            given["latents"] = self.latents
         for name, value in self._settings.items():
             if name != "seed" and _rest(name, "data") is None:
                 given[name.replace("__", ".", 1)] = value

@@ -80,7 +80,6 @@ def test_columns_are_drawn_by_command(trained, capsys):
         ("flat.npy", "must hold rows that differ"),
         ("five.npy", "images must have 1 to 4 channels"),
         ("five.npy --data.channels 3", "images must have 3 channels"),
-        ("counts.npy", "likelihood must be chosen for counts.npy"),
         ("pickled.npz", "pickled Python objects"),
         ("short.npy", "must be a whole .npy file"),
         ("real.npy --data.max-bytes 100", "max-bytes must be 1920 or more"),
@@ -106,6 +105,14 @@ def test_a_truncated_h5_gets_one_line_and_status_2(place, refused):
     (place / "short.h5").write_bytes((place / "whole.h5").read_bytes()[:9000])
     refused(["train", "vae", "--data", "short.h5", "--out", "wrong", *TINY], "must be a whole .h5 file")
     assert main(["train", "vae", "--data", "whole.h5", "--out", "h5", *TINY]) == 0
+
+
+def test_counts_are_trained_on_with_one_line_that_says_how(capsys):
+    words = ["train", "vae", "--data", "counts.npy", "--out", "counted", *TINY]
+    assert main(words) == 0
+    assert capsys.readouterr().err.count("counts.npy holds whole numbers from 0") == 1
+    assert main([*words, "--overwrite", "--likelihood", "gaussian"]) == 0
+    assert "counts.npy holds whole numbers" not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("words", ["counts.npy --likelihood gaussian", "gaps.csv --data.impute mean"])

@@ -38,8 +38,8 @@ class Array(OwnFile):
     from their smallest to their largest; minmax and percentile (from the 0.1 % to the 99.9 % one, the rest cut) stretch
     always, none leaves all as it is. Vectors keep their units unless `scale` is given; the model itself standardises
     them. Their likelihood is bernoulli for zeros and ones and for images that are mostly black or white, gaussian for
-    all else; counts are refused until one is chosen. The gaussian's scale is 0.5 of a standardised number, so that a
-    latent pays if it explains more than a quarter of a column's variance; of images 0.1 or, if less, two fifths of
+    all else; for counts a run says what may suit better. The gaussian's scale is 0.5 of a standardised number, so that
+    a latent pays if it explains more than a quarter of a column's variance; of images 0.1 or, if less, two fifths of
     `spread`.
 
     The file is mapped, or unpacked once into the cache, so that memory stays bounded. Its digest is kept: images are
@@ -205,13 +205,14 @@ class Array(OwnFile):
         return plain.shape[2] if _is_vector(plain.shape) and plain.scale == "none" and plain.values != "binary" else 0
 
     @property
-    def unsuited(self) -> str | None:  # pyright: ignore
-        """Counts want a choice."""
+    def caution(self) -> str | None:  # pyright: ignore
+        """Counts may be better told by their logarithms."""
         if self._known.values != "counts":
             return None
         return (
-            f"likelihood must be chosen for {Path(self.path).name}, which holds counts: numpy.log1p of them suits a "
-            "gaussian; --likelihood gaussian takes them as they are, standardised; --data.scale dtype is for pixels"
+            f"{Path(self.path).name} holds whole numbers from 0, which are standardised under likelihood gaussian; of "
+            "counts that span several powers of ten numpy.log1p often suits it better, and flattened images are "
+            "better given as images; naming the likelihood gaussian says that this is meant"
         )
 
     @cached_property

@@ -47,7 +47,8 @@ class Folder(ImageData):
     channels: Annotated[int | None, "1 makes RGB grey, 3 grey RGB, 4 keeps alpha; found if not given", Range(1)] = None
     scale: Annotated[
         Literal["dtype", "minmax", "percentile"],
-        "which values become 0 and 1: those of the files' depth, the extremes, or percentiles 0.1 and 99.9",
+        "which values become 0 and 1: those of the files' depth (real numbers that leave 0 to 1 have none and take "
+        "minmax), the extremes, or percentiles 0.1 and 99.9",
     ] = "dtype"
     low: Annotated[float | None, "the value that becomes 0; by `scale` if not given", FINITE] = None
     high: Annotated[float | None, "the value that becomes 1; by `scale` if not given", FINITE] = None
@@ -137,12 +138,7 @@ class Folder(ImageData):
             low, high = _percentiles(stock)
         elif self.scale == "dtype" and facts.values is not None:
             low, high = 0.0, float(next(most for most in _DEPTHS[facts.dtype] if most >= facts.most))
-        elif self.scale == "dtype":
-            if low < 0 or high > 1:
-                raise InputError(
-                    f"scale must be minmax or percentile for real numbers from {low:g} to {high:g}, got dtype, "
-                    "which takes them from 0 to 1"
-                )
+        elif self.scale == "dtype" and 0 <= low <= high <= 1:  # other real numbers have no depth: minmax
             low, high = 0.0, 1.0
         low = low if self.low is None else self.low
         high = high if self.high is None else self.high
@@ -245,6 +241,18 @@ class Folder(ImageData):
         if others := others.total() - (self.factor_table is not None):
             line += f"; {others:,} other files are no pictures by their suffix"
         return line
+
+    @property
+    def caution(self) -> str | None:  # pyright: ignore
+        """Real numbers without a depth may be better cut at percentiles."""
+        facts = self._stock.facts
+        inside = facts.values is not None or 0 <= facts.least <= facts.most <= 1
+        if self.scale != "dtype" or inside or (self.low, self.high) != (facts.least, facts.most):
+            return None
+        return (
+            f"{Path(self.path).name} holds real numbers from {facts.least:g} to {facts.most:g}, of which the smallest "
+            "becomes 0 and the largest 1; --data.scale minmax says that this is meant, percentile cuts rare extremes"
+        )
 
     def _made(self) -> str:
         stock, facts = self._stock, self._stock.facts

@@ -220,13 +220,14 @@ class Table(OwnFile):
         return len(self._known.numeric)
 
     @property
-    def unsuited(self) -> str | None:  # pyright: ignore
-        """Counts want a choice."""
+    def caution(self) -> str | None:  # pyright: ignore
+        """Counts may be better told by their logarithms."""
         if not self._known.counts:
             return None
         return (
-            f"likelihood must be chosen for {Path(self.path).name}, which holds counts: log(1 + count) of them suits a "
-            f"gaussian; --likelihood {self.likelihood} takes them as they are, standardised"
+            f"{Path(self.path).name} holds whole numbers from 0, which are standardised under likelihood "
+            f"{self.likelihood}; of counts that span several powers of ten log(1 + count) often suits it better; "
+            f"naming the likelihood {self.likelihood} says that this is meant"
         )
 
     @property
