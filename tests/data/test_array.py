@@ -216,8 +216,12 @@ def test_labels_and_factors_beside_the_images(tmp_path, bytes_):
     assert made(tmp_path, bytes_, "b.npy").labels is None
     with pytest.raises(InputError, match=r"labels must be whole numbers or texts of shape \(6,\)"):
         made(tmp_path, {"x": bytes_, "labels": np.arange(5)}, "a.npz")
-    with pytest.raises(InputError, match=r"factors must be numbers of shape \(6, K\)"):
+    with pytest.raises(InputError, match=r"factors must be numbers or texts of shape \(6, K\)"):
         made(tmp_path, {"x": bytes_, "factors": np.zeros((7, 2))}, "a.npz")
+    worded = {"x": bytes_, "factors": np.array([["red", "2"], ["blue", "4"]] * 3)}
+    table = made(tmp_path, worded, "a.npz").factor_table
+    assert table.values[:2].tolist() == [[1, 2], [0, 4]]
+    assert table.words == (("blue", "red"), ())
 
 
 @pytest.mark.parametrize("fortran", [False, True])

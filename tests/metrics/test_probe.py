@@ -4,9 +4,11 @@ from collections import Counter
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
+import unweave
 from unweave.base.errors import InputError
 from unweave.contracts import worlds
 from unweave.data.base import Factor, FactorData
@@ -48,6 +50,43 @@ def test_a_table_brings_its_names():
 
 
 @pytest.mark.parametrize(
+    "factors",
+    [["b", "a", "c"], [["b"], ["a"], ["c"]], np.array([["b"], ["a"], ["c"]], object), pd.DataFrame({"kind": [*"bac"]})],
+    ids=["row", "column", "objects", "frame"],
+)
+def test_texts_as_factors_are_numbered_in_the_order_of_their_words(factors):
+    found = Probe([[0.0], [1.0], [2.0]], factors)
+    assert found.factors.tolist() == [[1], [0], [2]]
+    assert found.continuous == ()
+
+
+def test_a_text_that_is_missing_drops_its_row_and_labels_may_be_texts():
+    mixed = pd.DataFrame({"kind": ["b", None, "a"], "size": [1, 2, 3]})
+    found = Probe([[0.0], [1.0], [2.0]], mixed, labels=["x", "y", "x"])
+    assert found.dropped == 1
+    assert found.factors.tolist() == [[1, 1], [0, 3]]
+    assert found.labels.tolist() == [0, 0]
+
+
+def test_continuous_factors_are_cut_into_bins_of_as_many_rows():
+    rng = np.random.default_rng(0)
+    angle, kind = rng.uniform(0, 3, 400), rng.integers(0, 3, 400)
+    codes, factors = np.stack([angle, kind], axis=1), np.stack([angle, kind], axis=1)
+    with pytest.raises(InputError, match="factor_bins"):
+        unweave.metrics.mig(codes, factors)
+    by_hand = np.stack([np.digitize(angle, np.quantile(angle, [0.25, 0.5, 0.75])), kind], axis=1)
+    found = unweave.metrics.mig(codes, factors, factor_bins=4)
+    assert found.value == unweave.metrics.mig(codes, by_hand).value
+    assert found.settings["factor_bins"] == 4
+    probe = Probe(codes, factors).binned(4)
+    assert np.bincount(probe.factors[:, 0]).tolist() == [100, 100, 100, 100]
+    assert probe.factor_sizes == (4, 3)
+    assert probe.binned(2) is probe
+    with pytest.raises(InputError, match="factor_bins must be 2 or more"):
+        Probe(codes, factors).binned(1)
+
+
+@pytest.mark.parametrize(
     "codes, factors, more, message",
     [
         ([1.0, 2.0], [[0], [1]], {}, r"codes must have shape \(n, d\), got \(2,\)"),
@@ -56,7 +95,7 @@ def test_a_table_brings_its_names():
         ([["a"], ["b"]], [[0], [1]], {}, "codes must hold numbers"),
         ([[1.0], [2.0, 3.0]], [[0], [1]], {}, "codes must be an array, got rows of different lengths"),
         ([[1.0]], [[0]], {}, "codes must have 2 rows and 1 column or more"),
-        ([[1.0], [2.0]], [0, 1], {}, r"factors must have shape \(n, K\)"),
+        ([[1.0], [2.0]], [[[0]], [[1]]], {}, r"factors must have shape \(n, K\)"),
         ([[1.0], [2.0]], [[0.5], [np.inf]], {}, "factors must be finite, or NaN where unknown, got 1 infinite values"),
         ([[1.0], [2.0]], [[0.5], [np.nan]], {}, "factors must be known, not NaN, in 2 rows or more, got 1"),
         ([[1.0], [2.0]], [[0], [1], [2]], {}, "factors must have as many rows as codes, got 3 and 2"),

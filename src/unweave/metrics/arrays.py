@@ -10,6 +10,7 @@ import numpy.typing as npt
 import torch
 
 from unweave.base.errors import InputError
+from unweave.data.readers.columns import as_numbers, whole
 
 Reals: TypeAlias = npt.NDArray[np.float64]
 Whole: TypeAlias = npt.NDArray[np.int64]
@@ -17,8 +18,11 @@ Whole: TypeAlias = npt.NDArray[np.int64]
 LARGEST = 1e100  # squares of larger codes could overflow
 
 
-def as_array(value: Any, name: str) -> npt.NDArray[Any]:
-    """Anything of numbers that numpy can read, torch tensors with gradient included, or InputError."""
+def as_array(value: Any, name: str, *, words: bool = False) -> npt.NDArray[Any]:
+    """Anything of numbers that numpy can read, torch tensors with gradient included, or InputError.
+
+    With `words` columns of texts are numbered, column by column, from 0 in the order of their words.
+    """
     if isinstance(value, torch.Tensor):
         value = value.detach().cpu()
         value = (value.double() if value.is_floating_point() else value).numpy()
@@ -26,6 +30,9 @@ def as_array(value: Any, name: str) -> npt.NDArray[Any]:
         array = np.asarray(value)
     except ValueError:
         raise InputError(f"{name} must be an array, got rows of different lengths") from None
+    if words and array.dtype.kind in "OUS" and array.ndim in (1, 2) and len(array):
+        array = as_numbers(array)
+        array = whole(array) if np.isfinite(array).all() else array
     if array.dtype.kind not in "biuf":
         raise InputError(f"{name} must hold numbers, got {array.dtype}")
     return array
@@ -43,7 +50,7 @@ def as_codes(value: Any, name: str = "codes") -> Reals:
 
 def as_factors(value: Any, rows: int, name: str = "factors") -> Whole:
     """`value` as int64 (n, K) with as many rows as there are codes, or InputError."""
-    array = _two_dimensional(as_array(value, name), name, "(n, K)")
+    array = _factor_columns(value, name)
     if array.dtype.kind == "f":
         raise InputError(f"{name} must be integers, one column a factor, got {array.dtype}")
     if len(array) != rows:
@@ -53,7 +60,7 @@ def as_factors(value: Any, rows: int, name: str = "factors") -> Whole:
 
 def as_values(value: Any, rows: int, name: str = "factors") -> Reals:
     """`value` as float64 (n, K) with as many rows as there are codes, NaN where unknown, or InputError."""
-    array = _two_dimensional(as_array(value, name), name, "(n, K)")
+    array = _factor_columns(value, name)
     if len(array) != rows:
         raise InputError(f"{name} must have as many rows as codes, got {len(array)} and {rows}")
     if array.dtype.kind == "f" and np.isinf(array).any():
@@ -61,6 +68,12 @@ def as_values(value: Any, rows: int, name: str = "factors") -> Reals:
             f"{name} must be finite, or NaN where unknown, got {int(np.isinf(array).sum())} infinite values"
         )
     return array.astype(np.float64)
+
+
+def _factor_columns(value: Any, name: str) -> npt.NDArray[Any]:
+    """Numbers (n, K) of factors, texts numbered; a single row of values is one factor."""
+    array = as_array(value, name, words=True)
+    return _two_dimensional(array[:, None] if array.ndim == 1 else array, name, "(n, K)")
 
 
 def _two_dimensional(array: npt.NDArray[Any], name: str, shape: str) -> npt.NDArray[Any]:

@@ -99,6 +99,8 @@ class Metric(Facts, ABC):
         facts["codes"] = PLANES if probe.in_planes and self.reads == MEANS else self.reads
         if probe.dropped:
             facts["rows_without_factors"] = probe.dropped
+        if probe.factor_bins and "factors" in self.needs:
+            facts["factor_bins"] = probe.factor_bins
         if probe.categories is not None:
             facts["categorical_codes"] = "used" if self.uses_categories() else LEFT_OUT
         if "factors" in self.needs and probe.positives:
@@ -119,8 +121,8 @@ class Metric(Facts, ABC):
                 return f"{type(self).__name__} needs {NEEDS[need]}, which this probe does not have"
         if "factors" in self.needs and not self.takes_continuous() and (name := self._continuous(probe)) is not None:
             return (
-                f"{type(self).__name__} needs factors that are integers, and {name} is continuous: cut it into bins, "
-                "leave it out, or take irs, sap with kind=continuous or dci with backend=lasso"
+                f"{type(self).__name__} needs factors that are integers, and {name} is continuous: cut it into bins "
+                "(factor_bins=10), leave it out, or take irs, sap with kind=continuous or dci with backend=lasso"
             )
         if "factors" in self.needs and (few := probe.too_few) and set(_varying(probe)).issubset(few):
             held = ", ".join(f"{name} {count}" for name, count in few.items())

@@ -29,6 +29,20 @@ def quantise(codes: Reals, bins: int = 20, binning: Binning = "width") -> Whole:
     return np.stack(cut, axis=1).astype(np.int64)
 
 
+def cut(values: Reals, bins: int) -> Reals:
+    """Factor values (n, K), NaN where unknown, each column that is no whole numbers cut into bins of equally many rows.
+
+    >>> cut(np.array([[0.1, 7], [0.2, 8], [np.nan, 9], [5.0, 7], [9.0, 7]]), 2).T.tolist()
+    [[0.0, 0.0, nan, 1.0, 1.0], [7.0, 8.0, 9.0, 7.0, 7.0]]
+    """
+    found = np.array(values, np.float64)
+    for column in found.T:
+        known = np.isfinite(column)
+        if known.any() and (column[known] != np.floor(column[known])).any():
+            column[known] = quantise(column[known, None], bins, "quantile")[:, 0]
+    return found
+
+
 def renumbered(labels: Whole) -> Whole:
     """Each column's values (n, K) renumbered 0, 1, ... in their order."""
     return np.stack([np.unique(column, return_inverse=True)[1] for column in labels.T], axis=1)

@@ -28,6 +28,7 @@ from unweave.metrics.arrays import (
     parted,
     spread_evenly,
 )
+from unweave.metrics.information import cut
 
 RARE = 0.05  # a binary factor whose rarer value has a smaller share of the rows is a rare concept
 FEW, OF_ROWS = 20, 10_000  # a rare concept with fewer positives than FEW in that many rows is not scored
@@ -106,7 +107,8 @@ class Probe:
 
     codes (n, d) are the posterior means or any other representation, factors (n, K), or None where the truth is
     unknown. Rows in which a factor is NaN are dropped, `dropped` says how many. A factor with a value that is no whole
-    number is named in `continuous`; `factors` then holds the ranks of its values, `known_values` the values.
+    number is named in `continuous`; `factors` then holds the ranks of its values, `known_values` the values. Texts are
+    numbered in the order of their words.
     `kl_per_latent` (d,) is the mean rate of each latent in nats, `scale` (n, d) the posteriors' standard deviations,
     `categories` (n, S) categorical codes, `labels` (n,) the classes of the rows, `numbers` (n,) which images of `data`
     they are. What does not fit raises InputError. Metrics draw from the pool, so nothing is encoded twice; `seed` fixes
@@ -148,6 +150,7 @@ class Probe:
         self.categories = None if categories is None else as_factors(_column(categories), n, "categories")
         self.labels = None if labels is None else as_factors(_column(labels, "labels"), n, "labels")[:, 0]
         self.seed, self.model, self.data, self.numbers = seed, model, data, numbers
+        self.factor_bins: int | None = None  # into how many bins factors that are no whole numbers were cut
         self.in_planes = False  # whether columns are radius and direction of several latents (`subspaces.reading`)
         self.kept: dict[Any, Any] = {}  # what several metrics would otherwise compute again
         self.dropped = n - int(known.sum())  # rows in which a factor was NaN; `factors` and `values` lack them already
@@ -224,6 +227,19 @@ class Probe:
         part.codes, part.kept, part.in_planes = as_codes(codes), {}, False
         part.kl_per_latent = part.scale = part.categories = part.model = None
         part.seed = self.seed if seed is None else seed
+        return part
+
+    def binned(self, bins: int | None) -> Probe:
+        """The same rows, each factor that is no whole number cut into `bins` of about as many rows; None cuts none."""
+        if bins is None or not self.continuous:
+            return self
+        checks.at_least(2, factor_bins=bins)
+        part = copy.copy(self)
+        for name in ("groups", "positives"):
+            part.__dict__.pop(name, None)
+        part.factors, part.values = cut(self.known_values, bins).astype(np.int64), None
+        part.factor_bins, part.continuous, part.kept = bins, (), {}
+        part.factor_sizes = tuple(len(np.unique(column)) for column in part.factors.T)
         return part
 
     def _take(self, names: Iterable[str], rows: Any) -> None:
@@ -343,15 +359,18 @@ def probe_of_factors(
     kl_per_latent: Any = None,
     categories: Any = None,
     factor_names: Iterable[str] | None = None,
+    factor_bins: int | None = None,
     seed: int = 0,
 ) -> Probe:
-    """Of codes (n, d) and factors (n, K), whole numbers where the metric takes no others.
+    """Of codes (n, d) and factors (n, K), whole numbers or texts where the metric takes no others.
 
     `kl_per_latent` (d,) in nats says which latents are dead, `categories` (n, L) are categorical codes, numbers.
+    `factor_bins` cuts each factor that is no whole number into so many bins of about as many rows.
     """
-    return Probe(
+    probe = Probe(
         codes, factors, factor_names=factor_names, kl_per_latent=kl_per_latent, categories=categories, seed=seed
     )
+    return probe.binned(factor_bins)
 
 
 def _known(data: ImageData, numbers: Whole) -> tuple[Any, Iterable[str] | None, Iterable[int] | None]:
@@ -365,7 +384,7 @@ def _known(data: ImageData, numbers: Whole) -> tuple[Any, Iterable[str] | None, 
 def _truth(factors: Any, n: int) -> tuple[Whole | None, Reals | None, npt.NDArray[np.bool_]]:
     """Factors as whole numbers, as they are (None where these are the same), and which of `n` rows know them all."""
     known = np.ones(n, bool)
-    if factors is None or as_array(factors, "factors").dtype.kind != "f":
+    if factors is None or as_array(factors, "factors", words=True).dtype.kind != "f":
         return None if factors is None else as_factors(factors, n), None, known
     values = as_values(factors, n)
     known = np.isnan(values).sum(axis=1) == 0
@@ -397,7 +416,7 @@ def _numbers(data: ImageData, n: int, rng: np.random.Generator) -> Whole:
 
 
 def _column(value: Any, name: str = "categories") -> npt.NDArray[Any]:
-    array = as_array(value, name)
+    array = as_array(value, name, words=name == "labels")
     return array[:, None] if array.ndim == 1 else array
 
 

@@ -244,9 +244,10 @@ class Run:
         settings: Mapping[str, Mapping[str, Any]] | None = None,
         *,
         codes: Reading = "means",
+        factor_bins: int | None = None,
     ) -> tuple[list[str], dict[str, str]]:
         """Names of the metrics asked for (or all) that apply under these settings, and why the others do not."""
-        probe = self.book(codes).probe()
+        probe = self.book(codes).cut(factor_bins).probe()
         reasons = {name: metric.refuses(probe) for name, metric in chosen(names, settings).items()}
         refused = {name: reason for name, reason in reasons.items() if reason is not None}
         return [name for name in reasons if name not in refused], refused
@@ -258,15 +259,17 @@ class Run:
         *,
         calibrate: bool = True,
         codes: Reading = "means",
+        factor_bins: int | None = None,
     ) -> dict[str, Score]:
         """Scores by the metric's name, kept in metrics.json; one already there for these weights is not made again.
 
         With `codes` "planes" the latents that together go round become radius and angle (see `subspaces`), and the
         scores say so in their settings. `settings` maps a metric's name to settings of its own. A metric that does not
         apply is left out; `metrics` says why. With `calibrate`, scores against true factors get their floor and
-        ceiling, stored ones too. Unknown names raise InputError.
+        ceiling, stored ones too. `factor_bins` cuts each factor that is no whole number into so many bins of about as
+        many rows, which most metrics need. Unknown names raise InputError.
         """
-        return self.book(codes).evaluate(chosen(metrics, settings), calibrate=calibrate)
+        return self.book(codes).cut(factor_bins).evaluate(chosen(metrics, settings), calibrate=calibrate)
 
     @property
     def scores(self) -> dict[str, Score]:

@@ -64,6 +64,7 @@ class ScoreBook:
     find: Callable[[], Subspaces]  # looks for subspaces where none are kept for these weights
     planes: bool = False
     saw: str = ""  # what the run saw besides images, which every score says
+    factor_bins: int | None = None
 
     def scores(self) -> dict[str, Score]:
         """Scores made so far for these weights; of several with different settings the newest.
@@ -98,13 +99,22 @@ class ScoreBook:
         """The same book, of the codes with their planes as radius and angle."""
         return replace(self, planes=True, probe=cache(lambda: in_planes(self.probe(), self.subspaces())))
 
+    def cut(self, bins: int | None) -> ScoreBook:
+        """The same book, with factors that are no whole numbers cut into `bins`; None cuts none."""
+        if bins is None:
+            return self
+        return replace(self, factor_bins=bins, probe=cache(lambda: self.probe().binned(bins)))
+
     def evaluate(self, metrics: Mapping[str, Metric], *, calibrate: bool) -> dict[str, Score]:
         """Scores by name, those kept and new ones; a metric that does not apply is left out."""
         found = {name: self._score(name, metric, calibrate=calibrate) for name, metric in metrics.items()}
         return {name: score for name, score in found.items() if score is not None}
 
     def _score(self, name: str, metric: Metric, *, calibrate: bool) -> Score | None:
-        key = f"{name} v{metric.version} {short_hash(repr(metric))} {self.weights}{IN_PLANES if self.planes else ''}"
+        cut = f" cut {self.factor_bins}" if self.factor_bins else ""
+        key = (
+            f"{name} v{metric.version} {short_hash(repr(metric))} {self.weights}{cut}{IN_PLANES if self.planes else ''}"
+        )
         known = self._entries().get(key)
         if known is None and metric.refuses(self.probe()) is not None:
             return None

@@ -107,6 +107,23 @@ def test_a_truncated_h5_gets_one_line_and_status_2(place, refused):
     assert main(["train", "vae", "--data", "whole.h5", "--out", "h5", *TINY]) == 0
 
 
+def test_continuous_factors_of_a_run_are_cut_when_asked_and_both_scores_are_kept(place, capsys):
+    rng = np.random.default_rng(0)
+    np.savez("told.npz", x=rng.normal(size=(300, 4)), factors=np.stack([rng.random(300), np.arange(300) % 2], axis=1))
+    assert main(["train", "vae", "--data", "told.npz", "--data.key", "x", "--out", "told", *TINY]) == 0
+    run = Run("told")
+    assert run.evaluate(["mig"], calibrate=False) == {}
+    found = run.evaluate(["mig"], calibrate=False, factor_bins=5)["mig"]
+    assert (found.settings["factor_bins"], len(found.per_factor)) == (5, 2)
+    words = ["evaluate", "told", "--metrics", "mig", "--json", "--no-calibrate", "--factor-bins"]
+    capsys.readouterr()
+    assert main([*words, "5"]) == 0
+    assert json.loads(capsys.readouterr().out)["mig"]["value"] == found.value
+    assert main([*words, "9"]) == 0
+    assert json.loads(capsys.readouterr().out)["mig"]["settings"]["factor_bins"] == 9
+    assert Run("told").evaluate(["mig"], calibrate=False, factor_bins=5)["mig"] == found
+
+
 def test_counts_are_trained_on_with_one_line_that_says_how(capsys):
     words = ["train", "vae", "--data", "counts.npy", "--out", "counted", *TINY]
     assert main(words) == 0

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
+import unweave
 from unweave.contracts import worlds
 from unweave.face.cli.app import main
 
@@ -70,6 +71,21 @@ def test_settings_seed_and_no_calibration(files, capsys):
     assert "must be written name=value" in capsys.readouterr().err
     bare = scores(capsys, "codes.npy", "factors.npy", "--metrics", "mig", "--no-calibrate")
     assert bare["mig"]["floor"] is None
+
+
+def test_factors_may_be_words_and_continuous_ones_are_cut(files, capsys):
+    shape = np.array(["square", "ellipse", "heart"])[WORLD.factors[:, 0] % 3]
+    depth = WORLD.factors[:, 1] + np.linspace(0, 0.5, len(shape))
+    lines = "".join(f"{a},{b}\n" for a, b in zip(shape, depth, strict=True))
+    (files / "mixed.csv").write_text(f"shape,depth\n{lines}")
+    words = ["codes.npy", "mixed.csv", "--metrics", "mig", "--no-calibrate"]
+    assert main(words) == 0
+    assert "depth is continuous" in " ".join(capsys.readouterr().out.split())
+    found = scores(capsys, *words, "--factor-bins", "6")["mig"]
+    rows = np.stack([np.unique(shape, return_inverse=True)[1], depth], axis=1)
+    assert found["value"] == unweave.metrics.mig(WORLD.codes, rows, factor_bins=6).value
+    assert list(found["per_factor"]) == ["shape", "depth"]
+    assert found["settings"]["factor_bins"] == 6
 
 
 def test_parquet_is_read_or_says_what_to_install(files, capsys):

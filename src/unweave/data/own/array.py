@@ -18,6 +18,7 @@ from unweave.base.checks import FINITE, Range
 from unweave.base.errors import InputError
 from unweave.data.own.factors_csv import FactorTable
 from unweave.data.own.own_file import FINEST, LIMIT, OwnFile, Survey, digest, existing, remembered, unchanged
+from unweave.data.readers.columns import numbered
 from unweave.data.readers.containers import SUFFIXES, Held, listed, opened
 from unweave.data.readers.limits import few, numeric
 
@@ -278,11 +279,14 @@ def _beside(every: list[Held], name: str, asked: str | None) -> str | None:
 
 def _truth(raw: np.ndarray, rows: int) -> FactorTable:
     """The factors, numbered from 0."""
-    if raw.ndim not in (1, 2) or len(raw) != rows or raw.dtype.kind not in "biuf":
-        raise InputError(f"factors must be numbers of shape ({rows}, K), got {raw.dtype} {raw.shape}")
-    values = raw.reshape(rows, -1).astype(np.float64)
-    names = tuple(f"factor-{k}" for k in range(values.shape[1]))
-    return FactorTable(names, values, ((),) * len(names))
+    if raw.ndim not in (1, 2) or len(raw) != rows or raw.dtype.kind not in "biufUS":
+        raise InputError(f"factors must be numbers or texts of shape ({rows}, K), got {raw.dtype} {raw.shape}")
+    columns = raw.reshape(rows, -1).T
+    names = tuple(f"factor-{k}" for k in range(len(columns)))
+    if raw.dtype.kind in "biuf":
+        return FactorTable(names, columns.T.astype(np.float64), ((),) * len(names))
+    values, words = zip(*(numbered(column.tolist()) for column in columns), strict=True)
+    return FactorTable(names, np.stack(values, axis=1), words)
 
 
 def _classes(raw: np.ndarray, rows: int) -> tuple[tuple[str, ...], np.ndarray]:

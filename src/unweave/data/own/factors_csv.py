@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 
 from unweave.base.errors import InputError
+from unweave.data.readers.columns import NOTHING, numbered
 
 NAME = "factors.csv"
 LABELS = ("label", "class")  # the column of this name is that of the classes
-_MISSING = ("", "na", "nan", "n/a", "?")
 _COMMA = re.compile(r"[+-]?\d+,\d+")
 
 
@@ -91,15 +91,12 @@ def _rows(path: Path) -> list[list[str]]:
 
 def _column(path: Path, name: str, cells: list[str]) -> tuple[np.ndarray, tuple[str, ...]]:
     """A column as numbers, NaN where a cell is empty or NA, and its words where they are words."""
-    cells = ["" if cell.lower() in _MISSING else cell for cell in cells]
+    cells = ["" if cell.lower() in NOTHING else cell for cell in cells]
     held = [cell for cell in cells if cell]
-    if held and all(_COMMA.fullmatch(cell) or _is_number(cell) for cell in held):
-        if decimal := next((cell for cell in held if _COMMA.fullmatch(cell)), None):
-            raise InputError(f"{path} must have decimal points, got {decimal} in column {name}")
-        return np.array([float(cell) if cell else math.nan for cell in cells]), ()
-    words = tuple(sorted(set(held)))
-    number = {word: float(k) for k, word in enumerate(words)}
-    return np.array([number.get(cell, math.nan) for cell in cells]), words
+    decimal = next((cell for cell in held if _COMMA.fullmatch(cell)), None)
+    if decimal and all(_COMMA.fullmatch(cell) or _is_number(cell) for cell in held):
+        raise InputError(f"{path} must have decimal points, got {decimal} in column {name}")
+    return numbered(cells)
 
 
 def _is_number(cell: str) -> bool:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import math
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from unweave.base.errors import InputError
 from unweave.data.readers import sparse
 
 KINDS = ".npy, .npz (scipy's sparse ones too), .csv, .parquet or .h5ad"
+NOTHING = ("", "na", "nan", "n/a", "?", "<na>")  # words that stand for an unknown factor
 MAPPED = 2**26  # bytes: larger .npy files stay on the disk until their rows are asked for
 
 
@@ -27,17 +30,18 @@ class Columns:
     names: tuple[str, ...] | None = None
 
 
-def read(word: str, what: str) -> Columns:
+def read(word: str, what: str, *, words: bool = False) -> Columns:
     """The array in a .npy, .npz, .csv, .parquet or .h5ad file; `FILE.npz:NAME` names one of several.
 
     What scipy.sparse.save_npz wrote, and a sparse X, stay sparse (csc_array); a large .npy is mapped, not loaded.
     Nothing is ever unpickled. One-dimensional arrays become one column. A file that does not hold one array of
-    numbers raises InputError; `what` is its name in the message.
+    numbers raises InputError; `what` is its name in the message. With `words` a column of texts is numbered, and an
+    empty cell is NaN.
     """
     path, key = _split(word)
     if not path.is_file():
         raise InputError(f"{what} must be a file, got {path}, which is none")
-    readers: dict[str, Callable[[Path, str], Columns]] = {".csv": _csv, ".parquet": _parquet}
+    readers: dict[str, Callable[[Path, str], Columns]] = {".csv": partial(_csv, words=words), ".parquet": _parquet}
     kind = path.suffix.lower()
     if kind in (".npy", ".npz"):
         table = Columns(_numpy(path, key, what, archive=kind == ".npz"))
@@ -47,6 +51,8 @@ def read(word: str, what: str) -> Columns:
         table = readers[kind](path, what)
     else:
         raise InputError(f"{what} must be {KINDS}, got {path}")
+    if words and table.values.dtype.kind in "OUS":
+        table = Columns(as_numbers(table.values), table.names)
     if table.values.dtype.kind not in "biuf":
         raise InputError(f"{what} must hold numbers, got {table.values.dtype} in {path}")
     return Columns(table.values[:, None] if table.values.ndim == 1 else table.values, table.names)
@@ -98,8 +104,8 @@ def _key(names: list[str], key: str | None, path: Path, what: str) -> str:
     return key
 
 
-def _csv(path: Path, what: str) -> Columns:
-    """Read numbers with commas between; a first row that is not all numbers names the columns."""
+def _csv(path: Path, what: str, *, words: bool) -> Columns:
+    """Read numbers, or `words` as they are, with commas between; a first row not all numbers names the columns."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = [row for row in csv.reader(file) if row]
@@ -112,17 +118,47 @@ def _csv(path: Path, what: str) -> Columns:
     for number, row in enumerate(body, 1 + named):
         if len(row) != len(rows[0]):
             raise InputError(f"{what} must have {len(rows[0])} cells in every row, got {len(row)} in row {number}")
-        if wrong := [cell for cell in row if not _is_number(cell)]:
+        if not words and (wrong := [cell for cell in row if not _is_number(cell)]):
             raise InputError(f"{what} must hold numbers, got {wrong[0]!r} in row {number} of {path}")
-    return Columns(np.array(body, np.float64).reshape(len(body), len(rows[0])), head)
+    cells = np.array(body, object if words else np.float64).reshape(len(body), len(rows[0]))
+    return Columns(cells, head)
 
 
-def _is_number(cell: str) -> bool:
+def _is_number(cell: Any) -> bool:
     try:
         float(cell)
-    except ValueError:
+    except (ValueError, TypeError):
         return False
     return True
+
+
+def numbered(cells: Iterable[Any]) -> tuple[npt.NDArray[np.float64], tuple[str, ...]]:
+    """A column as numbers, NaN where a cell is empty or stands for nothing, and its words where it has any, sorted.
+
+    Words are numbered from 0 in their order.
+
+    >>> numbered(["cat", "dog", "", "cat"])[0].tolist(), numbered(["3", 2.5])[0].tolist()
+    ([0.0, 1.0, nan, 0.0], [3.0, 2.5])
+    """
+    texts = [_text(cell) for cell in cells]
+    held = {text for text in texts if text}
+    if all(map(_is_number, held)):
+        return np.array([float(text or "nan") for text in texts]), ()
+    words = tuple(sorted(held))
+    number = {word: float(k) for k, word in enumerate(words)}
+    return np.array([number.get(text, math.nan) for text in texts]), words
+
+
+def _text(cell: Any) -> str:
+    """A cell as a text, "" where it stands for nothing."""
+    text = "" if cell is None else cell.decode("utf-8", "replace") if isinstance(cell, bytes) else str(cell)
+    return "" if text.strip().lower() in NOTHING else text.strip()
+
+
+def as_numbers(values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """Cells (n,) or (n, K), texts among them, with each column as `numbered` gives it."""
+    columns = values.reshape(len(values), -1).T
+    return np.stack([numbered(column.tolist())[0] for column in columns], axis=1).reshape(values.shape)
 
 
 def _parquet(path: Path, what: str) -> Columns:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 from unweave.base import checks, registry
+from unweave.base.checks import Range
 from unweave.base.codes import Reading
 from unweave.base.records import Score
 from unweave.base.settings import all_in_words
@@ -21,6 +22,7 @@ METRICS = (
     + ", ".join(registry.metrics.names())
 )
 READING = "what is scored: the posterior means, or these with planes told as radius, cosine and sine"
+FACTOR_BINS = "cut each factor that is no whole number into so many bins of about as many rows"
 CALIBRATE = "also say what noise and the true factors would get"
 
 
@@ -67,6 +69,7 @@ def evaluate(
     metrics: Annotated[str, METRICS] = "all",
     codes: Annotated[Reading, READING] = "means",
     calibrate: Annotated[bool, CALIBRATE] = True,
+    factor_bins: Annotated[int | None, FACTOR_BINS, Range(2)] = None,
     json_: Annotated[bool, "print strict JSON"] = False,
     **settings: Any,
 ) -> None:
@@ -74,12 +77,12 @@ def evaluate(
     from unweave.run.run import Run
 
     opened, given = Run(run), by_metric(settings, metrics)
-    wanted, refused = opened.metrics(names_of(metrics), given, codes=codes)
+    wanted, refused = opened.metrics(names_of(metrics), given, codes=codes, factor_bins=factor_bins)
     scores: dict[str, Score] = {}
     for name in wanted:
         if not json_:
             print(f"{name} ...", file=sys.stderr)
-        scores |= opened.evaluate([name], given, calibrate=calibrate, codes=codes)
+        scores |= opened.evaluate([name], given, calibrate=calibrate, codes=codes, factor_bins=factor_bins)
     if json_:
         print_json(scores)
         return

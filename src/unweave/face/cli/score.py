@@ -16,6 +16,7 @@ from unweave.data.readers.columns import KINDS, read, whole
 from unweave.face.cli.doctor import print_findings
 from unweave.face.cli.evaluate import (
     CALIBRATE,
+    FACTOR_BINS,
     METRICS,
     READING,
     by_metric,
@@ -41,6 +42,7 @@ def score(
     metrics: Annotated[str, METRICS] = "all",
     codes: Annotated[Reading, READING] = "means",
     calibrate: Annotated[bool, CALIBRATE] = True,
+    factor_bins: Annotated[int | None, FACTOR_BINS, Range(2)] = None,
     features: Annotated[int, "maximum number of columns scored; of wider codes, this many are chosen", Range(1)] = 256,
     choose: Annotated[Literal["informative", "active"] | None, CHOOSE] = None,
     min_density: Annotated[
@@ -62,18 +64,25 @@ def score(
     from unweave.metrics.dictionaries import beside, dictionaries_of, known_rows
     from unweave.metrics.doctor import doctor
     from unweave.metrics.features import Features, narrow, rows_of
+    from unweave.metrics.information import cut
     from unweave.metrics.probe import Probe
 
     given, wanted = by_metric(settings, metrics), names_of(metrics)
     rows = read(codes_file, "codes").values
     title = codes_file if factors_file is None else f"{codes_file} against {factors_file}"
-    known = None if factors_file is None else read(factors_file, "factors")
+    known = None if factors_file is None else read(factors_file, "factors", words=True)
     values, names = (None, None) if known is None else (whole(narrow(known.values)), known.names)
     wide, facts, planes = None, dict[str, Any](), []
+    if factor_bins is not None and values is not None and values.dtype.kind == "f":
+        values, facts = whole(cut(values, factor_bins)), {"factor_bins": factor_bins}
     if rows.ndim == 2 and rows.shape[1] > features:
         wide = Features.of(rows, values, names=names, limit=features, by=choose, min_density=min_density, seed=seed)
         chosen = wide.chosen()
-        probe, facts, title = chosen.probe, chosen.facts, f"{title}, {len(chosen.columns)} of {rows.shape[1]} features"
+        probe, facts, title = (
+            chosen.probe,
+            {**facts, **chosen.facts},
+            f"{title}, {len(chosen.columns)} of {rows.shape[1]} features",
+        )
     else:
         probe = Probe(narrow(rows), values, factor_names=names, seed=seed)
     as_they_are = probe  # the doctor speaks of latents, not of columns
@@ -84,7 +93,7 @@ def score(
         if wide or dictionaries:
             raise InputError("codes must be means for wide codes and beside dictionaries, got planes")
         found = find_subspaces(probe.codes, seed=seed)
-        probe, title, facts = in_planes(probe, found), f"{title}, {planes_of(found)}", as_settings(found)
+        probe, title, facts = in_planes(probe, found), f"{title}, {planes_of(found)}", {**facts, **as_settings(found)}
         planes = findings_of(found)
     if inputs is not None and (dictionaries == 0 or (wide is None and dictionaries is None)):
         raise InputError("inputs must come with --dictionaries, which are drawn from them, got none")

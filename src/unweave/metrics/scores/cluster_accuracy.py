@@ -75,7 +75,8 @@ class ClusterAccuracy(Metric):
             return f"{type(self).__name__} needs a factor named shape, labels, or the name of another factor"
         if name in probe.continuous:
             return (
-                f"{type(self).__name__} needs a factor that is an integer, and {name} is continuous: cut it into bins"
+                f"{type(self).__name__} needs a factor that is an integer, and {name} is continuous: cut it into bins "
+                "(factor_bins=10)"
             )
         return None
 
