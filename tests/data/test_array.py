@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from tests.conftest import missing
 from tests.data.contract import keep
 
@@ -19,6 +20,7 @@ from unweave.base.errors import InputError
 from unweave.base.settings import build, plain
 from unweave.data import load
 from unweave.data.own.array import Array
+from unweave.data.own.folder import Folder
 from unweave.data.readers.containers import listed
 
 pytestmark = pytest.mark.usefixtures("own_cache")
@@ -125,7 +127,14 @@ def test_masks_of_zeros_and_ones_are_not_made_nearly_black(tmp_path):
     ("array", "low", "high"),
     [
         (np.array([0, 4095], np.uint16), 0, 4095),  # twelve bits in sixteen
-        (np.array([0, 4096], np.uint16), 0, 65535),
+        (np.array([0, 4096], np.uint16), 0, 4096),  # not half of the next depth
+        (np.array([0, 9], np.int64), 0, 9),
+        (np.array([0, 9], np.uint8), 0, 9),
+        (np.array([0, 1000], np.uint16), 0, 1023),
+        (np.array([1, 1000], np.int32), 0, 1023),
+        (np.array([0.0, 16.0]), 0, 16),  # scikit-learn's digits
+        (np.array([0, 40_000], np.uint16), 0, 65535),
+        (np.array([5, 70_000], np.int32), 5, 70_000),
         (np.array([3, 200], np.uint16), 0, 255),
         (np.array([0, 255], np.int64), 0, 255),
         (np.array([0.0, 255.0]), 0, 255),
@@ -141,6 +150,21 @@ def test_images_are_scaled_by_what_they_hold_and_nothing_is_cut(tmp_path, array,
     assert (data.low, data.high) == (low, high)
     back = every(data)[:, 0].astype(np.float64) * (high - low) + low
     np.testing.assert_allclose(back, whole, atol=(high - low) * 1e-6)
+
+
+@pytest.mark.parametrize("most", [9, 200, 1000, 4095, 4096, 60_000])
+def test_an_array_and_a_folder_of_the_same_pictures_have_the_same_scale(tmp_path, most):
+    pictures = rng().integers(0, most + 1, (4, 16, 16)).astype(np.uint8 if most < 256 else np.uint16)
+    pictures[0, 0, 0] = most
+    (tmp_path / "folder").mkdir()
+    for k, each in enumerate(pictures):
+        Image.fromarray(each).save(tmp_path / "folder" / f"{k}.png")
+    folder = Folder(str(tmp_path / "folder")).resolved()
+    for array in (pictures, pictures.astype(np.int64)):
+        data = made(tmp_path, array)
+        assert (data.low, data.high) == (folder.low, folder.high)
+        np.testing.assert_allclose(every(data), folder.images(np.arange(4)), rtol=1e-6)
+    assert every(data).max() > 0.5
 
 
 def test_scales_asked_for(tmp_path):

@@ -112,6 +112,8 @@ def test_the_folder_is_read_whole_in_the_order_of_names_and_nothing_else(rng, pi
         (np.uint16, 65_535, 65_535, "values 0 to 65535 become"),
         (np.uint16, 4_095, 4_095, "values 0 to 4095 (12 of 16 bits used) become"),
         (np.uint16, 255, 255, "values 0 to 255 (8 of 16 bits used) become"),
+        (np.uint16, 1_000, 1_023, "values 0 to 1023 (10 of 16 bits used) become"),
+        (np.uint8, 9, 9, "values 0 to 9 (the largest there is) become"),
     ],
 )
 @pytest.mark.parametrize("suffix", [".png", ".tif"])

@@ -17,7 +17,19 @@ from unweave.base import checks
 from unweave.base.checks import FINITE, Range
 from unweave.base.errors import InputError
 from unweave.data.own.factors_csv import FactorTable
-from unweave.data.own.own_file import FINEST, LIMIT, OwnFile, Survey, digest, existing, remembered, unchanged
+from unweave.data.own.own_file import (
+    DEPTHS,
+    FINEST,
+    LIMIT,
+    OwnFile,
+    Survey,
+    digest,
+    existing,
+    full_scale,
+    remembered,
+    scale_used,
+    unchanged,
+)
 from unweave.data.readers.columns import numbered
 from unweave.data.readers.containers import SUFFIXES, Held, listed, opened
 from unweave.data.readers.limits import few, numeric
@@ -25,7 +37,6 @@ from unweave.data.readers.limits import few, numeric
 BESIDE = ("labels", "factors")  # arrays that tell about the rows and are none of the data
 PERCENTILES = (0.1, 99.9)
 SAMPLE = 1 << 22  # numbers that describe the others
-DEPTHS = (255, 4095, 65_535)  # largest numbers that cameras store
 NOISE = 0.5  # scale of the gaussian for standardised numbers: a quarter of their variance
 FOUND = "(found in the data)"
 
@@ -34,8 +45,8 @@ FOUND = "(found in the data)"
 class Array(OwnFile):
     """Images (n, H, W), (n, H, W, C) or (n, C, H, W), or vectors (n, K), which become pictures (1, 1, K) of one row.
 
-    Images are brought into [0, 1] by `scale`: whole numbers are divided by the largest one of their kind (255; 65,535,
-    or less where no sample is so large, as in 12 bit), other ones stay if they lie in [0, 1] and are else stretched
+    Images are brought into [0, 1] by `scale`: whole numbers are divided by the depth that they use (255, 4,095 and so
+    on, see `full_scale`) or, if that is not half used, by the largest there is, other ones stay if they lie in [0, 1] and are else stretched
     from their smallest to their largest; minmax and percentile (from the 0.1 % to the 99.9 % one, the rest cut) stretch
     always, none leaves all as it is. Vectors keep their units unless `scale` is given; the model itself standardises
     them. Their likelihood is bernoulli for zeros and ones and for images that are mostly black or white, gaussian for
@@ -340,11 +351,9 @@ class _Plan:
 
 def _suited(dtype: np.dtype, low: float, high: float, *, whole: bool) -> str:
     """How images of these numbers are scaled if the user does not say."""
-    if dtype.kind == "u" and dtype.itemsize <= 2:
-        return "dtype"
     if dtype.kind == "f" and low >= 0 and high <= 1:
         return "none"
-    return "dtype" if whole and low >= 0 and high <= 255 else "minmax"
+    return "dtype" if whole and low >= 0 and full_scale(high) is not None else "minmax"
 
 
 def _scaled(asked: str, raw: np.ndarray, survey: Survey, name: str) -> _Plan:
@@ -365,9 +374,12 @@ def _scaled(asked: str, raw: np.ndarray, survey: Survey, name: str) -> _Plan:
             f"scale must be minmax or percentile for numbers from {low:g} to {high:g} in {name}, got dtype, which "
             f"takes real ones from 0 to 1 and whole ones from 0 to {DEPTHS[-1]}"
         )
-    most = next(most for most in DEPTHS if most >= high)
-    used = f" ({most.bit_length()} of 16 bits used)" if raw.dtype.itemsize > 1 and most < DEPTHS[-1] else ""
-    return _Plan("dtype", 0.0, float(most), f"0 to {most}{used} become 0 to 1")
+    most = full_scale(high)
+    assert most is not None
+    used = (
+        "" if raw.dtype.kind == "f" and most in DEPTHS else scale_used(high, most, 8 if raw.dtype.itemsize < 2 else 16)
+    )
+    return _Plan("dtype", 0.0, most, f"0 to {most:g}{used} become 0 to 1")
 
 
 def _some(raw: np.ndarray) -> np.ndarray:

@@ -20,11 +20,10 @@ from unweave.data.base import ImageData
 from unweave.data.own.decode import Stock, gather
 from unweave.data.own.factors_csv import LABELS, NAME, FactorTable, read_factors
 from unweave.data.own.fitting import KINDS, LARGEST, SMALLEST, Wish
+from unweave.data.own.own_file import full_scale, scale_used
 from unweave.data.readers.images import MAX_PIXELS
 
 PERCENTILES = (0.1, 99.9)
-_DEPTHS = {"uint8": (1, 255), "uint16": (1, 255, 4095, 65_535)}  # largest values that cameras and masks use
-_USED = {1: "0 and 1 only", 255: "8 of 16 bits used", 4095: "12 of 16 bits used"}
 _LOOKED_AT = 4_000_000  # numbers that describe the others
 
 
@@ -137,7 +136,7 @@ class Folder(ImageData):
         if self.scale == "percentile":
             low, high = _percentiles(stock)
         elif self.scale == "dtype" and facts.values is not None:
-            low, high = 0.0, float(next(most for most in _DEPTHS[facts.dtype] if most >= facts.most))
+            low, high = 0.0, full_scale(facts.most) or facts.most
         elif self.scale == "dtype" and 0 <= low <= high <= 1:  # other real numbers have no depth: minmax
             low, high = 0.0, 1.0
         low = low if self.low is None else self.low
@@ -271,8 +270,8 @@ class Folder(ImageData):
             parts.append(f"{facts.see_through:,} with transparent parts laid over white")
         if channels == 1 and any(kind.startswith("RGB") for kind in facts.kinds):
             parts.append("made grey")
-        used = _USED.get(int(self.high), "") if facts.dtype != "float32" and self.scale == "dtype" else ""
-        used = f" ({used})" if used and self.high < _DEPTHS[facts.dtype][-1] and self.high >= facts.most else ""
+        whole = facts.values is not None and self.scale == "dtype" and self.high >= facts.most
+        used = scale_used(facts.most, self.high, 8 * np.dtype(facts.dtype).itemsize) if whole else ""
         share = _outside(stock, self.low, self.high)
         cut = f", {100 * share:.2g} % of them cut to that range" if share else ""
         parts.append(f"values {self.low:g} to {self.high:g}{used} become 0 to 1{cut}")

@@ -25,7 +25,8 @@ T = TypeVar("T")
 LIMIT = 1 << 34  # bytes that a file may unpack to, if the user does not say otherwise
 LARGEST = 1e30  # beyond it squares leave float32
 FINEST = 2.0**-17  # of a column's largest number; float32 tells 64 values apart in a range as small as this
-RULES = 1  # raised when the same file comes to be described otherwise
+DEPTHS = (1, 255, 1023, 4095, 16_383, 65_535)  # largest whole numbers that masks and cameras store
+RULES = 2  # raised when the same file comes to be described otherwise
 SETTLED = 2.0  # seconds after which a change to a file can be told by its date
 
 
@@ -67,6 +68,32 @@ def remembered(data: T, path: Path, content: str, find: Callable[[], T]) -> T:
     with contextlib.suppress(OSError, CannotWrite):
         dump_json(place, plain(found))
     return found
+
+
+def full_scale(most: float) -> float | None:
+    """The whole number that becomes 1 where 0 becomes 0 and `most` is the largest of all: a depth, if half of it is used.
+
+    Else it is `most` itself, so that no picture comes out nearly black; None beyond 16 bits, which no camera has.
+
+    >>> [full_scale(most) for most in (1, 9, 200, 700, 3000, 60_000, 10**6)]
+    [1.0, 9.0, 255.0, 1023.0, 4095.0, 65535.0, None]
+    """
+    depth = next((each for each in DEPTHS if each >= most), None)
+    return None if depth is None else float(depth if 2 * most >= depth else most)
+
+
+def scale_used(most: float, depth: float, bits: int) -> str:
+    """In words, in brackets, how much of the numbers' `bits` is used where `depth` becomes 1; "" where it is all.
+
+    >>> scale_used(700, 1023, 16), scale_used(9, 9, 8), scale_used(255, 255, 8)
+    (' (10 of 16 bits used)', ' (the largest there is)', '')
+    """
+    if depth not in DEPTHS:
+        return " (the largest there is)" if depth == most else ""
+    if depth == 1:
+        return " (0 and 1 only)"
+    used = int(depth).bit_length()
+    return f" ({used} of {bits} bits used)" if used < bits else ""
 
 
 def existing(path: str, suffixes: tuple[str, ...]) -> Path:
