@@ -1,8 +1,10 @@
 """Tables of one's own: which columns become what, missing cells, text files of every kind, and what is refused."""
 
 import pickle
+from datetime import date
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from tests.conftest import missing
@@ -15,6 +17,9 @@ from unweave.data.readers import cells
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 
+AGES = "age,x\n" + "".join(f"{'{0}' if k % 10 == 2 else k},{k % 7}\n" for k in range(60))
+NAMED = "who,code,x\n" + "".join(f"patient{k},AB{k:03}z,{k}\n" for k in range(60))
+DATED = "when,x\n" + "".join(f"2026-01-{k + 1:02},{k}\n" for k in range(30))
 PETS = "name,height,legs,kind\nrex,61.5,4,dog\ntom,25.25,4,cat\npip,-12,2,bird\nkit,24,3,cat\n"
 
 
@@ -126,6 +131,19 @@ def test_a_table_without_names_gets_numbers(tmp_path):
         ("a,b\n1,5\n2,5\n", {"drop": ("a", "b")}, "t.csv must have a column that is data"),
         ("a,b\n1,inf\n2,5\n", {}, "column b must lie between -1e30 and 1e30"),
         ("a,b\n1,1600000000.5\n2,1600000001\n", {}, "column b must vary by more than .* subtract a constant"),
+        ("a,b\n1,1\n2,2\n3,3\n#x,y,z\n", {}, "got 3 in row 4; --data.comment '#'"),
+        ("# made today\na,b\n1,1\n", {}, "--data.comment '#'"),
+        (AGES.format("."), {}, r"column age .* got '\.' in row 3 and 5 more like it; .* --data.missing \."),
+        (AGES.format("?"), {"impute": "mean"}, r"got '\?' .* --data.missing \?"),
+        (NAMED, {}, "column who must hold numbers or a few categories, got 60 .* 'patient0', .* --data.drop who,code"),
+        (DATED, {}, "column when .* got dates such as '2026-01-01'; --data.dates when"),
+        (DATED, {"dates": ("when",), "date_format": "%d/%m/%Y"}, "dates must be written as %d/%m/%Y, got '2026-01-01'"),
+        (DATED, {"dates": ("when",), "categorical": ("when",)}, "dates must not be categorical too, got when"),
+        ('a,b\n"1,000",2\n"2,500",3\n', {}, "--data.thousands ',', or --data.decimal ',' if these are decimals"),
+        ('a,b\n"1,000.5",2\n"2,500",3\n', {}, "got '1,000.5' in row 1; say --data.thousands ','$"),
+        ("a;b\n1.000,5;2\n2.500;3\n", {"decimal": ","}, r"got '1\.000,5' in row 1; say --data.thousands '\.'$"),
+        ("a,b\n5%,2\n6,3\n", {}, "column a must have a percent sign after all of its numbers or none"),
+        (PETS, {"thousands": ".", "decimal": "."}, "thousands must not be the decimal sign"),
         ("a,b\n" + "1,2\n" * 19 + "1,x2\n", {}, "column b must hold numbers throughout, got 'x2' in row 20; correct"),
         ("a,b\n" + "".join(f"{k},n{k}\n" for k in range(101)), {}, "column b must have 100 different texts or fewer"),
         (PETS, {"drop": ("size",)}, "unknown column of t.csv 'size'"),
@@ -139,6 +157,63 @@ def test_wrong_tables_are_refused(tmp_path, text, settings, sentence):
     with pytest.raises(InputError, match=sentence) as wrong:
         made(tmp_path, text, **settings)
     assert "\n" not in str(wrong.value)
+
+
+def test_what_was_said_of_texts_makes_them_numbers(tmp_path):
+    ages = made(tmp_path, AGES.format("."), missing=(".",), impute="mean")
+    assert (ages.columns, ages.categories) == (("age", "x"), ())
+    known = [k for k in range(60) if k % 10 != 2]
+    np.testing.assert_allclose(
+        np.array(every(ages))[:, 0], np.where(np.arange(60) % 10 == 2, np.mean(known), range(60))
+    )
+    thousands = made(tmp_path, 'a,b\n"1,000",2\n"-2,500,000.5",3\n7,1\n', thousands=",")
+    assert every(thousands) == [[1000, 2], [-2_500_000.5, 3], [7, 1]]
+    assert every(made(tmp_path, "a;b\n1.000,5;2\n25;3\n", thousands=".", decimal=",")) == [[1000.5, 2], [25, 3]]
+    assert every(made(tmp_path, "a;b\n1 000;2\n25;3\n", thousands="space")) == [[1000, 2], [25, 3]]
+    assert every(made(tmp_path, "#x\na,b\n#y,z\n1,2\n2,3\n", comment="#")) == [[1, 2], [2, 3]]
+    assert made(tmp_path, NAMED, drop=("who", "code")).columns == ("x",)
+    assert made(tmp_path, NAMED, drop=("who",), categorical=("code",)).sizes == (60,)
+
+
+def test_percent_signs_are_no_categories(tmp_path):
+    data = made(tmp_path, "rate,b\n" + "".join(f"{k} %,{k % 7}\n" for k in range(60)))
+    assert (data.columns, data.percents) == (("rate", "b"), ("rate",))
+    assert every(data)[12] == [12, 5]
+    assert "in percent: rate" in data.account[1]
+
+
+def test_dates_become_days(tmp_path):
+    data = made(tmp_path, DATED, dates=("when",))
+    assert every(data)[0][0] == (date(2026, 1, 1) - date(1970, 1, 1)).days
+    assert every(data)[9][0] - every(data)[0][0] == 9
+    other = "when;x\n29/11/2026 12:00;1\n30/11/2026 00:00;2\n"
+    found = np.array(every(made(tmp_path, other, dates=("when",), date_format="%d/%m/%Y %H:%M")))[:, 0]
+    np.testing.assert_allclose(found - (date(2026, 11, 29) - date(1970, 1, 1)).days, [0.5, 1], atol=2e-3)
+
+
+@pytest.mark.parametrize(("encoding", "said"), [("utf-16", "auto"), ("latin-1", "latin-1"), ("utf-16-le", "utf-16-le")])
+def test_what_spreadsheets_write_is_read(tmp_path, encoding, said):
+    written = Table(str(tmp_path / "a.csv"), encoding=said)
+    (tmp_path / "a.csv").write_bytes("größe;b\n1;2\n3;4\n".encode(encoding))
+    assert written.resolved().columns == ("größe", "b")
+    with pytest.raises(InputError, match="encoding must be one of Python's"):
+        Table("a.csv", encoding="utf-9")
+    if said != "auto":
+        with pytest.raises(InputError, match=r"path must be UTF-8 text.*--data\.encoding"):
+            Table(str(tmp_path / "a.csv")).resolved()
+
+
+def test_dates_of_a_frame_are_taken_where_they_are_named(tmp_path):
+    try:
+        import pyarrow  # noqa: F401
+    except ModuleNotFoundError:
+        missing("pyarrow is not installed")
+    frame = pd.DataFrame({"when": pd.date_range("2026-01-01", periods=5), "x": range(5)})
+    frame.to_parquet(tmp_path / "t.parquet")
+    with pytest.raises(InputError, match=r"--data\.dates when"):
+        Table(str(tmp_path / "t.parquet")).resolved()
+    days = np.array(every(Table(str(tmp_path / "t.parquet"), dates=("when",)).resolved()))[:, 0]
+    assert (days - days[0]).tolist() == [0, 1, 2, 3, 4]
 
 
 def test_files_that_are_no_text_are_refused(tmp_path):

@@ -79,7 +79,7 @@ def test_factors_may_be_words_and_continuous_ones_are_cut(files, capsys):
     lines = "".join(f"{a},{b}\n" for a, b in zip(shape, depth, strict=True))
     (files / "mixed.csv").write_text(f"shape,depth\n{lines}")
     words = ["codes.npy", "mixed.csv", "--metrics", "mig", "--no-calibrate"]
-    assert main(words) == 0
+    assert main(["score", *words]) == 0
     assert "depth is continuous" in " ".join(capsys.readouterr().out.split())
     found = scores(capsys, *words, "--factor-bins", "6")["mig"]
     rows = np.stack([np.unique(shape, return_inverse=True)[1], depth], axis=1)

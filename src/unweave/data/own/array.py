@@ -46,13 +46,13 @@ class Array(OwnFile):
     """Images (n, H, W), (n, H, W, C) or (n, C, H, W), or vectors (n, K), which become pictures (1, 1, K) of one row.
 
     Images are brought into [0, 1] by `scale`: whole numbers are divided by the depth that they use (255, 4,095 and so
-    on, see `full_scale`) or, if that is not half used, by the largest there is, other ones stay if they lie in [0, 1] and are else stretched
-    from their smallest to their largest; minmax and percentile (from the 0.1 % to the 99.9 % one, the rest cut) stretch
-    always, none leaves all as it is. Vectors keep their units unless `scale` is given; the model itself standardises
-    them. Their likelihood is bernoulli for zeros and ones and for images that are mostly black or white, gaussian for
-    all else; for counts a run says what may suit better. The gaussian's scale is 0.5 of a standardised number, so that
-    a latent pays if it explains more than a quarter of a column's variance; of images 0.1 or, if less, two fifths of
-    `spread`.
+    on, see `full_scale`) or, if that is not half used, by the largest there is, other ones stay if they lie in [0, 1]
+    and are else stretched from their smallest to their largest; minmax and percentile (from the 0.1 % to the 99.9 %
+    one, the rest cut) stretch always, none leaves all as it is. Vectors keep their units unless `scale` is given; the
+    model itself standardises them. Their likelihood is bernoulli for zeros and ones and for images that are mostly
+    black or white, gaussian for all else; for counts a run says what may suit better. The gaussian's scale is 0.5 of a
+    standardised number, so that a latent pays if it explains more than a quarter of a column's variance; of images 0.1
+    or, if less, two fifths of `spread`.
 
     The file is mapped, or unpacked once into the cache, so that memory stays bounded. Its digest is kept: images are
     given only while the file is the same. Python objects, links in .h5 files, arrays larger than `max_bytes`, NaN, and

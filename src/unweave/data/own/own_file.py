@@ -71,7 +71,7 @@ def remembered(data: T, path: Path, content: str, find: Callable[[], T]) -> T:
 
 
 def full_scale(most: float) -> float | None:
-    """The whole number that becomes 1 where 0 becomes 0 and `most` is the largest of all: a depth, if half of it is used.
+    """The whole number that becomes 1 where 0 becomes 0 and `most` is the largest: a depth, if half of it is used.
 
     Else it is `most` itself, so that no picture comes out nearly black; None beyond 16 bits, which no camera has.
 

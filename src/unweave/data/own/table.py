@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,10 +21,17 @@ from unweave.base.errors import InputError
 from unweave.base.settings import short_hash
 from unweave.data.own.own_file import FINEST, LARGEST, LIMIT, OwnFile, digest, existing, remembered, unchanged
 from unweave.data.readers.cells import (
+    MISSING,
     SEPARATORS,
+    THOUSANDS,
     Cells,
+    Kind,
     Reader,
     Separator,
+    Text,
+    Thousands,
+    Wording,
+    grouped,
     parquet_file,
     separator_of,
     text_file,
@@ -33,6 +41,8 @@ from unweave.data.readers.limits import few
 
 SUFFIXES = (".csv", ".tsv", ".parquet")
 MOST_LEVELS = 100  # a category, or a label, with more values is probably a name or a number
+MANY = 20  # different texts, at least, in more than half of the rows: names of things, most likely
+DATE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}([T ].*)?|\d{1,4}([./-])\d{1,2}\2\d{1,4}")
 DECIMALS = {sign: re.compile(rf"\s*[+-]?\d+[{sign}]\d+\s*") for sign in ".,"}
 FOUND = "(found in the table)"
 INT64 = np.dtype(np.int64)
@@ -47,7 +57,8 @@ class Table(OwnFile):
     `categorical`. The model itself standardises the numeric ones, so that it takes and gives the table's units.
     The likelihood is gaussian, or mixed where there are categories.
 
-    Cells that are empty, NA, N/A, NaN or null are missing: refused, or with `impute` mean replaced by their column's
+    Numbers may end in a percent sign, and `dates` become days. Cells that are empty, NA, N/A, NaN, null, or in
+    `missing`, are missing: refused, or with `impute` mean replaced by their column's
     mean, which of a category is the share of each level. The first row names the columns, unless it is all numbers; a
     first column without a name, as pandas writes its index, is left out. Rows of unequal length, numbers with the other
     decimal sign, texts among numbers, categories of more than 100 levels, infinities, and columns that float32 cannot
@@ -67,8 +78,14 @@ class Table(OwnFile):
     label: Annotated[str | None, "a column with the class of each row, which is kept out of the data"] = None
     categorical: Annotated[tuple[str, ...], "names of columns whose numbers are categories"] = ()
     impute: Annotated[Literal["none", "mean"], "what missing cells become; none refuses them"] = "none"
+    missing: Annotated[tuple[str, ...], "texts that stand for missing cells, besides NA and its kind, as in ."] = ()
+    dates: Annotated[tuple[str, ...], "names of columns of dates, which become days since 1970-01-01"] = ()
+    date_format: Annotated[str, "how they are written, as in %d/%m/%Y; ISO 8601 if not given"] = ""
     decimal: Annotated[Literal[".", ","], "sign before the decimals"] = "."
+    thousands: Annotated[Thousands, "sign between thousands, as in 12,345"] = "none"
     separator: Annotated[Separator, "what stands between two cells"] = "auto"
+    encoding: Annotated[str, "of a text file: auto (UTF-8, or UTF-16 if marked), latin-1, cp1252 ..."] = "auto"
+    comment: Annotated[str, "sign with which lines begin that are passed over, as in #"] = ""
     max_bytes: Annotated[int, "largest file, and largest table of float32, that is read, in bytes", Range(1)] = LIMIT
     content: Annotated[str | None, f"digest of the file {FOUND}"] = None
     rows: Annotated[int, f"number of rows {FOUND}"] = 0
@@ -77,13 +94,16 @@ class Table(OwnFile):
     categories: Annotated[tuple[str, ...], f"names of the categorical columns {FOUND}"] = ()
     sizes: Annotated[tuple[int, ...], f"number of levels of each category {FOUND}"] = ()
     names: Annotated[tuple[str, ...], f"names of the classes {FOUND}"] = ()
+    percents: Annotated[tuple[str, ...], f"numeric columns whose cells end in a percent sign {FOUND}"] = ()
     counts: Annotated[bool, f"whether all numbers are counts {FOUND}"] = False
     notes: Annotated[tuple[str, ...], f"what was assumed, in words {FOUND}"] = ()
 
     bounded: ClassVar = False
     net: ClassVar = "mlp"
     bookkeeping: ClassVar = ("path", "max_bytes", "names", "notes")
-    found: ClassVar = ("content", "rows", "numeric", "levels", "categories", "sizes", "names", "counts", "notes")
+    found: ClassVar = (
+        "content", "rows", "numeric", "levels", "categories", "sizes", "names", "percents", "counts", "notes",
+    )  # fmt: skip
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -91,6 +111,15 @@ class Table(OwnFile):
             raise InputError(f"sizes must add up to the number of levels, {len(self.levels)}, got {self.sizes}")
         if self.decimal == "," and self.separator == ",":
             raise InputError("separator must not be the decimal sign, got a comma for both")
+        if self.thousands == self.decimal:
+            raise InputError(f"thousands must not be the decimal sign, got {self.decimal!r} for both")
+        if self.encoding != "auto":
+            try:
+                codecs.lookup(self.encoding)
+            except LookupError:
+                raise InputError(f"encoding must be one of Python's, such as latin-1, got {self.encoding}") from None
+        if both := [name for name in self.dates if name in self.categorical]:
+            raise InputError(f"dates must not be categorical too, got {few(both)} in both")
 
     def resolved(self) -> Table:
         """The same table with its digest, columns, levels and classes written as settings."""
@@ -102,13 +131,13 @@ class Table(OwnFile):
         return remembered(self, path, content, lambda: self._looked_at(path, content))
 
     def _looked_at(self, path: Path, content: str) -> Table:
-        known = replace(self, separator=separator_of(path, self.separator))
+        known = replace(self, separator=separator_of(self._text(path), self.separator))
         read = known._reader(path)
         every = {name: _Column(name) for name in read.names}
         rows = 0
         for block in read.blocks(list(every)):
             for name, cells in block.items():
-                every[name].see(cells, read, rows)
+                every[name].see(cells, read, rows, self._kind(name))
             rows += len(next(iter(block.values())))
         return known._described(path, content, rows, every, read.assumed)
 
@@ -119,10 +148,14 @@ class Table(OwnFile):
                 f"got {self.max_bytes}"
             )
         parquet = path.suffix.lower() == ".parquet"
-        read = (
-            parquet_file(path, self.max_bytes) if parquet else text_file(path, SEPARATORS[self.separator], self.decimal)
-        )
-        wanted = [*self.use, *self.drop, *self.categorical, *([] if self.label is None else [self.label])]
+        own = frozenset(each.lower() for each in self.missing)
+        wording = Wording(self.decimal, THOUSANDS[self.thousands], MISSING | own, self.date_format)
+        if parquet:
+            plain = replace(wording, decimal=".", thousands="", missing=frozenset({""}) | own)
+            read = parquet_file(path, self.max_bytes, plain, self.dates)
+        else:
+            read = text_file(self._text(path), SEPARATORS[self.separator], wording)
+        wanted = [*self.use, *self.drop, *self.categorical, *self.dates, *([] if self.label is None else [self.label])]
         for name in wanted:
             checks.known(f"column of {path.name}", name, read.every)
         left_out = {*self.drop, *read.left_out}
@@ -133,6 +166,13 @@ class Table(OwnFile):
             raise InputError(f"{path.name} must have a column that is data, got none")
         return replace(read, names=kept)
 
+    def _text(self, path: Path) -> Text:
+        return Text(path, self.encoding, self.comment)
+
+    def _kind(self, name: str) -> Kind:
+        """How a numeric column's cells are read."""
+        return "date" if name in self.dates else "percent" if name in self.percents else "number"
+
     def _described(
         self, path: Path, content: str, rows: int, every: Mapping[str, _Column], assumed: tuple[str, ...]
     ) -> Table:
@@ -141,7 +181,14 @@ class Table(OwnFile):
             raise InputError(f"{path.name} must hold 2 rows or more, got {rows}")
         own = [column for name, column in every.items() if name != self.label]
         for column in every.values():
-            column.settle(column.name in self.categorical or column.name == self.label, self.decimal)
+            column.settle(column.name in self.categorical or column.name == self.label, self)
+        if unique := [c for c in own if c.name not in self.categorical and c.names_rows(rows)]:
+            first, names_of = unique[0], ",".join(column.name for column in unique)
+            raise InputError(
+                f"column {first.name} must hold numbers or a few categories, got {len(first.texts)} different texts, "
+                f"such as {next(iter(first.texts))!r}, in {rows - first.missing} rows; leave out what only names the "
+                f"rows by --data.drop {names_of}, or say --data.categorical {names_of}"
+            )
         names: tuple[str, ...] = ()
         if self.label is not None:
             if every[self.label].missing:
@@ -179,7 +226,12 @@ class Table(OwnFile):
             f"{len(choices)} categorical ({few([f'{c.name} of {len(c.levels)}' for c in choices])})" if choices else "",
             f"label {self.label} of {len(names)} classes" if names else "",
         ]
+        percents = tuple(column.name for column in numbers if column.percents)
         lines = [*assumed]
+        if percents:
+            lines.append(f"in percent: {few(percents)}")
+        if self.dates:
+            lines.append(f"dates as days since 1970-01-01: {few(self.dates)}")
         if gaps:
             lines.append("missing cells replaced by means: " + few([c.gaps for c in gaps]))
         if steady:
@@ -189,7 +241,7 @@ class Table(OwnFile):
         return replace(
             self, path=str(path), content=content, rows=rows, numeric=tuple(c.name for c in numbers), levels=levels,
             categories=tuple(c.name for c in choices), sizes=tuple(len(c.levels) for c in choices), names=names,
-            counts=_all_counts(numbers),
+            percents=percents, counts=_all_counts(numbers),
             notes=(f"{path.name}: {rows:,} rows; " + ", ".join(filter(None, parts)), "; ".join(lines)),
         )  # fmt: skip
 
@@ -235,6 +287,8 @@ class Table(OwnFile):
         """What the cache calls this reading of this file."""
         known = self._known
         reading = [known.label, known.numeric, known.levels, known.sizes, known.names, known.decimal, known.separator]
+        reading += [known.missing, known.dates, known.date_format, known.percents, known.thousands, known.encoding]
+        reading += [known.comment]
         return f"table-{(known.content or '')[:16]}-{short_hash(reading)}"
 
     @cached_property
@@ -263,7 +317,8 @@ class Table(OwnFile):
         read, levels = self._reader(Path(self.path)), self._levels
         means = self._means(read) if self.impute == "mean" else {}
         for block in read.blocks([*self.numeric, *self.categories]):
-            parts = [_filled(read.numbers(block[name])[0], means.get(name))[:, None] for name in self.numeric]
+            values = {name: read.numbers(block[name], self._kind(name))[0] for name in self.numeric}
+            parts = [_filled(column, means.get(name))[:, None] for name, column in values.items()]
             parts += [_filled(read.one_hot(block[name], levels[name]), means.get(name)) for name in self.categories]
             yield np.concatenate(parts, axis=1).astype(np.float32)
 
@@ -283,7 +338,8 @@ class Table(OwnFile):
         seen = dict.fromkeys((*self.numeric, *self.categories), 0)
         for block in read.blocks(list(seen)):
             for name, cells in block.items():
-                rows = read.one_hot(cells, levels[name]) if name in levels else read.numbers(cells)[0][:, None]
+                hot, kind = name in levels, self._kind(name)
+                rows = read.one_hot(cells, levels[name]) if hot else read.numbers(cells, kind)[0][:, None]
                 totals[name] = totals.get(name, 0.0) + np.nansum(rows, axis=0)
                 seen[name] += int((~np.isnan(rows[:, 0])).sum())
         return {name: total / seen[name] for name, total in totals.items()}
@@ -310,14 +366,20 @@ class _Column:
     texts: dict[str, int] = field(default_factory=dict[str, int])  # each text, or number, with the row of the first
     bad: dict[str, int] = field(default_factory=dict[str, int])  # some of those that are no numbers
     bad_count: int = 0
+    percents: int = 0  # numbers with a percent sign
     low: float = np.inf
     high: float = -np.inf
     whole: bool = True
     levels: tuple[str, ...] = ()
 
-    def see(self, cells: Cells, read: Reader, at: int) -> None:
+    def see(self, cells: Cells, read: Reader, at: int, kind: Kind) -> None:
         """Take in the cells from row `at` on."""
-        values, bad = read.numbers(cells)
+        values, bad = read.numbers(cells, kind)
+        if kind == "number" and bad.any():
+            places = np.flatnonzero(bad)
+            shares, others = read.numbers([cells[k] for k in places], "percent")
+            values[places], bad[places] = shares, others
+            self.percents += int((~others).sum())
         missing = np.isnan(values) & ~bad
         gaps = np.flatnonzero(missing)
         if len(gaps) and self.first_gap < 0:
@@ -341,28 +403,60 @@ class _Column:
         """Name, number and place of the missing cells, in words."""
         return f"{self.name} ({self.missing}, the first in row {self.first_gap + 1})"
 
-    def settle(self, category: bool, decimal: str) -> None:
+    def names_rows(self, rows: int) -> bool:
+        """Whether a category has so many different texts that they are names of the rows."""
+        return bool(self.levels) and len(self.texts) >= MANY and 2 * len(self.texts) > rows - self.missing
+
+    def settle(self, category: bool, table: Table) -> None:
         """Decide whether the column is a category, and refuse what is neither that nor numeric."""
-        if not category and not self.bad_count:
-            return
-        other = {".": ",", ",": "."}[decimal]
-        if not category and (odd := [text for text in self.bad if DECIMALS[other].fullmatch(text)]):
-            raise InputError(
-                f"decimal must be the sign before the decimals, got {decimal!r} while column {self.name} holds "
-                f"{odd[0]!r} in row {self.bad[odd[0]] + 1}; say --data.decimal {other!r}"
-            )
-        if not category and self.numbers > 9 * self.bad_count:
-            text, row = next(iter(self.bad.items()))
-            raise InputError(
-                f"column {self.name} must hold numbers throughout, got {text!r} in row {row + 1}; correct the cell, "
-                f"or say --data.drop {self.name} or --data.categorical {self.name}"
-            )
+        if not category:
+            if not self.bad_count and self.percents in (0, self.numbers):
+                return
+            self._check_texts(table)
         if len(self.texts) > MOST_LEVELS:
             raise InputError(
                 f"column {self.name} must have {MOST_LEVELS} different texts or fewer to be a category, got more, such "
                 f"as {next(iter(self.bad or self.texts))!r}; leave it out by --data.drop {self.name}"
             )
-        self.levels = tuple(sorted(self.texts) if self.bad_count else sorted(self.texts, key=_value(decimal)))
+        words = self.bad_count or self.percents or table.thousands != "none" or self.name in table.dates
+        self.levels = tuple(sorted(self.texts) if words else sorted(self.texts, key=_value(table.decimal)))
+
+    def _check_texts(self, table: Table) -> None:
+        """Refuse a column that is meant to be numbers or dates, most likely, and say what to do about it."""
+        name, decimal = self.name, table.decimal
+        if not self.bad_count:
+            raise InputError(f"column {name} must have a percent sign after all of its numbers or none, got some")
+        text, row = next(iter(self.bad.items()))
+        other = {".": ",", ",": "."}[decimal]
+        for odd, at in self.bad.items():
+            if grouped(other, decimal).fullmatch(odd.strip()):
+                sure = odd.count(other) > 1 or decimal in odd
+                also = "" if sure else f", or --data.decimal {other!r} if these are decimals"
+                raise InputError(
+                    f"column {name} must hold numbers, got {odd!r} in row {at + 1}; say --data.thousands "
+                    f"{other!r}{also}"
+                )
+            if DECIMALS[other].fullmatch(odd):
+                raise InputError(
+                    f"decimal must be the sign before the decimals, got {decimal!r} while column {name} holds {odd!r} "
+                    f"in row {at + 1}; say --data.decimal {other!r}"
+                )
+        if name in table.dates:
+            raise InputError(
+                f"dates must be written as {table.date_format or '2026-11-29 or 2026-11-29T08:30'}, got {text!r} in "
+                f"row {row + 1} of column {name}; --data.date-format says how they are written, as in %d/%m/%Y"
+            )
+        if all(DATE.fullmatch(each.strip()) for each in self.bad):
+            raise InputError(
+                f"column {name} must hold numbers or categories, got dates such as {text!r}; --data.dates {name} makes "
+                f"them days, --data.drop {name} leaves them out, --data.categorical {name} takes each as a category"
+            )
+        if self.numbers >= self.bad_count:
+            more = f" and {self.bad_count - 1:,} more like it" if self.bad_count > 1 else ""
+            raise InputError(
+                f"column {name} must hold numbers throughout, got {text!r} in row {row + 1}{more}; correct it, say "
+                f"--data.missing {text} if it stands for nothing, or --data.drop {name} or --data.categorical {name}"
+            )
 
     def check(self) -> None:
         """Refuse numbers that float32 cannot hold."""
