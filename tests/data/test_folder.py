@@ -97,7 +97,7 @@ def test_the_folder_is_read_whole_in_the_order_of_names_and_nothing_else(rng, pi
     (folder / ".git").mkdir()
     (folder / ".git" / "x.png").write_bytes(b"x")
     (folder / "notes.txt").write_text("mine")
-    (folder / "old.bmp").write_text("")
+    (folder / "old.ppm").write_text("")
     data = opened(folder)
     assert data.files == ("a.png", "b.webp", "b/deep/1.PNG", "c.jpeg")
     np.testing.assert_array_equal(values(data)[2] * 255, a)
@@ -156,6 +156,47 @@ def test_real_numbers_from_0_to_1_stay_and_others_are_stretched(rng, pictures):
     assert "minmax says that this is meant" in found.caution
     assert opened(folder, scale="minmax").caution is opened(folder, low=-3, high=97).caution is None
     assert opened(folder, scale="percentile").low > -3
+
+
+def test_pages_without_a_name_are_asked_about(rng, pictures):
+    values = rng.integers(0, 256, (4, 3, 20, 30), dtype=np.uint8)
+    folder = pictures({"none.txt": b""})
+    for k, each in enumerate(values):
+        tifffile.imwrite(folder / f"{k}.tif", each, photometric="minisblack")
+    with pytest.raises(InputError, match=r"got auto and 3 pages in 0\.tif; --data.pages channels"):
+        opened(folder)
+    colour = opened(folder, pages="channels")
+    assert colour.image_shape == (3, 20, 30)
+    np.testing.assert_array_equal(colour.images(np.arange(4)).numpy() * 255, values)
+    grey = opened(folder, pages="pictures")
+    assert (len(grey), grey.image_shape) == (12, (1, 20, 30))
+
+
+def test_a_stack_or_an_animation_is_a_data_set_of_its_frames(rng, tmp_path):
+    values = rng.integers(0, 256, (30, 20, 24), dtype=np.uint8)
+    tifffile.imwrite(tmp_path / "stack.tif", values, photometric="minisblack")
+    (tmp_path / "factors.csv").write_text("file,x\nother.png,1\n")
+    data = load(str(tmp_path / "stack.tif")).resolved()
+    np.testing.assert_array_equal(data.images(np.arange(30)).numpy()[:, 0] * 255, values)
+    assert data.account[0].startswith(f"read {tmp_path / 'stack.tif'}: 30 grey of 20 x 24")
+    assert data.at_hand
+    frames = [Image.fromarray(each) for each in values[:5]]
+    frames[0].save(tmp_path / "film.gif", save_all=True, append_images=frames[1:])
+    film = load(str(tmp_path / "film.gif"), channels=1).resolved()
+    np.testing.assert_allclose(film.images(np.arange(5)).numpy()[:, 0] * 255, values[:5], atol=1.01)
+    tifffile.imwrite(tmp_path / "stack.tif", values[::-1].copy(), photometric="minisblack")
+    with pytest.raises(InputError, match="must have content"):
+        load(str(tmp_path / "stack.tif"), content=data.content).images(np.arange(2))
+
+
+def test_signed_numbers_are_called_so(rng, pictures):
+    arrays = [rng.integers(-900, 1000, (16, 16)).astype(np.int16) for _ in range(3)]
+    data = opened(pictures(numbered(arrays, ".tif")))
+    assert "signed 16 bit" in data.account[0]
+    assert "signed 16 bit" in data.caution
+    counted = opened(pictures(numbered([abs(each) for each in arrays], ".tif"), "counted"))
+    assert (counted.low, counted.high) == (0, 1023)
+    assert counted.caution is None
 
 
 def test_channels_are_those_of_the_pictures_unless_chosen(rng, pictures):
@@ -293,7 +334,10 @@ def test_bad_files_are_named_and_left_out_only_if_asked(rng, pictures):
     assert data.files == ("00.png", "01.png", "02.png", "03.png")
     assert "read 4 files" in data.account[0]
     assert "4 RGB of" in data.account[0]
-    assert "left out 3 that cannot be read: b.png (it is no PNG, JPEG, WebP or TIFF picture); c.png" in data.account[0]
+    assert (
+        "left out 3 that cannot be read: b.png (it is no PNG, JPEG, WebP, BMP, GIF or TIFF picture); c.png"
+        in data.account[0]
+    )
     with pytest.raises(InputError, match=r"got 3 of 7 that cannot be: b\.png .* --skip-bad leaves them out"):
         opened(folder)
     with pytest.raises(InputError, match=r"must be readable, got none that is: a\.png"):
@@ -371,7 +415,7 @@ def test_files_are_decoded_once(rng, pictures, monkeypatch):
     folder = pictures(numbered(shades(rng)))
     first = opened(folder)
     counted = []
-    monkeypatch.setattr(decode, "opened", lambda *given: counted.append(given) or 1 / 0)
+    monkeypatch.setattr(decode, "opened", lambda *given, **_: counted.append(given) or 1 / 0)
     again = opened(folder)
     assert again == first
     assert torch.equal(again.images(np.arange(4)), first.images(np.arange(4)))

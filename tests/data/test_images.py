@@ -156,25 +156,58 @@ def test_one_picture_is_wanted_of_a_stream_or_a_path(rng, tmp_path):
     with pytest.raises(InputError, match="the picture cannot be read: it holds 3 pages, and one picture is wanted"):
         open_image(tiff(rng.integers(0, 9, (3, 8, 8), dtype=np.uint8), photometric="minisblack"))
     frames = [Image.new("L", (4, 4), shade) for shade in (0, 9, 99)]
-    for form in ("png", "webp"):
-        with pytest.raises(InputError, match="it is an animation of 3 pictures"):
+    for form in ("png", "webp", "gif"):
+        with pytest.raises(InputError, match="it holds 3 pages"):
             open_image(saved(frames[0], form, save_all=True, append_images=frames[1:]))
     path = tmp_path / "nowhere.png"
     with pytest.raises(InputError, match=r"nowhere\.png cannot be read: No such file"):
         open_image(path)
 
 
-@pytest.mark.parametrize("name", ["bmp", "gif", "ppm", "eps", "text", "html", "nothing"])
+def test_frames_of_an_animation_are_whole_pictures_in_any_order(rng):
+    shades = [Image.fromarray(np.full((8, 9, 3), k, np.uint8)) for k in (0, 85, 170, 255)]
+    shades[2].putpixel((3, 4), (255, 0, 0))
+    for form in ("gif", "png"):
+        stream = saved(shades[0], form, save_all=True, append_images=shades[1:])
+        headers, found = pages(stream)
+        assert [(each.height, each.width, each.channels) for each in headers] == [(8, 9, 3)] * 4
+        assert [each[0, 0].tolist() for each in found] == [[k] * 3 for k in (0, 85, 170, 255)]
+        assert found[2][4, 3].tolist() == [255, 0, 0]
+        with opened(stream) as frames:
+            assert frames[3].read(None)[0, 0, 0] == 255
+            assert frames[1].read(None)[0, 0, 0] == 85
+
+
+def test_a_bmp_is_read(rng):
+    pixels = rng.integers(0, 256, (7, 9, 3), dtype=np.uint8)
+    np.testing.assert_array_equal(open_image(saved(Image.fromarray(pixels), "bmp")), pixels)
+
+
+def test_few_pages_without_a_name_are_told_and_may_be_channels(rng):
+    values = rng.integers(0, 256, (3, 20, 30), dtype=np.uint8)
+    stream = tiff(values, photometric="minisblack")
+    headers, _ = pages(stream)
+    assert [each.unnamed for each in headers] == [3, 3, 3]
+    with opened(stream, channels=True) as found:
+        assert [each.header.channels for each in found] == [3]
+        np.testing.assert_array_equal(found[0].read(None), values.transpose(1, 2, 0))
+    for how in ({"imagej": True, "metadata": {"axes": "TYX"}}, {"ome": True, "metadata": {"axes": "ZYX"}}):
+        headers, _ = pages(tiff(values, **how))
+        assert [each.unnamed for each in headers] == [0, 0, 0]
+    assert {each.unnamed for each in pages(tiff(np.repeat(values, 2, 0), photometric="minisblack"))[0]} == {0}
+
+
+@pytest.mark.parametrize("name", ["ppm", "eps", "text", "html", "nothing"])
 def test_other_formats_are_not_even_tried(name):
     if name in ("text", "html", "nothing"):
         stream = io.BytesIO({"text": b"no picture", "html": b"<svg></svg>", "nothing": b""}[name])
     else:
         stream = saved(Image.new("RGB", (4, 4)), name)
-    with pytest.raises(InputError, match=r"it is no PNG, JPEG, WebP or TIFF picture|it is empty"):
+    with pytest.raises(InputError, match=r"it is no PNG, JPEG, WebP, BMP, GIF or TIFF picture|it is empty"):
         open_image(stream)
 
 
-@pytest.mark.parametrize("form", ["png", "jpeg", "webp", "tiff"])
+@pytest.mark.parametrize("form", ["png", "jpeg", "webp", "bmp", "tiff"])
 def test_what_is_cut_short_or_garbled_is_refused_in_one_sentence(rng, form):
     whole = saved(Image.fromarray(rng.integers(0, 256, (40, 50, 3), dtype=np.uint8)), form).getvalue()
     for keep in (3, 5, 20, 60, 200, len(whole) // 2, len(whole) - 200):

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from unweave.base.errors import InputError
-from unweave.data.own.locate import located
+from unweave.data.own.locate import PICTURES, located
 from unweave.data.published.pinwheel import Pinwheel
+from unweave.data.readers.images import SUFFIXES
 
 
 @pytest.fixture
@@ -15,7 +16,7 @@ def place(tmp_path, monkeypatch, own_cache):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "pictures").mkdir()
     (tmp_path / "dsprites").mkdir()
-    for name in ("a.npz", "a.npy", "a.h5", "a.HDF5", "a.csv", "a.tsv", "a.parquet", "a.txt"):
+    for name in ("a.npz", "a.npy", "a.h5", "a.HDF5", "a.csv", "a.tsv", "a.parquet", "a.txt", "a.tif", "a.GIF"):
         (tmp_path / name).touch()
     return tmp_path
 
@@ -35,10 +36,16 @@ def place(tmp_path, monkeypatch, own_cache):
         ("a.tsv", "table", "a.tsv"),
         (Path("a.parquet"), "table", "a.parquet"),
         (Path("pictures"), "folder", "pictures"),
+        ("a.tif", "folder", "a.tif"),
+        ("a.GIF", "folder", "a.GIF"),
     ],
 )
 def test_paths_tell_by_what_they_are(place, given, name, path):
     assert located(given) == {"name": name, "path": path}
+
+
+def test_pictures_are_those_that_are_read():
+    assert PICTURES == SUFFIXES
 
 
 def test_a_registered_name_comes_before_a_folder_of_that_name(place):

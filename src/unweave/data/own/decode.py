@@ -83,6 +83,13 @@ def walk(root: Path) -> Listing:
     Links to files inside are followed, links to folders inside are not (they would show pictures twice), and one that
     leaves the folder raises InputError.
     """
+    if root.is_file():  # a stack of pages, an animation, or a picture to be cut into tiles
+        about = root.stat()
+        mark = struct.pack("<3q", about.st_size, about.st_mtime_ns, about.st_ctime_ns)
+        if _suffix(root.name) not in SUFFIXES:
+            raise InputError(f"path must be a folder or a picture ({', '.join(SUFFIXES)}), got {root}")
+        state = hashlib.sha256(root.name.encode(errors="surrogateescape") + b"\0" + mark).hexdigest()
+        return Listing(root.resolve().parent, [root.resolve().name], Counter(), state)
     if not root.is_dir():
         raise InputError(f"path must be an existing folder of pictures, got {root}, which is none")
     top = root.resolve()
@@ -172,7 +179,7 @@ def gather(root: Path, wish: Wish, *, skip_bad: bool = False, max_bytes: int = 1
 
 def _found_out(listing: Listing, wish: Wish, skip_bad: bool) -> Facts:
     """What the headers tell, or all there is to know where the array exists under the size that was found."""
-    headers, bad = _headers(listing, wish.max_pixels)
+    headers, bad = _headers(listing, wish)
     if bad and (not skip_bad or len(bad) == len(listing.names)):
         raise InputError(_refusal(listing, bad))
     facts = planned(listing.names, headers, wish)
@@ -261,12 +268,12 @@ def _slices(count: int) -> list[range]:
 # First pass: headers
 
 
-def _headers(listing: Listing, max_pixels: int) -> tuple[list[tuple[Header, ...]], list[tuple[int, str]]]:
+def _headers(listing: Listing, wish: Wish) -> tuple[list[tuple[Header, ...]], list[tuple[int, str]]]:
     """The header of every picture, by file, and the files that have none."""
     same: dict[tuple[Header, ...], tuple[Header, ...]] = {}  # a million pictures of one size share one
 
     def look(numbers: range) -> list[tuple[Header, ...] | str]:
-        return [_header(listing.root / listing.names[k], max_pixels) for k in numbers]
+        return [_header(listing.root / listing.names[k], wish) for k in numbers]
 
     headers: list[tuple[Header, ...]] = []
     bad: list[tuple[int, str]] = []
@@ -282,9 +289,9 @@ def _headers(listing: Listing, max_pixels: int) -> tuple[list[tuple[Header, ...]
     return headers, bad
 
 
-def _header(path: Path, max_pixels: int) -> tuple[Header, ...] | str:
+def _header(path: Path, wish: Wish) -> tuple[Header, ...] | str:
     try:
-        with opened(path, max_pixels) as pages:
+        with opened(path, wish.max_pixels, channels=wish.pages == "channels") as pages:
             return tuple(page.header for page in pages)
     except Unreadable as wrong:
         return str(wrong)
@@ -393,7 +400,7 @@ def _part(path: Path, piece: _Piece, facts: Facts, wish: Wish) -> _Part:
     made = [np.zeros((0, height, width, channels), facts.dtype)]
     least, most, see_through = np.inf, -np.inf, 0
     try:
-        with opened(path, wish.max_pixels) as pages:
+        with opened(path, wish.max_pixels, channels=wish.pages == "channels") as pages:
             same = all(page.header.dtype == facts.dtype for page in pages)
             if not same or sum(tiles(page.header, wish.tile) for page in pages) != piece.rows:
                 raise Unreadable("it changed while it was read")

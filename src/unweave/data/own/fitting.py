@@ -13,7 +13,10 @@ from unweave.base.errors import InputError
 from unweave.data.readers.images import FULL, MAX_PIXELS, Header
 
 SMALLEST, LARGEST, USUAL = 16, 256, 64  # sides that nets take, and the side of pictures that differ in size
-KINDS = {"uint8": "8 bit", "uint16": "16 bit", "float32": "real numbers"}
+KINDS = {
+    "uint8": "8 bit", "uint16": "16 bit", "uint32": "32 bit", "int8": "signed 8 bit", "int16": "signed 16 bit",
+    "int32": "signed 32 bit", "bool": "1 bit",
+}  # fmt: skip
 
 _LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
 _FILTER = Image.Resampling.BILINEAR
@@ -28,6 +31,7 @@ class Wish:
     channels: int | None = None
     tile: int | None = None
     max_pixels: int = MAX_PIXELS
+    pages: str = "auto"
 
 
 @dataclass
@@ -36,6 +40,7 @@ class Facts:
 
     shape: tuple[int, int, int, int] = (0, 0, 0, 0)  # of the array: pictures, height, width, channels
     dtype: str = "uint8"
+    stored: str = ""  # types of the files' numbers, where they differ from `dtype`
     counts: list[int] | None = None  # rows of each file; None where each has one
     bad: list[tuple[int, str]] = field(default_factory=list[tuple[int, str]])  # number of the file, reason
     content: str = ""  # SHA-256 of the names and bytes of the good files
@@ -48,6 +53,11 @@ class Facts:
     most: float = 0.0
     values: dict[int, int] | None = None  # of whole numbers in the array: how often each occurs
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether the files hold whole numbers only."""
+        return "float" not in (self.stored or self.dtype)
+
 
 def planned(names: Sequence[str], headers: Sequence[Sequence[Header]], wish: Wish) -> Facts:
     """What the array will be; InputError where the pictures cannot become one."""
@@ -59,8 +69,16 @@ def planned(names: Sequence[str], headers: Sequence[Sequence[Header]], wish: Wis
             count[each] += 1
     dtypes = {each.dtype: first[each] for each in reversed(first)}
     if len(dtypes) > 1:
-        shown = " and ".join(f"{KINDS[dtype]} ({name})" for dtype, name in sorted(dtypes.items()))
+        stored = {each.dtype: each.stored for each in reversed(first)}
+        shown = " and ".join(f"{numbers_of(dtype, stored[dtype])} ({name})" for dtype, name in sorted(dtypes.items()))
         raise InputError(f"pictures must have the same kind of numbers, got {shown}")
+    pages = {each.unnamed for each in first}
+    if wish.pages == "auto" and len(pages) == 1 and max(pages):  # of files with more or fewer none are channels
+        raise InputError(
+            "pages must be channels or pictures where all TIFFs have a few and do not name their axis, got auto and "
+            f"{max(pages)} pages in {names[0]}; --data.pages channels makes one picture of them, --data.pages pictures "
+            "one of each"
+        )
     (dtype,) = dtypes
     channels = _channels(first, wish.channels)
     if wish.tile:
@@ -78,11 +96,21 @@ def planned(names: Sequence[str], headers: Sequence[Sequence[Header]], wish: Wis
     return Facts(
         shape=(sum(rows), size[0], size[1], channels),
         dtype=dtype,
+        stored=",".join(sorted({each.stored for each in first if each.dtype == "float32"})),
         counts=None if set(rows) == {1} else rows,
         heights=(min(each.height for each in first), max(each.height for each in first)),
         widths=(min(each.width for each in first), max(each.width for each in first)),
         cut=sum(n for each, n in count.items() if wish.tile and (each.height % wish.tile or each.width % wish.tile)),
     )
+
+
+def numbers_of(dtype: str, stored: str) -> str:
+    """What kind of numbers files hold, in words; `stored` are the types in the files where `dtype` is float32.
+
+    >>> numbers_of("uint16", ""), numbers_of("float32", "int16"), numbers_of("float32", "float64,int16")
+    ('16 bit', 'signed 16 bit', 'real numbers and signed 16 bit')
+    """
+    return " and ".join(KINDS.get(each, "real numbers") for each in (stored or dtype).split(","))
 
 
 def kind_of(header: Header) -> str:

@@ -1,4 +1,4 @@
-"""A folder of your own pictures: PNG, JPEG, WebP and TIFF of any size, in one array."""
+"""A folder of your own pictures, or a file of several: PNG, JPEG, WebP, BMP, GIF and TIFF of any size, in one array."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from unweave.base.errors import InputError
 from unweave.data.base import ImageData
 from unweave.data.own.decode import Stock, gather
 from unweave.data.own.factors_csv import LABELS, NAME, FactorTable, read_factors
-from unweave.data.own.fitting import KINDS, LARGEST, SMALLEST, Wish
+from unweave.data.own.fitting import LARGEST, SMALLEST, Wish, numbers_of
 from unweave.data.own.own_file import full_scale, scale_used
 from unweave.data.readers.images import MAX_PIXELS
 
@@ -29,7 +29,7 @@ _LOOKED_AT = 4_000_000  # numbers that describe the others
 
 @dataclass(frozen=True)
 class Folder(ImageData):
-    """The pictures below a folder, (channels, height, width) in [0, 1], decoded once into the cache and mapped from it.
+    """The pictures below a folder or in a file, (channels, height, width) in [0, 1], decoded once into the cache.
 
     A pixel v becomes (v - low) / (high - low), cut to [0, 1]. What is not given is found by `resolved`: the size if all
     have the same one from 16 to 256 (else 64 x 64), channels, low and high, what kind of pixels these are, and
@@ -40,7 +40,7 @@ class Folder(ImageData):
     label or class has the classes. It is no part of `content`, so it may come later.
     """
 
-    path: Annotated[str, "the folder; --data folder:DIR says the same"] = ""
+    path: Annotated[str, "the folder, or a file with several pictures; --data folder:DIR says the same"] = ""
     size: Annotated[int | tuple[int, ...] | None, "height and width, as 64 or 48,60; found if not given"] = None
     fit: Annotated[Literal["stretch", "crop", "pad"], "how a picture of other proportions gets that size"] = "stretch"
     channels: Annotated[int | None, "1 makes RGB grey, 3 grey RGB, 4 keeps alpha; found if not given", Range(1)] = None
@@ -52,6 +52,10 @@ class Folder(ImageData):
     low: Annotated[float | None, "the value that becomes 0; by `scale` if not given", FINITE] = None
     high: Annotated[float | None, "the value that becomes 1; by `scale` if not given", FINITE] = None
     tile: Annotated[int | None, "cut pictures into squares of this side, before any resizing", Range(SMALLEST)] = None
+    pages: Annotated[
+        Literal["auto", "channels", "pictures"],
+        "what the pages of a TIFF are that does not name their axis: channels of one picture, or pictures",
+    ] = "auto"
     skip_bad: Annotated[bool, "leave out files that cannot be read, and name them"] = False
     max_pixels: Annotated[int, "largest picture that is opened, in pixels", Range(1)] = MAX_PIXELS
     max_bytes: Annotated[int, "largest array that is made of the pictures", Range(1)] = 1 << 36
@@ -83,7 +87,7 @@ class Folder(ImageData):
         if not self.path:
             raise InputError("path must be a folder of pictures, as in --data folder:DIR, got nothing")
         size = None if self.size is None else _pair(self.size)
-        wish = Wish(size, self.fit, self.channels, self.tile, self.max_pixels)
+        wish = Wish(size, self.fit, self.channels, self.tile, self.max_pixels, self.pages)
         stock = gather(Path(self.path), wish, skip_bad=self.skip_bad, max_bytes=self.max_bytes)
         if self.content is not None and stock.facts.content != self.content:
             raise InputError(
@@ -137,6 +141,8 @@ class Folder(ImageData):
             low, high = _percentiles(stock)
         elif self.scale == "dtype" and facts.values is not None:
             low, high = 0.0, full_scale(facts.most) or facts.most
+        elif self.scale == "dtype" and facts.is_whole and low >= 0 and full_scale(high) is not None:
+            low, high = 0.0, full_scale(high) or high
         elif self.scale == "dtype" and 0 <= low <= high <= 1:  # other real numbers have no depth: minmax
             low, high = 0.0, 1.0
         low = low if self.low is None else self.low
@@ -192,7 +198,7 @@ class Folder(ImageData):
     @property
     def at_hand(self) -> bool:
         """Whether the folder is there."""
-        return bool(self.path) and Path(self.path).is_dir()
+        return bool(self.path) and Path(self.path).exists()
 
     @cached_property
     def files(self) -> tuple[str, ...]:
@@ -203,7 +209,7 @@ class Folder(ImageData):
     def factor_table(self) -> FactorTable | None:  # pyright: ignore
         """What factors.csv tells of the pictures, or None without one."""
         path = self._stock.listing.root / NAME
-        if not path.exists():
+        if not path.exists() or Path(self.path).is_file():
             return None
         if not path.resolve().is_relative_to(self._stock.listing.root):
             raise InputError(f"links must stay in the folder, got {NAME}, which leads to {path.resolve()}")
@@ -232,8 +238,9 @@ class Folder(ImageData):
         facts, bad, others = stock.facts, stock.bad(), stock.listing.others
         kinds = " and ".join(f"{n:,} {name}" for name, n in sorted(facts.kinds.items(), key=lambda each: -each[1]))
         sides = [str(a) if a == b else f"{a}-{b}" for a, b in (facts.heights, facts.widths)]
-        line = f"read {len(stock.listing.names) - len(bad):,} files in {self.path}: {kinds}"
-        line += f" of {' x '.join(sides)} (height x width), {KINDS[facts.dtype]}"
+        files = "" if Path(self.path).is_file() else f"{len(stock.listing.names) - len(bad):,} files in "
+        line = f"read {files}{self.path}: {kinds} of {' x '.join(sides)} (height x width)"
+        line += f", {numbers_of(facts.dtype, facts.stored)}"
         if bad:
             first = "; ".join(f"{name} ({reason})" for name, reason in bad[:3])
             line += f"; left out {len(bad):,} that cannot be read: {first}{'; ...' if len(bad) > 3 else ''}"
@@ -246,11 +253,14 @@ class Folder(ImageData):
         """Real numbers without a depth may be better cut at percentiles."""
         facts = self._stock.facts
         inside = facts.values is not None or 0 <= facts.least <= facts.most <= 1
+        inside = inside or (facts.is_whole and facts.least >= 0 and full_scale(facts.most) is not None)
         if self.scale != "dtype" or inside or (self.low, self.high) != (facts.least, facts.most):
             return None
+        kind = numbers_of(facts.dtype, facts.stored)
         return (
-            f"{Path(self.path).name} holds real numbers from {facts.least:g} to {facts.most:g}, of which the smallest "
-            "becomes 0 and the largest 1; --data.scale minmax says that this is meant, percentile cuts rare extremes"
+            f"{Path(self.path).name} holds numbers ({kind}) from {facts.least:g} to {facts.most:g}, of which the "
+            "smallest becomes 0 and the largest 1; --data.scale minmax says that this is meant, percentile cuts "
+            "rare extremes"
         )
 
     def _made(self) -> str:

@@ -10,6 +10,7 @@ from unweave.base import checks, registry
 from unweave.base.errors import InputError
 
 FOLDER = "folder"  # the names under which the user's own data are registered
+PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")  # those of `readers.images`
 SUFFIXES = {
     "array": (".npz", ".npy", ".h5", ".hdf5"),
     "table": (".csv", ".tsv", ".parquet"),
@@ -19,9 +20,10 @@ SUFFIXES = {
 def located(data: Any) -> dict[str, Any]:
     """Name and first settings of a data set: {"name": "folder", "path": "pictures"}.
 
-    `data` is a registered name, `folder:DIR`, an existing folder, a file whose suffix tells what it is, a registered
-    data set's own settings, or arrays and tables in memory, which are kept in the cache. A registered name comes before
-    a path of that name; ./NAME is always a path. Anything else raises InputError.
+    `data` is a registered name, `folder:DIR`, an existing folder, a file whose suffix tells what it is (a picture may
+    be a stack of pages or an animation), a registered data set's own settings, or arrays and tables in memory, which
+    are kept in the cache. A registered name comes before a path of that name; ./NAME is always a path. Anything else
+    raises InputError.
 
     >>> located("dsprites"), located("folder:my:pictures")
     ({'name': 'dsprites'}, {'name': 'folder', 'path': 'my:pictures'})
@@ -58,7 +60,7 @@ def _named(text: str) -> dict[str, Any]:
 
 def _at(path: Path) -> dict[str, Any]:
     """The data set in a folder or file."""
-    if path.is_dir():
+    if path.is_dir() or (path.is_file() and path.suffix.lower() in PICTURES):
         return {"name": FOLDER, "path": str(path)}
     for name, suffixes in SUFFIXES.items():
         if path.suffix.lower() in suffixes:
@@ -71,7 +73,7 @@ def _at(path: Path) -> dict[str, Any]:
 
 
 def _every_suffix() -> tuple[str, ...]:
-    return tuple(suffix for suffixes in SUFFIXES.values() for suffix in suffixes)
+    return (*(suffix for suffixes in SUFFIXES.values() for suffix in suffixes), *PICTURES)
 
 
 def _known() -> str:

@@ -1,4 +1,4 @@
-"""The one opener of image files: PNG, JPEG, WebP and TIFF, their size checked before anything is decoded."""
+"""The one opener of image files: PNG, JPEG, WebP, BMP, GIF and TIFF, their size checked before anything is decoded."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from PIL import Image, UnidentifiedImageError
 
 from unweave.base.errors import InputError
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 MAX_PIXELS = 80_000_000  # Pillow itself warns from 89 million on
 FULL = {"uint8": 255, "uint16": 65_535}  # the largest value of whole-number pixels
 
 Stream = BinaryIO | BytesIO  # an open file, or bytes in memory
 
-_FORMATS = ("PNG", "JPEG", "WEBP")  # Pillow's; all others are not even tried
+_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")  # Pillow's; all others are not even tried
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _ORIENTATION = 0x0112
 _WHOLE = 1 << 24  # whole numbers up to here are exact in float32
@@ -40,13 +40,19 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True)
 class Header:
-    """What is known of a picture before it is decoded. `alpha` says that the last channel is opacity."""
+    """What is known of a picture before it is decoded. `alpha` says that the last channel is opacity.
+
+    `stored` is the type of the file's numbers where it is another one than `dtype`. `unnamed` is not 0 where the file
+    has so few pages, 2 to 4, along an axis without a name that they may be the channels of one picture.
+    """
 
     height: int
     width: int
     channels: int
     dtype: str  # uint8, uint16 or float32
     alpha: bool = False
+    stored: str = ""
+    unnamed: int = 0
 
     @property
     def colours(self) -> int:
@@ -68,10 +74,10 @@ class Page:
 def open_image(source: Path | Stream, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """The picture in a file or stream, (H, W, C): uint8, uint16, or float32 where a TIFF holds other numbers.
 
-    PNG, JPEG, WebP and TIFF, told apart by content and never by name; 16-bit PNG keep all their bits in every colour,
+    PNG, JPEG, WebP, BMP, GIF and TIFF, told apart by content and never by name; 16-bit PNG keep all their bits,
     palettes and 1-bit pictures become 0 to 255, opacity is the last channel, the orientation of the camera is undone.
-    No other file is ever opened on behalf of one. A picture of more than `max_pixels` (judged by its header), an
-    animation, a TIFF of several pages and whatever cannot be decoded raise InputError with the name and the reason.
+    No other file is ever opened on behalf of one. A picture of more than `max_pixels` (judged by its header), several
+    frames or pages and whatever cannot be decoded raise InputError with the name and the reason.
 
     >>> stream = BytesIO()
     >>> Image.new("RGB", (60, 48), "red").save(stream, "png")
@@ -97,26 +103,31 @@ def digest(path: Path) -> bytes:
 
 
 @contextmanager
-def opened(source: Path | Stream, max_pixels: int = MAX_PIXELS) -> Generator[Sequence[Page]]:
-    """The pictures of a file, which are decoded when asked for. What is wrong with the file raises Unreadable."""
+def opened(source: Path | Stream, max_pixels: int = MAX_PIXELS, *, channels: bool = False) -> Generator[Sequence[Page]]:
+    """The pictures of a file, which are decoded when asked for. What is wrong with the file raises Unreadable.
+
+    The frames of an animation and the pages of a TIFF are pictures; with `channels` pages along an axis without a name
+    are the channels of one picture instead.
+    """
     with _refusing():
         file = source.open("rb") if isinstance(source, Path) else source
     try:
         with _refusing():
+            file.seek(0)
             start = file.read(4)
             file.seek(0)
             if not start:
                 raise Unreadable("it is empty")
         if start not in _TIFF:
             with _refusing():
-                pages = [_picture(file, max_pixels)]
+                pages = _pictures(file, max_pixels)
             yield pages
         else:
             with _refusing():
                 tiff = _tiff(file)
             with tiff:
                 with _refusing():
-                    pages = [page for series in tiff.series for page in _planes(series, max_pixels)]
+                    pages = [page for series in tiff.series for page in _planes(series, max_pixels, channels)]
                     if not pages:
                         raise Unreadable("it holds no picture")
                 yield pages
@@ -133,7 +144,7 @@ def _refusing() -> Generator[None]:
     except (Unreadable, InputError):
         raise
     except UnidentifiedImageError:
-        raise Unreadable("it is no PNG, JPEG, WebP or TIFF picture") from None
+        raise Unreadable("it is no PNG, JPEG, WebP, BMP, GIF or TIFF picture") from None
     except MemoryError:
         raise Unreadable("there is not enough memory to decode it") from None
     except Exception as wrong:
@@ -158,7 +169,7 @@ def _turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
     return np.ascontiguousarray(pixels[rows, columns])
 
 
-# PNG, JPEG, WebP: Pillow
+# PNG, JPEG, WebP, BMP, GIF: Pillow
 
 
 def _open(file: Stream) -> Any:
@@ -171,11 +182,35 @@ def _open(file: Stream) -> Any:
             raise Unreadable(f"its size is that of a decompression bomb ({str(wrong).split(',')[0]})") from None
 
 
-def _picture(file: Stream, max_pixels: int) -> Page:
+def _pictures(file: Stream, max_pixels: int) -> list[Page]:
+    """The one picture of a file, or the frames of an animation, as whole pictures."""
     image = _open(file)
     _fits(image.height, image.width, 4, max_pixels)
-    if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:  # an MPO is a JPEG with previews after it
-        raise Unreadable(f"it is an animation of {image.n_frames} pictures")
+    frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)  # an MPO is a JPEG with previews after it
+    if frames == 1:
+        return [_picture(file, image)]
+    mode = "RGBA" if "transparency" in image.info or image.mode == "RGBA" else "RGB"
+    header = Header(image.height, image.width, len(mode), "uint8", mode == "RGBA")
+    film = _Film(file, mode)
+    return [Page(header, partial(film.frame, k)) for k in range(frames)]
+
+
+class _Film:
+    """An animation whose frames are decoded one after the other; going back means to begin again."""
+
+    def __init__(self, file: Stream, mode: str) -> None:
+        self.file, self.mode = file, mode
+        self.image: Any = None
+
+    def frame(self, k: int, _at_least: tuple[int, int] | None) -> np.ndarray:
+        with _refusing():
+            if self.image is None or self.image.tell() > k:
+                self.image = _open(self.file)
+            self.image.seek(k)
+            return np.asarray(self.image.convert(self.mode))
+
+
+def _picture(file: Stream, image: Any) -> Page:
     mode, deep = _mode(image), _deep(image)
     channels = {"L": 1, "I;16": 1, "LA": 2, "RGB": 3, "RGBA": 4}[mode]
     if deep.startswith("LA"):
@@ -258,7 +293,7 @@ def _tiff(file: Stream) -> Any:
     return tifffile.TiffFile(file, _multifile=False, is_ndtiff=False, is_mmstack=False)
 
 
-def _planes(series: Any, max_pixels: int) -> list[Page]:
+def _planes(series: Any, max_pixels: int, channels_wanted: bool) -> list[Page]:
     """The pictures of a series of pages: its axes but height, width and channels count pictures."""
     axes, shape, first = str(series.axes), tuple(series.shape), series.keyframe
     if axes.count("Y") != 1 or axes.count("X") != 1:
@@ -268,6 +303,10 @@ def _planes(series: Any, max_pixels: int) -> list[Page]:
     if series.dtype.kind not in "buif":
         raise Unreadable(f"its numbers are {series.dtype}")
     channel = next((name for name in "SC" if axes.count(name) == 1), "")
+    nameless = next((name for name in "QI" if axes.count(name) == 1), "") if not channel else ""
+    few = nameless != "" and 2 <= shape[axes.index(nameless)] <= 4 and len(axes) == 3
+    if channels_wanted:
+        channel = channel or nameless
     kept = [axes.index(name) for name in ("Y", "X", *channel)]
     counted = [k for k in range(len(axes)) if k not in kept]
     rows, columns, *rest = (shape[k] for k in kept)
@@ -283,7 +322,8 @@ def _planes(series: Any, max_pixels: int) -> list[Page]:
     height, width = (columns, rows) if turn > 4 else (rows, columns)
     # a second or fourth number of a pixel is opacity where the file says so
     alpha = channel == "S" and channels in (2, 4) and any(int(each) in (1, 2) for each in first.extrasamples)
-    header = Header(height, width, channels, dtype, alpha)
+    unnamed = shape[axes.index(nameless)] if few and not channels_wanted else 0
+    header = Header(height, width, channels, dtype, alpha, series.dtype.name if dtype == "float32" else "", unnamed)
     places = np.ndindex(*(shape[k] for k in counted))
     return [Page(header, partial(_plane, series, dict(zip(counted, at, strict=True)), kept, turn)) for at in places]
 
