@@ -22,6 +22,8 @@ from unweave.models.nets.layers import dense, halved, halving
 REACH, STRETCH = 0.5, 0.25  # of a latent of 1: half-widths of the image that it shifts by, log of the size
 LARGEST_STRETCH = 1.5  # log of the size that any latent can bring about
 FINDING = 16  # channels of the map that finds the object
+SHARP = 3.0  # of the softmax that the choice of an angle gets its gradient from
+NARROW = -4.0  # where the log variance of angle and shift begins: a wide posterior would hide them from the decoder
 STANDS_OUT = 5.0  # where that map begins: weight of a pixel's difference from the image's median
 
 
@@ -36,9 +38,10 @@ class Posed(Broadcast):
 
     The encoder first finds the object: a map of weights over places, at first of what differs from the image's median,
     whose centre of mass is the shift. It looks at the object from there, and turns what it sees to each of `turns`
-    angles; one stack of convolutions looks at all of them. How well each suits is a softmax over the angles; the angle
-    is refined by a vector that each of them tells, and features are averaged by the same weights. A turn of the image
-    by 360 / `turns` degrees thus turns the angle alone.
+    angles; one stack of convolutions looks at all of them and chooses the one that suits best (a hard choice, with the
+    gradient of a softmax: an average over angles has none, and all that is drawn stays round). A vector that is told
+    there refines the angle, and all other features are those of that view. A turn of the image by 360 / `turns`
+    degrees thus turns the angle alone.
 
     This is knowledge that the other nets do not have: never compare scores of it with theirs unmarked. Sources: for
     coordinates as a pose Bepler et al. 2019, https://arxiv.org/abs/1909.11663; for the angle found among a set and then
@@ -158,7 +161,7 @@ class Posing(nn.Module):
             first, second = Conv2d(image_shape[0], FINDING, 5, stride=2, padding=2), Conv2d(FINDING, 1, 5, padding=2)
             self.find = nn.Sequential(first, nn.ReLU(), second)
         if net.turns > 1:
-            self.suits, self.refine = nn.Linear(net.hidden, 1), own_start(nn.Linear(net.hidden, 2))
+            self.suits, self.refine = nn.Linear(net.hidden, 1, bias=False), own_start(nn.Linear(net.hidden, 2))
             turns = 2 * math.pi * torch.arange(net.turns) / net.turns
             self.register_buffer("angles", torch.stack([turns.cos(), turns.sin()], 1), persistent=False)
         told = 2 * (net.turns > 1) + 2 * net.shift  # of the features, what finding and turning say of the pose
@@ -179,6 +182,13 @@ class Posing(nn.Module):
         mean.weight[:, self.net.hidden :] = 0
         mean.weight[:told] = 0
         mean.weight[:told, self.net.hidden :] = torch.eye(told)
+        width = self.heads["log_variance"]
+        assert isinstance(width, nn.Linear)
+        own_start(width)
+        nn.init.xavier_uniform_(width.weight)
+        nn.init.zeros_(width.bias)
+        width.weight[:told] = 0
+        width.bias[:told] = NARROW
 
     def forward(self, x: Images) -> dict[str, Codes]:
         """Images to the numbers of every head, in the order of the heads."""
@@ -190,7 +200,7 @@ class Posing(nn.Module):
         if turns > 1:
             seen = self._seen(x, shift)  # (n turns, C, H, W)
             features = self.body(seen).unflatten(0, (n, turns))
-            weights = self.suits(features).softmax(dim=1)  # (n, turns, 1)
+            weights = chosen(self.suits(features)[..., 0])[..., None]  # (n, turns, 1)
             own = turned(self.angles).to(x) @ self.refine(features)[..., None]
             told.append((weights * own[..., 0]).sum(1))
             hidden = (weights * features).sum(1)
@@ -206,6 +216,18 @@ class Posing(nn.Module):
         n, turns = len(x), self.net.turns
         turn = turned(self.angles).to(x).repeat(n, 1, 1)
         return looked_at(x.repeat_interleave(turns, 0), turn, shift.repeat_interleave(turns, 0))
+
+
+def chosen(fit: Tensor) -> Tensor:
+    """1 for the largest of each row (n, k) and 0 for the others, with the gradient of a softmax of standardised rows.
+
+    >>> chosen(torch.tensor([[0.1, 0.3, 0.2]])).tolist()
+    [[0.0, 1.0, 0.0]]
+    """
+    apart = fit - fit.mean(1, keepdim=True)
+    soft = (SHARP * apart / (apart.square().mean(1, keepdim=True) + 1e-12).sqrt()).softmax(1)
+    hard = functional.one_hot(soft.argmax(1), fit.shape[1]).to(soft)
+    return hard + (soft - soft.detach())
 
 
 def looked_at(x: Images, turn: Tensor, shift: Tensor) -> Images:
