@@ -216,6 +216,7 @@ def written(tree):
     return len(lines) - before
 
 
+@pytest.mark.slow
 def test_in_this_tree_it_is_one_file_and_one_line_too(tree):
     assert written(tree) == len(THINGS)
     inside = [tree / "src"]

@@ -71,6 +71,7 @@ def test_a_code_without_a_factor_is_told_to_lack_it(name):
     assert verdict(score) == f"{score.value:.2f}: what a code perfect but for {name} would get"
 
 
+@pytest.mark.slow
 def test_missing_shape_scores_0_80():
     metric, probe = FactorVAEScore(), on_dsprites(worlds.with_dead(worlds.missing("shape"), count=6))
     assert verdict(calibrated(metric(probe), metric, probe)) == "0.80: what a code perfect but for shape would get"
