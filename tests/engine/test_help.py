@@ -55,8 +55,27 @@ def test_pairs_of_a_table_resume_to_the_byte(method, tiny, ends_alike, tmp_path)
         ("ada-gvae", {"pairs_within": 2}, "pairs_within must be left out unless pairs are neighbours"),
         ("ada-gvae", {"pairs": "neighbours", "pairs_differ": 2}, "pairs_differ must be left out unless"),
         ("ada-gvae", {"pairs": "nowhere.csv"}, "that can be read"),
+        ("ada-gvae", {"leave_out": "shape=2,scale=0-1"}, "leave_out must be left out for ada-gvae"),
+        ("vae", {"leave_out": "shape=2"}, "2 factors or more"),
     ],
 )
 def test_what_does_not_go_together_is_one_sentence(method, settings, rule, tiny):
     with pytest.raises(InputError, match=rule):
         tiny(method, **settings)
+
+
+def test_a_combination_left_out_is_never_seen_and_resumed_to_the_byte(tiny, ends_alike):
+    spec = tiny("factor-vae", leave_out="shape=0-1,scale=0-4", standardise_every=5)
+    assert spec.title.endswith("never saw shape=0-1,scale=0-4")
+    assert spec.images == len(spec.kept) == len(spec.dataset) - 2 * 5 * 40 * 32 * 32
+    seen = []
+    images = type(spec.dataset).images
+
+    def noted(self, numbers):
+        seen.extend(numbers.tolist())
+        return images(self, numbers)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(spec.dataset), "images", noted)
+        ends_alike(spec, 5)
+    assert set(seen) <= set(spec.kept.tolist())

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Annotated, ClassVar
 
 from unweave.base.checks import Range
 from unweave.base.errors import InputError
 from unweave.base.settings import Settings, changed, settings_of
 from unweave.data.base import FactorData, ImageData
+from unweave.data.leave_out import kept
 from unweave.data.pairs import FACTORS, NEIGHBOURS, ByFactors, Listed, Neighbours, Partners, digest_of, read_pairs
+from unweave.engine.warm import digest_of_weights
 from unweave.models.objectives import Objective
 
 
@@ -26,8 +29,16 @@ class Help(Settings):
     ] = 1
     pairs_within: Annotated[int, "maximum distance between neighbours, frames", Range(1)] = 1
     pairs_digest: Annotated[str | None, "what the table of pairs said"] = None
+    leave_out: Annotated[
+        str | None, "combination of factor values that training never sees, as in shape=2,scale=0-2,x=0-15"
+    ] = None
+    start_from: Annotated[str | None, "folder of a run whose weights to begin with, where shapes agree"] = None
+    start_digest: Annotated[str | None, "which weights these were"] = None
 
-    found: ClassVar[tuple[str, ...]] = ("pairs_digest",)  # no options: only the files themselves can tell
+    found: ClassVar[tuple[str, ...]] = (
+        "pairs_digest",
+        "start_digest",
+    )  # no options: only the files themselves can tell
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -37,6 +48,17 @@ class Help(Settings):
 
     def resolved(self, method: str, objective: Objective, data: ImageData) -> Help:
         """The same with what was found written down; help that the method or the data cannot take raises InputError."""
+        if self.leave_out is not None:
+            if objective.paired:
+                raise InputError(
+                    f"leave_out must be left out for {method}, whose pairs would show it, got {self.leave_out}"
+                )
+            kept(self.leave_out, data)
+        if self.start_from is not None:
+            self = replace(self, start_digest=digest_of_weights(self.start_from))
+        return self._with_pairs(method, objective, data)
+
+    def _with_pairs(self, method: str, objective: Objective, data: ImageData) -> Help:
         if not objective.paired:
             if self.pairs is not None or self.pairs_differ != 1 or self.pairs_within != 1:
                 raise InputError(f"pairs must be given to a method that learns from pairs, got them for {method}")
@@ -68,7 +90,8 @@ class Help(Settings):
 
     def telling(self) -> dict[str, object]:
         """What counts for the run's hash: settings unlike their defaults, and what files say instead of their paths."""
-        skipped = () if self.pairs_digest is None else ("pairs",)
+        files = {"pairs": self.pairs_digest, "start_from": self.start_digest}
+        skipped = [name for name, digest in files.items() if digest is not None]
         return {name: value for name, value in changed(self).items() if name not in skipped}
 
     @property
@@ -78,7 +101,8 @@ class Help(Settings):
         >>> Help().words, Help(pairs="factors").words, Help(pairs="neighbours").words
         ('', 'saw pairs that differ in 1 factor', 'saw pairs of neighbours')
         """
-        return "; ".join(f"saw {each}" for each in (self._pairs(),) if each)
+        said = {"saw": self._pairs(), "never saw": self.leave_out, "started from": Path(self.start_from or "").name}
+        return "; ".join(f"{verb} {each}" for verb, each in said.items() if each)
 
     def _pairs(self) -> str:
         if self.pairs is None:

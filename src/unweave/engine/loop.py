@@ -59,7 +59,8 @@ class Loop:
     def _any_images(self, n: int) -> Images:
         """`n` images that depend on nothing but the seed and the step, so that a resumed run takes the same ones."""
         rng = numpy_generator(self.spec.training.seed, f"standardise {self.state.step}")
-        return self._images(rng.choice(len(self.data), min(n, len(self.data)), replace=False))
+        seen = len(self.data) if self.spec.kept is None else self.spec.kept
+        return self._images(rng.choice(seen, min(n, self.spec.images), replace=False))
 
     def step(self) -> tuple[Tensor, Terms, Pass, Terms]:
         """One step of the VAE and those of its critic: loss, terms, pass, and the critic's terms."""
@@ -79,7 +80,7 @@ class Loop:
                         drawn_from=self.objective.drawn_from,
                     )
                 ),
-                data_size=len(self.data),
+                data_size=self.spec.images,
                 rng=state.rng,
                 step=state.step,
                 total_steps=training.steps,

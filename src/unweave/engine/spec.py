@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal
 
+import numpy as np
 import torch
 
 from unweave.base import checks, registry
@@ -21,6 +22,7 @@ from unweave.base.seeds import Generators, numpy_generator
 from unweave.base.settings import Settings, changed, in_words, names_of, plain, settings_of, short_hash
 from unweave.base.settings import build as build_settings
 from unweave.data.base import ImageData
+from unweave.data.leave_out import kept
 from unweave.data.own.locate import FOLDER, SUFFIXES, located
 from unweave.engine.device import torch_device
 from unweave.engine.help import HELP_FIELDS, Help
@@ -304,9 +306,20 @@ class Spec:
         lr = self.training.lr
         return own if lr is None else AdamSettings(lr, own.betas, own.amsgrad, own.l2)
 
+    @cached_property
+    def kept(self) -> np.ndarray | None:
+        """Numbers of the images that training may see; None for all of them."""
+        return None if self.help.leave_out is None else kept(self.help.leave_out, self.dataset)
+
+    @property
+    def images(self) -> int:
+        """How many images there are to train on."""
+        return len(self.dataset) if self.kept is None else len(self.kept)
+
     def some_images(self) -> Images:
         """At most 20,000 images, always the same ones, for a prior that starts from the data."""
-        chosen = numpy_generator(self.training.seed, "prior images").permutation(len(self.dataset))[:PCA_IMAGES]
+        seen = len(self.dataset) if self.kept is None else self.kept
+        chosen = numpy_generator(self.training.seed, "prior images").permutation(seen)[:PCA_IMAGES]
         return self.dataset.images(chosen)
 
     def build_vae(self, rng: Generators, *, fresh: bool = True) -> VAE:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from unweave.base.seeds import Generators
 from unweave.data.batches import Batches
+from unweave.data.leave_out import Among
 from unweave.data.pairs import PairBatches
 from unweave.engine.spec import Spec
 from unweave.models.objectives import AdamSettings, RatioCritic
@@ -51,6 +52,12 @@ def _restore_optimiser(name: str, optimiser: torch.optim.Optimizer, tensors: dic
                 values[key] = torch.empty_like(parameter, requires_grad=False).copy_(tensor)
 
 
+def _batches(spec: Spec, order: torch.Generator) -> Batches | Among:
+    """Batches of the images that the run may see."""
+    batches = Batches(spec.images, spec.training.batch, order)
+    return batches if spec.kept is None else Among(batches, spec.kept)
+
+
 @dataclass
 class State:
     """Model, critic, their optimisers, generators, batch orders, and how far the run has come."""
@@ -61,8 +68,8 @@ class State:
     critic_net: nn.Module | None
     critic_optimiser: torch.optim.Adam | None
     rng: Generators
-    batches: Batches | PairBatches
-    second_batches: Batches
+    batches: Batches | Among | PairBatches
+    second_batches: Batches | Among
     memory: dict[str, Tensor] = field(default_factory=dict[str, Tensor])  # what the objective keeps between steps
     step: int = 0
     seconds: float = 0.0
@@ -74,12 +81,8 @@ class State:
         vae = spec.build_vae(rng).to(device=device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         critic = spec.objective.critic()
         net = None if critic is None else critic.build(spec.training.latents, rng["critic-init"]).to(device)
-        size, batch = len(spec.dataset), spec.training.batch
-        batches = (
-            PairBatches(spec.help.partners(spec.dataset), batch, rng["data order"], rng["pairs"])
-            if spec.objective.paired
-            else Batches(size, batch, rng["data order"])
-        )
+        batch = spec.training.batch
+        paired = spec.help.partners(spec.dataset) if spec.objective.paired else None
         return cls(
             vae=vae,
             optimiser=adam(vae, spec.adam),
@@ -87,8 +90,10 @@ class State:
             critic_net=net,
             critic_optimiser=adam(net, critic.adam) if critic is not None and net is not None else None,
             rng=rng,
-            batches=batches,
-            second_batches=Batches(size, batch, rng["second-batch order"]),
+            batches=_batches(spec, rng["data order"])
+            if paired is None
+            else PairBatches(paired, batch, rng["data order"], rng["pairs"]),
+            second_batches=_batches(spec, rng["second-batch order"]),
         )
 
     def tensors(self) -> dict[str, Tensor]:

@@ -24,6 +24,7 @@ from unweave.engine.loop import Loop
 from unweave.engine.scoring import check_metrics, metrics_named, score_now
 from unweave.engine.signals import stop_requested
 from unweave.engine.spec import Spec
+from unweave.engine.warm import start_from
 from unweave.models.trained import write_weights
 
 
@@ -100,11 +101,13 @@ def _begun(
             "made_with": folder.made_with(torch.get_num_threads()),
         }
         write_json(out / folder.SETTINGS, stored)
+    begins = spec.help.start_from is not None and state.step == 0
+    warm = start_from(state.vae, str(spec.help.start_from), spec.help.start_digest) if begins else None
     for name in (folder.LOG, folder.SCORES):
         cut_after(out / name, state.step)
     for callback in callbacks:
         callback.on_train_start(state.vae, spec, out, state.step)
-    for line in spec.account:
+    for line in (*spec.account, *([] if warm is None else [warm])):
         say(line)
     try:
         _run(loop, out, callbacks)

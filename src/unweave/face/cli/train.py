@@ -27,7 +27,7 @@ def options(tokens: list[str]) -> Options:
     from unweave.engine.spec import PRIOR, Training
 
     found = options_of(registry.methods.get(method), f"Settings of {method}") if method else {}
-    found |= options_of(Training, "Training") | options_of(Help, "Help: pairs of images")
+    found |= options_of(Training, "Training") | options_of(Help, "Help: pairs, what is left out, another run's weights")
     suits = registry.datasets.get(named["data"]) if named["data"] else None
     defaults = {"data": None, "net": suits and suits.net, "prior": PRIOR, "likelihood": suits and suits.likelihood}
     for part, default in defaults.items():
