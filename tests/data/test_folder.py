@@ -78,10 +78,7 @@ def test_pictures_of_one_size_come_as_they_are(rng, pictures):
     first, second = data.account
     assert "read 4 files in " in first
     assert first.endswith("4 RGB of 20 x 30 (height x width), 8 bit")
-    assert second == (
-        "values 0 to 255 become 0 to 1; the pixels are shades: "
-        "likelihood gaussian of scale 0.1, net conv unless you choose"
-    )
+    assert second == ("values 0 to 255 become 0 to 1; the pixels are shades: likelihood gaussian of scale 0.1")
 
 
 def test_it_keeps_the_contract_of_every_data_set(rng, pictures):

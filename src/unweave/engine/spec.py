@@ -24,6 +24,7 @@ from unweave.base.settings import build as build_settings
 from unweave.data.base import ImageData
 from unweave.data.leave_out import kept
 from unweave.data.own.locate import FOLDER, SUFFIXES, located
+from unweave.engine import suited
 from unweave.engine.device import torch_device
 from unweave.engine.help import HELP_FIELDS, Help
 from unweave.models.distributions import Likelihood
@@ -157,11 +158,12 @@ class Spec:
     help: Help = field(default_factory=Help)  # pairs, labels and the like, where a run is told any
 
     @classmethod
-    def make(cls, method: str, *, recipe: str | None = None, **given: Any) -> Spec:
+    def make(cls, method: str, *, recipe: str | None = None, suited_to_own: bool = True, **given: Any) -> Spec:
         """A run from flat settings: those of the method and of training by name, the others as "net.channels".
 
         `data`, `net`, `prior` and `likelihood` take names, or instances of a registered class; `data` a path, too, or
-        arrays and tables in memory, which are kept in the cache. Unknown names and bad values raise InputError.
+        arrays and tables in memory, which are kept in the cache. Unknown names and bad values raise InputError. Without
+        a recipe, what is not given for the user's own data is chosen by them (`engine.suited`), if `suited_to_own`.
         """
         objective = registry.methods.get(method)
         own = names_of(objective)
@@ -197,7 +199,15 @@ class Spec:
         numbers = math.prod(suits.image_shape)
         if found.name in OWN:
             groups["training"].setdefault("latents", min(numbers, Training.latents))
-        for part, default in {"net": suits.net, "prior": PRIOR, "likelihood": suits.likelihood}.items():
+            groups["training"].setdefault("batch", max(2, min(len(suits), Training.batch)))
+        own_data = found.name in OWN and recipe is None and suited_to_own
+        net, named = suited.net_for(suits) if own_data else suits.net, list[str]()
+        if own_data:
+            named += [f"net {net}"] if "name" not in groups["net"] and net != suits.net else []
+            fit = {name: value for name, value in objective.own_data.items() if name not in groups["method"]}
+            groups["method"] |= fit
+            named += [f"{name} {value}" for name, value in fit.items()]
+        for part, default in {"net": net, "prior": PRIOR, "likelihood": suits.likelihood}.items():
             groups[part].setdefault("name", default)
         if groups["likelihood"]["name"] == suits.likelihood:
             groups["likelihood"] = {**suits.likelihood_settings, **groups["likelihood"]}
@@ -206,12 +216,30 @@ class Spec:
         groups["method"]["name"] = method
         made = cls._of(groups, recipe, suits.account)
         made = replace(made, help=made.help.resolved(method, made.objective, suits))
+        if own_data:
+            made = made._suited(groups["training"], named)
         if made.training.blur and min(suits.image_shape[1:]) == 1:
             raise InputError(f"blur must be 0 for rows of a table, got {made.training.blur:g}")
         if found.name in OWN and made.training.latents > numbers:
             got = made.training.latents
             raise InputError(f"latents must be {numbers} or fewer, the numbers in each row of the data, got {got}")
         return made
+
+    def _suited(self, given: Mapping[str, Any], named: Sequence[str]) -> Spec:
+        """The run with what suits the data where training has not been `given` a setting, and a line that says so."""
+        data, training = self.dataset, self.training
+        parts = (self.objective, self.net.settings, self.prior.settings, self.likelihood.settings)
+        chosen = suited.training_for(
+            self.objective,
+            given,
+            data,
+            steps=training.steps,
+            batch=training.batch,
+            standardisable="standardise_every" in given
+            or suited.can_be_standardised(*parts, training.latents, data.image_shape),
+        )
+        lines = [suited.sentence(chosen, len(data), training.batch, named)] if chosen or named else []
+        return replace(self, training=replace(training, **chosen), account=(*self.account, *lines))
 
     @classmethod
     def _of(cls, groups: Mapping[str, Any], recipe: Any, account: Sequence[str], *, stored: bool = False) -> Spec:
@@ -274,7 +302,11 @@ class Spec:
             options |= {f"{group}.{k}": v for k, v in self._unlike_default(group).items()}
         words = ["unweave", "train", self.method.name]
         told = {name: value for name, value in changed(self.help).items() if name not in Help.found}
-        for name, value in {**options, **changed(self.training), **told}.items():
+        said = changed(self.training)
+        if self.data.name in OWN:  # what would else be chosen anew
+            said = {**{name: getattr(self.training, name) for name in suited.CHOSEN}, **said}
+            options |= {name: plain(self.objective)[name] for name in self.objective.own_data}
+        for name, value in {**options, **said, **told}.items():
             flag = "--" + name.replace("_", "-")
             if isinstance(value, bool):
                 words.append(flag if value else flag.replace("--", "--no-", 1))

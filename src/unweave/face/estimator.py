@@ -34,6 +34,7 @@ from unweave.engine.progress import ProgressBar
 from unweave.engine.spec import TRAINING_FIELDS
 from unweave.face.estimator_file import Fitted, read, write
 from unweave.models.trained import Model
+from unweave.run.recipes import PUBLISHED
 from unweave.run.run import Run
 from unweave.subspaces import Subspaces
 
@@ -64,8 +65,9 @@ class Unweaver(TransformerMixin, BaseEstimator):
     ----------
     method : a name of `unweave list methods`
     latents : continuous latents; None takes 10, or as many as a row has numbers if these are fewer
-    steps, batch : optimiser steps and rows in each; a batch is never larger than the data
-    lr : Adam's learning rate; None takes the method's own
+    steps, batch : optimiser steps and rows in each; a batch is never larger than the data. None takes what suits the
+        data, as `unweave train` does: 200 passes over them, but 1,000 to 8,000 steps
+    lr : Adam's learning rate; None takes what suits, 0.001 for most methods
     random_state : an integer for the same result again, None for another one each time, or a RandomState;
         `seed=0` does the same
     net, prior, likelihood : names or settings, such as Conv(channels=(16, 32)); None lets the data choose
@@ -79,7 +81,8 @@ class Unweaver(TransformerMixin, BaseEstimator):
     threads : processor threads during fit; all if None
     verbose : 1 shows what was assumed of the data, and progress
     **settings : those of the method by name (`beta=6`); others of training (`clip=1.0`); and those of the parts and
-        of the data with two underscores (`net__channels=(16, 32)`, `likelihood__scale=0.2`, `data__scale="minmax"`)
+        of the data with two underscores (`net__channels=(16, 32)`, `likelihood__scale=0.2`, `data__scale="minmax"`);
+        recipe="published" chooses nothing for X and takes the published settings
 
     Attributes after fit
     --------------------
@@ -111,9 +114,9 @@ class Unweaver(TransformerMixin, BaseEstimator):
         method: str = "beta-vae",
         *,
         latents: int | None = None,
-        steps: int = 5_000,
+        steps: int | None = None,
         batch: int = 64,
-        lr: float | None = 1e-3,
+        lr: float | None = None,
         random_state: int | np.random.RandomState | None = None,
         net: Any = None,
         prior: Any = None,
@@ -162,7 +165,7 @@ class Unweaver(TransformerMixin, BaseEstimator):
         possible = names_of(method) if method is not None else {}
         for name in others:
             if _part_of(name) is None and name not in self._settings:
-                checks.known(f"parameter of {type(self).__name__}", name, {*own, *possible, *TRAINING_FIELDS})
+                checks.known(f"parameter of {type(self).__name__}", name, {*own, *possible, *TRAINING_FIELDS, "recipe"})
         for name, value in params.items():
             if name in own:
                 setattr(self, name, value)
@@ -181,7 +184,8 @@ class Unweaver(TransformerMixin, BaseEstimator):
             data = self._described(kept, Path(place) / NAME)
             with warnings.catch_warnings(record=True) as notes:
                 warnings.simplefilter("always")
-                spec = replace(self._spec(data, len(kept)), account=_account(data))
+                spec = self._spec(data, len(kept))
+                spec = replace(spec, account=tuple(sentence.replace(NAME, "X") for sentence in spec.account))
             for each in notes:  # at the line of the user's that called fit
                 warnings.warn(str(each.message).replace(NAME, "X"), each.category, stacklevel=2)
             stopping: list[EarlyStopping] = []
@@ -388,15 +392,17 @@ class Unweaver(TransformerMixin, BaseEstimator):
             raise InputError(f"latents must be {numbers} or fewer for n_features={numbers}, got {self.latents}")
         batch = min(self.batch, rows) if isinstance(self.batch, (int, np.integer)) and self.batch > 1 else self.batch
         given: dict[str, Any] = {
-            "steps": self.steps, "batch": batch, "lr": self.lr, "seed": self.seed_,
+            "batch": batch, "seed": self.seed_,
             "net": self.net, "prior": self.prior, "likelihood": self.likelihood, "device": self.device,
             "threads": self.threads, "checkpoint_every": NEVER,
         }  # fmt: skip
-        if self.latents is not None:
-            given["latents"] = self.latents
+        chosen = {"latents": self.latents, "steps": self.steps, "lr": self.lr}
+        given |= {name: value for name, value in chosen.items() if value is not None}
         for name, value in self._settings.items():
             if name != "seed" and _rest(name, "data") is None:
                 given[name.replace("__", ".", 1)] = value
+        if given.get("recipe") not in (None, PUBLISHED):
+            raise InputError(f"recipe must be {PUBLISHED} here, which chooses nothing for X, got {given['recipe']}")
         python = {name: value.item() if isinstance(value, np.generic) else value for name, value in given.items()}
         return Spec.make(self.method, data=data, **python)
 
@@ -412,7 +418,7 @@ class Unweaver(TransformerMixin, BaseEstimator):
         self._log = (run.path / folder.LOG).read_bytes()
         self.history_ = read_log(run.path / folder.LOG)[0]
         self.n_steps_ = int(self._done["steps"])
-        self.account_ = _account(data)
+        self.account_ = tuple(sentence.replace(NAME, "X") for sentence in run.spec.account)
         self._model = Model(run.vae, data.image_shape, data.bounded, run.title)
 
     @property
@@ -438,11 +444,6 @@ def _read(data: Array, rows: NDArray[Any]) -> Tensor:
     same = replace(data, rows=len(rows))
     vars(same)["raw"] = rows  # in place of the file's
     return same.images(np.arange(len(rows)))
-
-
-def _account(data: Array) -> tuple[str, ...]:
-    """What was assumed of the data, which have no name but X."""
-    return tuple(sentence.replace(NAME, "X") for sentence in data.account)
 
 
 def _places(categories: NDArray[np.int64], sizes: tuple[int, ...]) -> NDArray[np.float32]:

@@ -269,6 +269,7 @@ def _spec(found: Imported, specs: Mapping[str, Any], data: Any, given: Mapping[s
     rate = rate[0] if isinstance(rate, list) and rate else rate
     spec = Spec.make(
         found.method,
+        suited_to_own=False,
         data=data,
         net=found.net,
         steps=max(1, steps),

@@ -24,8 +24,7 @@ def resolve(method: str, *, recipe: str | None = None, **settings: Any) -> Spec:
     if recipe is None:
         return Spec.make(method, **settings)
     base = load_recipe(recipe)
-    if base.method != method:
-        raise InputError(f"recipe {recipe} is for {base.method}, got method {method}")
+    base.check(method)
     return Spec.make(method, recipe=recipe, **base.with_settings(settings))
 
 

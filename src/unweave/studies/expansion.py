@@ -85,8 +85,7 @@ def _spec(study: Study, cell: Sequence[Choice]) -> Spec:
     base: recipes.Recipe | None = None
     if recipe is not None:
         base = recipes.load(str(recipe))
-        if base.method != method:
-            raise InputError(f"{paths['recipe']}: recipe {recipe} is for {base.method}, got method {method}")
+        base.check(method, f"{paths['recipe']}: ")
 
     def make(without: str | None = None) -> Spec:
         kept = {name: value for name, value in given.items() if name != without}

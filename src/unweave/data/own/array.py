@@ -26,8 +26,10 @@ from unweave.data.own.own_file import (
     digest,
     existing,
     full_scale,
+    pixel_scale,
     remembered,
     scale_used,
+    strayed,
     unchanged,
 )
 from unweave.data.readers.columns import numbered
@@ -52,7 +54,7 @@ class Array(OwnFile):
     model itself standardises them. Their likelihood is bernoulli for zeros and ones and for images that are mostly
     black or white, gaussian for all else; for counts a run says what may suit better. The gaussian's scale is 0.5 of a
     standardised number, so that a latent pays if it explains more than a quarter of a column's variance; of images 0.1
-    or, if less, two fifths of `spread`.
+    or, if less, a fifth of `spread`, as for folders.
 
     The file is mapped, or unpacked once into the cache, so that memory stays bounded. Its digest is kept: images are
     given only while the file is the same. Python objects, links in .h5 files, arrays larger than `max_bytes`, NaN, and
@@ -78,7 +80,7 @@ class Array(OwnFile):
     rows: Annotated[int, f"number of rows {FOUND}"] = 0
     shape: Annotated[tuple[int, ...], f"channels, height and width {FOUND}"] = ()
     values: Annotated[Literal["", "binary", "shades", "real", "counts"], f"kind of numbers {FOUND}"] = ""
-    spread: Annotated[float, f"deviation of a scaled pixel from image to image {FOUND}"] = 0.0
+    spread: Annotated[float, f"how far scaled pixels stray from image to image {FOUND}"] = 0.0
     low: Annotated[float, f"what becomes 0 {FOUND}", FINITE] = 0.0
     high: Annotated[float, f"what becomes 1 {FOUND}", FINITE] = 1.0
     names: Annotated[tuple[str, ...], f"names of the classes {FOUND}"] = ()
@@ -202,8 +204,9 @@ class Array(OwnFile):
             return {}
         if self.standardised:
             return {"squash": False, "scale": NOISE}
-        scale = float(f"{max(1e-3, 0.4 * known.spread):.2g}")
-        return {"squash": False, "scale": scale} if known.values == "real" else {"scale": min(0.1, scale)}
+        if known.values == "real":
+            return {"squash": False, "scale": float(f"{max(1e-3, 0.4 * known.spread):.2g}")}
+        return {"scale": pixel_scale(known.spread)}
 
     @property
     def bounded(self) -> bool:  # pyright: ignore
@@ -339,13 +342,17 @@ class _Plan:
         plan = _scaled(asked, raw, survey, name)
         some = _some(raw).astype(np.float64)
         some = ((some - plan.low) / (plan.high - plan.low)).reshape(len(some), -1)
-        spread = float(np.sqrt(some.var(axis=0).mean()))
         if asked == "none" and not 0 <= low <= high <= 1:
-            return replace(plan, sentence=f"{plan.sentence}: likelihood gaussian", values="real", spread=spread)
+            return replace(
+                plan,
+                sentence=f"{plan.sentence}: likelihood gaussian",
+                values="real",
+                spread=float(np.sqrt(some.var(axis=0).mean())),
+            )
         values = "binary" if _is_binary(some) else "shades"
         why = "mostly black or white: likelihood bernoulli" if values == "binary" else "shades: likelihood gaussian"
         return replace(
-            plan, sentence=f"{plan.sentence}; the pixels are {why}", values=values, spread=float(f"{spread:.3g}")
+            plan, sentence=f"{plan.sentence}; the pixels are {why}", values=values, spread=float(f"{strayed(some):.3g}")
         )
 
 

@@ -20,7 +20,7 @@ from unweave.data.base import ImageData
 from unweave.data.own.decode import Stock, gather
 from unweave.data.own.factors_csv import LABELS, NAME, FactorTable, read_factors
 from unweave.data.own.fitting import LARGEST, SMALLEST, Wish, numbers_of
-from unweave.data.own.own_file import full_scale, scale_used
+from unweave.data.own.own_file import full_scale, pixel_scale, scale_used, strayed
 from unweave.data.readers.images import MAX_PIXELS
 
 PERCENTILES = (0.1, 99.9)
@@ -119,7 +119,7 @@ class Folder(ImageData):
         object.__setattr__(found, "_stock", stock)
         whole = found
         if self.spread is None:
-            spread = _spread(found._scaled(_some(stock)).numpy())
+            spread = strayed(found._scaled(_some(stock)).numpy())
             if not spread:
                 raise InputError(
                     f"pictures must differ from each other, got {len(stock):,} in {self.path} that are alike"
@@ -176,7 +176,7 @@ class Folder(ImageData):
         if self.likelihood == "bernoulli":
             return {}
         assert self._whole.spread is not None
-        return {"scale": float(f"{min(0.1, max(1e-3, 0.2 * self._whole.spread)):.2g}")}
+        return {"scale": pixel_scale(self._whole.spread)}
 
     def __len__(self) -> int:
         return len(self._stock)
@@ -288,7 +288,7 @@ class Folder(ImageData):
         scale = self.likelihood_settings.get("scale")
         width = "" if scale is None else f" of scale {scale:g}"
         why = "mostly black or white" if self.pixels == "binary" else "shades"
-        parts.append(f"the pixels are {why}: likelihood {self.likelihood}{width}, net {self.net} unless you choose")
+        parts.append(f"the pixels are {why}: likelihood {self.likelihood}{width}")
         return "; ".join(parts)
 
     def _factors_line(self, table: FactorTable) -> str:
@@ -309,18 +309,6 @@ def _some(stock: Stock) -> np.ndarray:
     """Numbers of pictures spread evenly over all."""
     count = min(len(stock), max(2, _LOOKED_AT // prod(stock.facts.shape[1:])))
     return np.linspace(0, len(stock) - 1, count).astype(np.int64)
-
-
-def _spread(x: np.ndarray) -> float:
-    """How far pixels stray from their mean over all pictures: at most so far in 999 of 1,000 cases; 0 if all alike.
-
-    Rare large distances count, unlike in a standard deviation: a small thing that moves is what is to be found.
-    """
-    away = np.abs(x - x.mean(axis=0, dtype=np.float64).astype(np.float32))
-    most = float(away.max())
-    if most < 1e-6:  # rounding
-        return 0.0
-    return max(float(np.percentile(away, 99.9)), 1e-3 * most)
 
 
 def _counted(stock: Stock) -> tuple[np.ndarray, np.ndarray]:

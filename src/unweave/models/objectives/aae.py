@@ -52,6 +52,8 @@ class AAE(Objective):
         0.9,
     )
 
+    standardises: ClassVar = False  # the critic would meet other codes all at once
+    own_data: ClassVar = {"critic_lr": 1e-3}  # as fast as the VAE
     neutral: ClassVar = None
     no_neutral: ClassVar = "its loss leaves out the mutual information between image and code at every strength"
 

@@ -24,6 +24,7 @@ class AnnealedVAE(Objective):
     capacity_max: Annotated[float, "capacity at the end, nats per image", Range(0)] = 25.0
     anneal_steps: Annotated[int, "steps over which the capacity grows", Range(0)] = 100_000
 
+    eases: ClassVar = False
     neutral: ClassVar = {"gamma": 1.0, "capacity_max": 0.0}
     probing: ClassVar = {"gamma": 1.0}
 

@@ -32,6 +32,9 @@ class Objective(Settings, ABC):
     no_neutral: ClassVar[str] = ""
     probing: ClassVar[Mapping[str, Any]] = {}
     paired: ClassVar[bool] = False
+    eases: ClassVar[bool] = True  # an easy beginning suits it; False where a schedule of its own is one
+    standardises: ClassVar[bool] = True  # codes may be standardised while it trains, without being asked for
+    own_data: ClassVar[Mapping[str, Any]] = {}  # settings that suit the user's own data better than the published ones
 
     def latents(self, continuous: int) -> Latents:
         """Which latents the model has, given the number of continuous ones."""

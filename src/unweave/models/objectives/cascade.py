@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from torch import Tensor
 
@@ -38,6 +38,8 @@ class Cascade(Objective):
     lr_staircase: Annotated[bool, "multiply the learning rate by 0.3 every 50,000 steps"] = False
     reset_adam_per_stage: Annotated[bool, "start every stage with fresh Adam moments"] = False
     l2: Annotated[float, "coupled L2 penalty on weights, added to the gradient", Range(0)] = 4e-5
+
+    eases: ClassVar = False
 
     def stage(self, step: int) -> int:
         """The stage that `step` belongs to, from 0."""

@@ -49,6 +49,7 @@ class FactorVAE(Objective):
     )
     critic_standardise: Annotated[bool, "standardise codes over the batch for the critic"] = False
 
+    own_data: ClassVar = {"critic_layers": 3, "critic_width": 256, "critic_lr": 1e-3, "critic_standardise": True}
     neutral: ClassVar = {"gamma": 0.0}
 
     def critic(self) -> RatioCritic:

@@ -43,6 +43,7 @@ class JointVAE(Objective):
     anneal_steps: Annotated[int, "steps over which both capacities grow", Range(0)] = 300_000
     legacy_jointvae_scale: Annotated[bool, "scale the loss per pixel, as the released code does"] = False
 
+    eases: ClassVar = False
     neutral: ClassVar = {"categories": (), "gamma": 1.0, "capacity_max": 0.0}
     probing: ClassVar = {"gamma": 1.0, "gamma_discrete": 1.0}
 

@@ -10,6 +10,7 @@ from typing import Any
 from unweave.base import checks
 from unweave.base.errors import InputError
 
+PUBLISHED = "published"  # of any method on data of the user's own: nothing is chosen for them
 LASTING = (  # settings that are numbers of steps
     "lr_warmup", "blur_steps", "ease_hold", "ease_steps", "warmup", "stage_steps", "arrival_steps", "anneal_steps",
 )  # fmt: skip
@@ -19,8 +20,9 @@ LASTING = (  # settings that are numbers of steps
 class Recipe:
     """Settings for one method on one data set.
 
-    `settings` are flat, as on the command line, with `data` among them. `source` says where they come from and
-    `reached` what they gave when last run (score, images, minutes, commit), empty if not run yet.
+    `method` is "" where it may be any. `settings` are flat, as on the command line, with `data` among them. `source`
+    says where they come from and `reached` what they gave when last run (score, images, minutes, commit), empty if not
+    run yet.
     """
 
     name: str
@@ -28,6 +30,11 @@ class Recipe:
     settings: Mapping[str, Any]
     source: str
     reached: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    def check(self, method: str, place: str = "") -> None:
+        """Refuse a method that the recipe is not for; `place` begins the message."""
+        if self.method not in ("", method):
+            raise InputError(f"{place}recipe {self.name} is for {self.method}, got method {method}")
 
     def with_settings(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """The recipe's settings with `given` over them.
@@ -50,8 +57,9 @@ class Recipe:
 
 
 def names() -> list[str]:
-    """All shipped recipes."""
-    return sorted(f.name.removesuffix(".yaml") for f in files(__name__).iterdir() if f.name.endswith(".yaml"))
+    """All shipped recipes, those of one method and data set first."""
+    own = sorted(f.name.removesuffix(".yaml") for f in files(__name__).iterdir() if f.name.endswith(".yaml"))
+    return [*own, PUBLISHED]
 
 
 def load(name: str) -> Recipe:
@@ -59,6 +67,8 @@ def load(name: str) -> Recipe:
     import yaml
 
     checks.known("recipe", name, names())
+    if name == PUBLISHED:
+        return Recipe(name, "", {}, "the method's own settings, net and learning rate, for data of your own")
     stored = yaml.safe_load(files(__name__).joinpath(f"{name}.yaml").read_text("utf-8"))
     if not isinstance(stored, dict) or not {"method", "settings", "source"} <= stored.keys():
         raise InputError(f"recipe {name} must have method, settings and source, got {stored!r}")
