@@ -58,7 +58,10 @@ def train(
     >>> run.evaluate(["mig"])  # doctest: +SKIP
     """
     check_there(str(settings.get("device")))  # before the data are looked at, which may take long
-    if resume and out is not None and folder.is_run(Path(out)):
+    if resume and out is None and "data" not in settings and recipe is None:
+        raise InputError("resume needs out, the folder of the run to go on with, or its data, got neither")
+    if resume and out is not None:
+        folder.check(Path(out), resume=True, overwrite=overwrite)
         spec = folder.read_spec(Path(out))[0]
         check_resumed(spec, {"method": method, **({"recipe": recipe} if recipe else {}), **settings}, Path(out))
     else:

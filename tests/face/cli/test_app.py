@@ -32,6 +32,8 @@ def finished(tmp_path_factory):
         ("train factor-vae --data dsprites --gama 3", "Did you mean --gamma?"),
         ("train vae --data dspirtes", "did you mean 'dsprites'?"),
         ("train vae", "data must name a data set"),
+        ("train vae --resume --out nowhere-at-all", "nowhere-at-all holds none"),
+        ("train vae --resume", "resume needs out"),
         ("train", "METHOD"),
         ("train vae --data dsprites --steps many", "steps must be a whole number"),
         ("train vae --data dsprites --recipe nonsense", "unknown recipe 'nonsense'"),
