@@ -37,8 +37,8 @@ COLUMNS = ("world", "arm", "seed", "method", "steps", "elbo", "live", "r2", "mig
 World = tuple[np.ndarray, np.ndarray | None]  # what is trained on, and the causes where they are known
 
 
-def cells(rng: np.random.Generator, n: int = 600, side: int = 40) -> World:
-    """Bright ellipses of another size, elongation, angle, brightness and place, under noise; halved to 20 x 20."""
+def cells(rng: np.random.Generator, n: int = 800, side: int = 40) -> World:
+    """Bright ellipses of another size, elongation, angle, brightness and place, under noise."""
     y, x = np.mgrid[:side, :side].astype(float)
     low, high = (3, 1, 0, 0.4, 14, 14), (7, 2.5, np.pi, 1, 26, 26)
     causes = rng.uniform(low, high, (n, 6))
@@ -48,9 +48,9 @@ def cells(rng: np.random.Generator, n: int = 600, side: int = 40) -> World:
         across = (y - down) * np.cos(angle) - (x - right) * np.sin(angle)
         rim = np.clip(3 * (along**2 / (size**2 * long) + across**2 / (size**2 / long) - 1), -50, 50)
         drawn.append(bright / (1 + np.exp(rim)) + rng.normal(0, 0.03, (side, side)))
-    whole = (np.clip(drawn, 0, 1) * 255).reshape(n, side // 2, 2, side // 2, 2).mean((2, 4))
     turn = 2 * causes[:, 2:3]
-    return whole.round().astype(np.uint8), np.hstack([causes[:, :2], np.cos(turn), np.sin(turn), causes[:, 3:]])
+    whole = (np.clip(drawn, 0, 1) * 255).astype(np.uint8)
+    return whole, np.hstack([causes[:, :2], np.cos(turn), np.sin(turn), causes[:, 3:]])
 
 
 def letters(rng: np.random.Generator, n: int = 600, side: int = 24) -> World:
