@@ -498,6 +498,7 @@ class TestDigits:
 
 SOON_TOO_WELL_KNOWN = {
     "latents": 2, "batch": 16, "lr": 1e-2, "beta": 0.01, "likelihood__scale": 0.1, "net__hidden": (64,),
+    "standardise_every": 10,
     "validation_fraction": 0.5, "validate_every": 10, "random_state": 0,
 }  # fmt: skip
 
