@@ -103,7 +103,8 @@ class Discrete(Protocol):
 class Term:
     """One part of a loss. Its share is weight x value, summed over latents and averaged over images.
 
-    `value` has shape () for a statistic of the batch, (n,) or (n, d); `weight` is a number or a tensor of shape (d,).
+    `value` has shape () for a statistic of the batch, (n,) or (n, d); `weight` is a number or a tensor of shape () or
+    (d,).
     With weight 0 the term is logged and does not act.
     """
 
@@ -119,7 +120,7 @@ class Term:
     @property
     def share(self) -> Tensor:
         """What the term adds to the loss."""
-        if isinstance(self.weight, Tensor):
+        if isinstance(self.weight, Tensor) and self.weight.ndim:
             return (self.weight * self.value).sum(-1).mean()
         return self.weight * self.mean
 
@@ -184,7 +185,7 @@ class Pass(Output):
 
     data_size: int
     rng: Generators
-    step: int = 0  # optimiser steps done before this one
+    step: Any = 0  # optimiser steps done before this one; a tensor () while a step is captured as a CUDA graph
     total_steps: int = 1
     critic: nn.Module | None = None  # frozen
     memory: dict[str, Tensor] = field(default_factory=dict[str, Tensor])  # what an objective keeps between steps

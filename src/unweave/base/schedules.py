@@ -1,17 +1,34 @@
 """How a number moves with the optimiser's step."""
 
+from __future__ import annotations
+
 import math
+from typing import Any
+
+from torch import Tensor
 
 
-def linear(step: int, start: float, end: float, over: int) -> float:
+def at_most(value: Any, limit: float) -> Any:
+    """`value`, or `limit` where that is less; of a number on a device, too, which nobody waits for.
+
+    >>> at_most(3, 2), at_most(1.5, 2)
+    (2, 1.5)
+    """
+    return value.clamp(max=limit) if isinstance(value, Tensor) else min(value, limit)
+
+
+def linear(step: Any, start: float, end: float, over: int) -> Any:
     """From `start` at step 0 in a straight line to `end` at step `over`, then constant.
+
+    The step is a number, or a tensor () on a device where a captured step is replayed; then so is what comes out.
 
     >>> linear(50, 0.0, 4.0, over=100), linear(500, 0.0, 4.0, over=100), linear(0, 0.0, 4.0, over=0)
     (2.0, 4.0, 4.0)
     """
     if over <= 0:
         return end
-    return start + (end - start) * min(1.0, step / over)
+    found = start + (end - start) * at_most(step / over, 1.0)
+    return found.float() if isinstance(found, Tensor) else found  # a step in float64 gives what a number would
 
 
 def warmup_cosine(step: int, total: int, warmup: int, final: float) -> float:

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from unweave.base.errors import InputError
@@ -110,6 +111,10 @@ class ImageData(Settings, ABC):
     @abstractmethod
     def images(self, indices: np.ndarray) -> Tensor:
         """The images with these numbers, float32 (n, channels, height, width)."""
+
+    def packed_on(self, device: torch.device, room: int) -> Any:
+        """All images packed on a device in at most `room` bytes, as `resident.Resident`; None for the usual way."""
+        return None
 
     @property
     def labels(self) -> np.ndarray | None:

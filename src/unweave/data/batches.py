@@ -43,6 +43,17 @@ class Batches:
         self._position += self.batch
         return self._order[begin : self._position]
 
+    @property
+    def place(self) -> tuple[np.ndarray, int]:
+        """The order of this epoch, and how many of its numbers were given: those before that are the last batch's."""
+        return self._order, self._position
+
+    def twin(self) -> Batches:
+        """A second order that stands where this one does, with a generator of its own."""
+        twin = Batches(self.size, self.batch, torch.Generator())
+        twin.restore(self.state())
+        return twin
+
     def state(self) -> dict[str, Tensor]:
         """The generator as it was when the epoch began (bytes), and how many numbers it gave since."""
         return {"generator": self._start.clone(), "position": torch.tensor(self._position)}

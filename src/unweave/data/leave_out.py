@@ -77,6 +77,10 @@ class Among:
     def __next__(self) -> np.ndarray:
         return self.numbers[next(self.batches)]
 
+    def twin(self) -> Among:
+        """As of `Batches`."""
+        return Among(self.batches.twin(), self.numbers)
+
     def state(self) -> dict[str, Tensor]:
         """Where the batches stand."""
         return self.batches.state()

@@ -185,6 +185,12 @@ class PairBatches:
     def __next__(self) -> np.ndarray:
         return self.partners.pairs(next(self.begins), self.drawn).T.reshape(-1)
 
+    def twin(self) -> PairBatches:
+        """As of `Batches`."""
+        twin = PairBatches(self.partners, 2 * self.begins.batch, torch.Generator(), torch.Generator())
+        twin.restore(self.state())
+        return twin
+
     def state(self) -> dict[str, Tensor]:
         """As of `Batches`, and the generator of what is random within pairs."""
         return {**self.begins.state(), "drawn": self.drawn.get_state()}

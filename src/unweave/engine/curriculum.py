@@ -54,9 +54,13 @@ def blurred(x: Images, sigma: float) -> Images:
     return _smoothing(height, sigma, x) @ across
 
 
-def eased(terms: Terms, share: float) -> Terms:
-    """The terms with the weights of all but the distortion multiplied by `share`."""
-    if share == 1.0:
+def eased(terms: Terms, share: float | Tensor) -> Terms:
+    """The terms with the weights of all but the distortion multiplied by `share`, a number or a tensor ()."""
+    if not isinstance(share, Tensor) and share == 1.0:
         return terms
-    parts = {name: replace(term, weight=term.weight * share) for name, term in terms.items() if name != "distortion"}
+    parts = {
+        name: replace(term, weight=term.weight * share)
+        for name, term in terms.items()
+        if name != "distortion" and term.active
+    }
     return Terms({**terms, **parts})

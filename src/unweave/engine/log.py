@@ -11,6 +11,7 @@ from torch import Tensor
 
 from unweave.base.files import read_lines
 from unweave.base.records import NATS, Pass, Terms
+from unweave.engine.watch import Tally
 
 
 class LogWindow:
@@ -36,9 +37,17 @@ class LogWindow:
             self.sums[name] = self.sums[name] + value if name in self.sums else value
         self.steps += 1
 
-    def record(self, step: int, lr: float) -> dict[str, Any]:
-        """The line for log.jsonl."""
-        means = {name: (total / self.steps).tolist() for name, total in self.sums.items()}
+    def count(self, tally: Tally) -> None:
+        """One step more, whose terms the device keeps."""
+        self.units |= tally.units
+        self.steps += 1
+
+    def record(self, step: int, lr: float, tally: Tally | None = None) -> dict[str, Any]:
+        """The line for log.jsonl, of the steps that were added here, or of those on the device."""
+        if tally is None:
+            means = {name: (total / self.steps).tolist() for name, total in self.sums.items()}
+        else:
+            means = tally.means(self.steps)
         seconds = time.perf_counter() - self.since
         speed = round(self.steps * self.batch / seconds, 1)
         return {"step": step, "images": step * self.batch, **means, "lr": lr, "images_per_second": speed}

@@ -62,6 +62,10 @@ class Training(Settings):
     device: Annotated[Literal["auto", "cpu", "cuda", "mps"], "device to train on; auto uses cuda if available"] = "auto"
     threads: Annotated[int | None, "CPU threads [all cores]", Range(1)] = None
     compile: Annotated[Literal["auto", "on", "off"], "compile the nets; auto: only for long runs on cuda"] = "auto"
+    precision: Annotated[
+        Literal["float32", "tf32", "bf16"], "precision of the nets, never of the loss; tf32: only on cuda"
+    ] = "float32"
+    graph: Annotated[Literal["auto", "on", "off"], "capture each step as a CUDA graph; auto: on cuda"] = "auto"
     deterministic: Annotated[bool, "use only deterministic algorithms (cuda)"] = False
     checkpoint_every: Annotated[int, "steps between checkpoints", Range(1)] = 1000
     keep_checkpoints: Annotated[bool, "keep the last checkpoints of a finished run"] = False
@@ -76,7 +80,7 @@ class Training(Settings):
     score_images: Annotated[int, "number of images encoded for them, always the same ones", Range(2)] = 10_000
 
     bookkeeping: ClassVar[tuple[str, ...]] = (
-        "device", "threads", "compile", "deterministic", "checkpoint_every", "keep_checkpoints", "log_every",
+        "device", "threads", "compile", "graph", "deterministic", "checkpoint_every", "keep_checkpoints", "log_every",
         "score_every", "score_metrics", "score_images",
     )  # fmt: skip
 

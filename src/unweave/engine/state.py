@@ -19,16 +19,20 @@ from unweave.models.vae import VAE
 
 
 def adam(net: nn.Module, settings: AdamSettings) -> torch.optim.Adam:
-    """Adam over the net's parameters; coupled L2 on weights only."""
+    """Adam over the net's parameters; coupled L2 on weights only.
+
+    It is fused. On a CUDA card its rate lies there, too, so that a captured step sees it change.
+    """
+    device = next(net.parameters()).device
     weights = [p for p in net.parameters() if p.ndim > 1]
     others = [p for p in net.parameters() if p.ndim <= 1]
     groups = [{"params": weights, "weight_decay": settings.l2}, {"params": others, "weight_decay": 0.0}]
     return torch.optim.Adam(
         groups,
-        lr=settings.lr,
+        lr=torch.tensor(settings.lr, device=device) if device.type == "cuda" else settings.lr,
         betas=settings.betas,
         amsgrad=settings.amsgrad,
-        fused=next(net.parameters()).is_cpu,
+        fused=device.type in ("cpu", "cuda"),
     )
 
 
@@ -77,7 +81,8 @@ class State:
     @classmethod
     def start(cls, spec: Spec) -> State:
         """The state before the first step."""
-        rng, device = Generators(spec.training.seed), spec.training.torch_device
+        device = spec.training.torch_device
+        rng = Generators(spec.training.seed, device)
         vae = spec.build_vae(rng).to(device=device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         critic = spec.objective.critic()
         net = None if critic is None else critic.build(spec.training.latents, rng["critic-init"]).to(device)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from unweave.base.records import Terms
 from unweave.engine import checkpoint, folder
 from unweave.engine.allocator import keep_freed_memory
 from unweave.engine.callbacks import Callback, StopTraining, with_watchers
+from unweave.engine.device import computing
 from unweave.engine.log import LogWindow, rates_per_latent
 from unweave.engine.log import read_log as read_log  # unweave.engine.train, its former place, leads here
 from unweave.engine.loop import Loop
@@ -25,6 +26,7 @@ from unweave.engine.scoring import check_metrics, metrics_named, score_now
 from unweave.engine.signals import stop_requested
 from unweave.engine.spec import Spec
 from unweave.engine.warm import start_from
+from unweave.engine.watch import LaterLoss
 from unweave.models.trained import write_weights
 
 
@@ -62,9 +64,17 @@ def train(
     keep_freed_memory()
     threads = spec.training.threads or torch.get_num_threads()
     torch.set_num_threads(threads)
-    if spec.training.deterministic:
-        torch.use_deterministic_algorithms(True)
+    training = spec.training
+    with computing(training.torch_device, precision=training.precision, deterministic=training.deterministic):
+        return _trained(spec, out, callbacks, say, resume=resume, overwrite=overwrite)
+
+
+def _trained(
+    spec: Spec, out: Path, callbacks: Sequence[Callback], say: Callable[[str], None], *, resume: bool, overwrite: bool
+) -> Path:
+    """Make the loop, take the folder, and train."""
     loop = Loop(spec)
+    loop.say = say
     state = loop.state
     state.vae.train()
     if spec.training.score_every:
@@ -124,17 +134,14 @@ def _run(loop: Loop, out: Path, callbacks: Sequence[Callback]) -> None:
     stopped: str | None = None
     with append_to(out / folder.LOG) as log, stop_requested() as interrupted:
         while state.step < training.steps and stopped is None:
-            loss, terms, at, critic_terms = loop.step()
-            value = loss.item()
-            if not math.isfinite(value):
-                raise Diverged(_what_broke(out, state.step, terms, saved))
-            window.add(loss, Terms({**terms, **critic_terms}), rates_per_latent(at))
-            stopped = _stopped_by(callbacks, state.step, value)
+            loss = _stepped(loop, window, out, saved, wanted=bool(callbacks))
+            stopped = _stopped_by(callbacks, state.step, loss)
             final = state.step == training.steps or stopped is not None
             if state.step % training.log_every == 0 or final:
                 if log.tell() == 0:
                     write_line(log, {"format": FORMAT, "units": window.units})
-                last = window.record(state.step, loop.rate)
+                _check_finite(loop, out, saved)
+                last = window.record(state.step, loop.rate, loop.tally)
                 write_line(log, last)
                 for callback in callbacks:
                     callback.on_log(last)
@@ -144,9 +151,11 @@ def _run(loop: Loop, out: Path, callbacks: Sequence[Callback]) -> None:
                 spent = _score(loop, out)
                 began, window.since = began + spent, window.since + spent  # not of the time that training takes
             if interrupted():
+                _check_finite(loop, out, saved)
                 path = checkpoint.write(out, state, of=loop.spec.hash)
                 raise Interrupted(f"stopped after step {state.step}; state kept in {path}; --resume goes on")
             if state.step % training.checkpoint_every == 0 and not final:
+                _check_finite(loop, out, saved)
                 _check_weights(state.vae, out, state.step, saved)
                 checkpoint.write(out, state, of=loop.spec.hash)
                 saved = state.step
@@ -158,6 +167,27 @@ def _run(loop: Loop, out: Path, callbacks: Sequence[Callback]) -> None:
     folder.seal(out, {**done, "finished": finished, "last": last, **early})
     if not training.keep_checkpoints:
         checkpoint.remove(out)
+
+
+def _stepped(loop: Loop, window: LogWindow, out: Path, saved: int | None, *, wanted: bool) -> Any:
+    """One step, taken in by the log; its loss, which is a number, or becomes one when somebody asks for it."""
+    loss, terms, at, critic_terms = loop.step()
+    if loop.tally is not None:
+        window.count(loop.tally)
+        return LaterLoss(loss.detach().clone()) if wanted else None
+    value = loss.item()
+    if not math.isfinite(value):
+        bad = {name: term.mean.item() for name, term in terms.items() if not torch.isfinite(term.mean)}
+        raise Diverged(_what_broke(out, loop.state.step, bad, saved))
+    window.add(loss, Terms({**terms, **critic_terms}), rates_per_latent(at))
+    return value
+
+
+def _check_finite(loop: Loop, out: Path, saved: int | None) -> None:
+    """Refuse to go on after a step that was not finite, where that was not looked at after every step."""
+    found = None if loop.tally is None else loop.tally.found()
+    if found is not None:
+        raise Diverged(_what_broke(out, found[0] + 1, found[1], saved))
 
 
 def _score(loop: Loop, out: Path) -> float:
@@ -187,8 +217,7 @@ def _last_good(out: Path, saved: int | None) -> str:
     return f"the last good checkpoint is that of step {saved} in {out}" if saved else f"{out} has no checkpoint yet"
 
 
-def _what_broke(out: Path, step: int, terms: Terms, saved: int | None) -> str:
-    bad = {name: term.mean.item() for name, term in terms.items() if not torch.isfinite(term.mean)}
+def _what_broke(out: Path, step: int, bad: Mapping[str, float], saved: int | None) -> str:
     shown = " and ".join(f"{name} became {value}" for name, value in bad.items()) or "the loss became infinite"
     return f"{shown} at step {step}; {_last_good(out, saved)}"
 

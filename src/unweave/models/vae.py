@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,6 +89,7 @@ class VAE(nn.Module):
     """
 
     prior: Any  # a module that keeps the contract types.Prior
+    numbers: torch.dtype | None = None  # what the nets compute in, where that is not float32; all else is float32
 
     def __init__(
         self,
@@ -107,12 +108,13 @@ class VAE(nn.Module):
 
     def encode(self, x: Images) -> Encoding:
         """q(z|x) with log variances kept within -20 and 10."""
-        out = self.encoder(self.target(x))
+        with self._rounded(x.device):
+            out = self.encoder(self.target(x))
         posterior = DiagonalNormal(out["mean"].float(), out["log_variance"].float().clamp(*LOG_VARIANCE_RANGE))
         if "categories" not in out:
             return Encoding(posterior)
         each = out["categories"].split(list(self.latents.categories), dim=1)
-        return Encoding(posterior, torch.cat([logits.softmax(-1) for logits in each], dim=1))
+        return Encoding(posterior, torch.cat([logits.float().softmax(-1) for logits in each], dim=1))
 
     def target(self, x: Images) -> Images:
         """What the decoder is to bring back of `x`, in the units the likelihood reads."""
@@ -124,7 +126,12 @@ class VAE(nn.Module):
 
     def decode(self, z: Codes, one_hot: Tensor | None = None) -> Images:
         """What the decoder says of codes `z` (and one-hot categories): the likelihood's raw numbers."""
-        return self.decoder(z if one_hot is None else torch.cat([z, one_hot], dim=1))
+        with self._rounded(z.device):
+            return self.decoder(z if one_hot is None else torch.cat([z, one_hot], dim=1)).float()
+
+    def _rounded(self, device: torch.device) -> AbstractContextManager[Any]:
+        """The nets compute in `numbers` inside."""
+        return nullcontext() if self.numbers is None else torch.autocast(device.type, self.numbers)
 
     def nll_of_category(self, x: Images, z: Codes) -> NllOfCategory:
         """K, level -> weighted distortion (n,) with category k, `level` in its place, for every image and the same `z`.

@@ -20,6 +20,7 @@ from unweave.base import cache
 from unweave.base.errors import InputError
 from unweave.base.settings import short_hash
 from unweave.data.base import Factor, FactorData, Folds, Symmetry, square
+from unweave.data.resident import Bits
 
 FACTORS = (
     Factor.spaced("shape", 3, 1, 3),
@@ -236,6 +237,14 @@ class DSprites(FactorData):
         values = self.factors_at(indices)
         packed = self.hold == "packed"
         return self._pixels(self.packed[np.asarray(indices, np.int64)] if packed else self._draw(values))
+
+    def packed_on(self, device: torch.device, room: int) -> Bits | None:
+        """All images as bits on the device, 377 MB, unpacked there; None where they are drawn lazily or do not fit."""
+        if self.hold == "lazy" or self.packed.nbytes > room:
+            return None
+        octets = torch.from_numpy(np.array(self.packed).view(np.uint8).reshape(-1, 64, 8))
+        halved = self.size == 32
+        return Bits(octets.to(device), torch.from_numpy(_PAIRS if halved else _BYTES).to(device), halved)
 
     def render(self, factors: np.ndarray) -> Tensor:
         """Images of these factor values, (n, 5) integers -> float32 (n, 1, size, size)."""

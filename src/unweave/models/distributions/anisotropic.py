@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from unweave.base.checks import POSITIVE
 from unweave.base.errors import InputError
 from unweave.base.records import Codes, Images, PerImage, PerLatent, Posterior
+from unweave.base.seeds import normal
 from unweave.base.settings import Settings
 from unweave.models.distributions.normal import log_normal
 
@@ -135,7 +136,7 @@ class AnisotropicPrior(nn.Module):
     def sample(self, n: int, rng: torch.Generator) -> Codes:
         """`n` draws, (n, d), with gradient to the variances."""
         std = self.spread.std()
-        return std * torch.randn(n, self.spread.latents, generator=rng).to(std)
+        return std * normal(rng, (n, self.spread.latents)).to(std)
 
     def kl_each(self, posterior: Posterior) -> PerLatent:
         """KL(N(m, s^2) || N(0, v)) = (log v - log s^2 + (s^2 + m^2) / v - 1) / 2 of every latent, (n, d)."""

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from unweave.base.seeds import uniform
+
 TINY = 1e-12  # keeps logarithms of 0 finite; far below what float32 probabilities can tell
 
 
@@ -40,17 +42,16 @@ def kl_to_uniform(probabilities: Tensor, sizes: Sequence[int]) -> Tensor:
     """
     blocks = probabilities.split(list(sizes), dim=1)
     negative_entropy = torch.stack([(a * (a + TINY).log()).sum(1) for a in blocks], dim=1)
-    return negative_entropy + negative_entropy.new_tensor(sizes).log()
+    filled = [negative_entropy.new_full((), float(size)) for size in sizes]  # made on the device: nothing is copied
+    return negative_entropy + torch.stack(filled).log()
 
 
 def gumbel_softmax(probabilities: Tensor, sizes: Sequence[int], tau: float, rng: torch.Generator) -> Tensor:
     """One relaxed sample of every block, softmax((log a + g) / tau) with Gumbel noise g, (n, sum S), with gradient.
 
-    Blocks sum to 1; `tau` towards 0 gives one-hot samples. The noise is drawn on the processor and moved, so that a
-    seed means the same on every device. Sources: Jang et al. 2017, https://arxiv.org/abs/1611.01144; Maddison et al.
-    2017, https://arxiv.org/abs/1611.00712.
+    Blocks sum to 1; `tau` towards 0 gives one-hot samples. Sources: Jang et al. 2017,
+    https://arxiv.org/abs/1611.01144; Maddison et al. 2017, https://arxiv.org/abs/1611.00712.
     """
-    uniform = torch.rand(probabilities.shape, generator=rng)
-    gumbel = -(-(uniform + TINY).log() + TINY).log()
+    gumbel = -(-(uniform(rng, probabilities.shape) + TINY).log() + TINY).log()
     scores = ((probabilities + TINY).log() + gumbel.to(probabilities.device)) / tau
     return torch.cat([block.softmax(1) for block in scores.split(list(sizes), dim=1)], dim=1)

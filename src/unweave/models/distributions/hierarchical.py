@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from unweave.base.checks import Range
 from unweave.base.errors import InputError
 from unweave.base.records import Codes, Images, PerImage, PerLatent, Posterior
+from unweave.base.seeds import choices, normal
 from unweave.base.settings import Settings
 from unweave.models.distributions.normal import log_normal
 
@@ -111,7 +112,7 @@ class HierarchicalPrior(nn.Module):
 
     def sample(self, n: int, rng: torch.Generator) -> Codes:
         """`n` draws, (n, d), parents first, with gradient to what is learned."""
-        noise = torch.randn(n, len(self.parents), generator=rng).to(self.centres)
+        noise = normal(rng, (n, len(self.parents))).to(self.centres)
         columns: list[Tensor] = []
         for j, parent in enumerate(self.parents):
             if parent == ROOT and self.clusters is not None:
@@ -163,6 +164,5 @@ class Clusters(nn.Module):
 
     def sample(self, noise: Tensor, rng: torch.Generator) -> Tensor:
         """Draws (n,) from standard normal `noise` (n,), with no gradient through the choice of clusters."""
-        shares = self.logits.detach().softmax(0).cpu()
-        chosen = torch.multinomial(shares, len(noise), replacement=True, generator=rng).to(noise.device)
+        chosen = choices(rng, self.logits.detach().softmax(0), len(noise)).to(noise.device)
         return self.means[chosen] + (0.5 * self.log_variances[chosen]).exp() * noise

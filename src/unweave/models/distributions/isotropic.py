@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from unweave.base.records import Posterior
+from unweave.base.seeds import normal
 from unweave.models.distributions.normal import log_normal
 
 
@@ -39,7 +40,7 @@ class IsotropicPrior(nn.Module):
 
     def sample(self, n: int, rng: torch.Generator) -> Tensor:
         """`n` draws, (n, d)."""
-        return torch.randn(n, self.latents, generator=rng)
+        return normal(rng, (n, self.latents))
 
     def kl_each(self, posterior: Posterior) -> Tensor:
         """KL(q(z_j|x) || N(0, 1)) = (mean^2 + variance - 1 - log variance) / 2, (n, d)."""

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from unweave.base.checks import FINITE, POSITIVE, Range
 from unweave.base.errors import InputError
 from unweave.base.records import Codes, Images, PerImage, Posterior
+from unweave.base.seeds import choices, normal
 from unweave.models.distributions.anisotropic import Spread, Variances
 from unweave.models.distributions.normal import log_normal
 
@@ -85,9 +86,8 @@ class MixturePrior(nn.Module):
 
     def sample(self, n: int, rng: torch.Generator) -> Codes:
         """`n` draws, (n, d), with gradient to the variances but not through the choice of components."""
-        shares = self.log_weights.exp().cpu()
-        chosen = torch.multinomial(shares, n, replacement=True, generator=rng)
-        noise = torch.randn(n, self.spread.latents, generator=rng).to(self.means)
+        chosen = choices(rng, self.log_weights.exp(), n)
+        noise = normal(rng, (n, self.spread.latents)).to(self.means)
         return self.means[chosen.to(self.means.device)] + self.spread.std() * noise
 
     def kl_each(self, posterior: Posterior) -> None:

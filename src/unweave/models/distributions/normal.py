@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from unweave.base.seeds import normal
+
 LOG_2PI = math.log(2 * math.pi)
 
 
@@ -38,9 +40,9 @@ class DiagonalNormal:
     def rsample(self, rng: torch.Generator) -> Tensor:
         """One draw per image, (n, d), with gradient: mean + std x noise from `rng`.
 
-        The noise is drawn on the processor and moved, so that a seed means the same on every device.
+        The noise is drawn where the generator is, and moved if the codes lie elsewhere.
         """
-        noise = torch.randn(self.mean.shape, generator=rng, dtype=self.mean.dtype)
+        noise = normal(rng, self.mean.shape, self.mean.dtype)
         return self.mean + self.std * noise.to(self.mean.device)
 
     def log_prob_each(self, z: Tensor) -> Tensor:

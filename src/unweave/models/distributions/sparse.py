@@ -11,6 +11,7 @@ from torch import nn
 
 from unweave.base.checks import FRACTION, POSITIVE
 from unweave.base.records import Codes, Images, PerImage, PerLatent, Posterior
+from unweave.base.seeds import normal, uniform
 from unweave.models.distributions.anisotropic import Spread, Variances
 from unweave.models.distributions.normal import log_normal
 
@@ -46,10 +47,11 @@ class SparsePrior(nn.Module):
 
     def log_prob_each(self, z: Codes) -> PerLatent:
         """Log density of every latent, (n, d); a share of 0 enters as log 0 = -infinity, without harm."""
-        zero, shares = torch.zeros_like(z), z.new_tensor([1 - self.gamma, self.gamma]).log()
+        zero = torch.zeros_like(z)
+        free, near = (z.new_full((), share).log() for share in (1 - self.gamma, self.gamma))
         slab = log_normal(z, zero, self.slab.log())
-        spike = log_normal(z, zero, 2 * z.new_tensor(self.sigma0).log())
-        return torch.logaddexp(shares[0] + slab, shares[1] + spike)
+        spike = log_normal(z, zero, 2 * z.new_full((), self.sigma0).log())
+        return torch.logaddexp(free + slab, near + spike)
 
     def log_prob(self, z: Codes) -> PerImage:
         """Log density of the whole code, (n,)."""
@@ -59,8 +61,8 @@ class SparsePrior(nn.Module):
         """`n` draws, (n, d), with gradient to the slab's variances but not through the choice."""
         shape = (n, self.slab.latents)
         std = self.slab.std()
-        spiked = (torch.rand(shape, generator=rng) < self.gamma).to(std.device)
-        noise = torch.randn(shape, generator=rng).to(std)
+        spiked = (uniform(rng, shape) < self.gamma).to(std.device)
+        noise = normal(rng, shape).to(std)
         return torch.where(spiked, self.sigma0 * noise, std * noise)
 
     def kl_each(self, posterior: Posterior) -> None:

@@ -12,6 +12,7 @@ from torch import nn
 
 from unweave.base.checks import POSITIVE
 from unweave.base.records import Codes, Images, PerImage, PerLatent, Posterior
+from unweave.base.seeds import uniform
 from unweave.models.distributions.anisotropic import Spread, Variances
 
 
@@ -37,6 +38,7 @@ class StudentPrior(nn.Module):
     """Independent t distributions with `df` degrees of freedom and the squared scales of `spread`."""
 
     factorised = True
+    waits = True  # samples are scipy's, on the processor
 
     def __init__(self, spread: Variances, df: float) -> None:
         super().__init__()
@@ -56,7 +58,7 @@ class StudentPrior(nn.Module):
         """`n` draws by the inverse distribution function, (n, d), with gradient to the scales."""
         from scipy.special import stdtrit
 
-        share = torch.rand(n, self.spread.latents, generator=rng, dtype=torch.float64).clamp(1e-15, 1 - 1e-15)
+        share = uniform(rng, (n, self.spread.latents), torch.float64).cpu().clamp(1e-15, 1 - 1e-15)
         std = self.spread.std()
         return std * torch.from_numpy(stdtrit(self.df, share.numpy())).to(std)
 

@@ -16,6 +16,7 @@ from unweave.base import checks
 from unweave.base.checks import POSITIVE, Range
 from unweave.base.errors import InputError
 from unweave.base.records import Codes, Images, PerImage, PerLatent, Posterior
+from unweave.base.seeds import normal, uniform
 from unweave.base.settings import Settings
 
 Radial = Literal["ring", "student-t", "normal"]
@@ -87,6 +88,7 @@ class SubspacesPrior(nn.Module):
     """Independent blocks of latents, whose densities in units of `scale` are `blocks`, in order."""
 
     factorised = False
+    waits = True  # samples are scipy's, on the processor
 
     def __init__(self, blocks: list[Ring | Ball | Tails], scale: float) -> None:
         super().__init__()
@@ -108,8 +110,8 @@ class SubspacesPrior(nn.Module):
         """`n` draws, (n, d): in each block an even direction times a radius by its inverse distribution function."""
         made: list[Tensor] = []
         for block in self.blocks:
-            towards = torch.randn(n, block.size, generator=rng, dtype=torch.float64)
-            share = torch.rand(n, generator=rng, dtype=torch.float64).clamp(1e-15, 1 - 1e-15)
+            towards = normal(rng, (n, block.size), torch.float64).cpu()  # radii are scipy's
+            share = uniform(rng, (n,), torch.float64).cpu().clamp(1e-15, 1 - 1e-15)
             radius = torch.from_numpy(block.radius_at(share.numpy()))
             made.append(self.scale * radius[:, None] * towards / towards.norm(dim=1, keepdim=True))
         return torch.cat(made, dim=1).float()

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from unweave.base.records import Codes, PerImage
+from unweave.base.seeds import uniform
 
 
 def log_ratio(logits: Tensor) -> PerImage:
@@ -38,5 +39,5 @@ def permute_dims(z: Codes, rng: torch.Generator) -> Codes:
 
     Detached. Source: algorithm 1 of Kim and Mnih 2018.
     """
-    order = torch.rand(z.shape, generator=rng).argsort(0).to(z.device)
+    order = uniform(rng, z.shape).argsort(0).to(z.device)
     return z.detach().gather(0, order)

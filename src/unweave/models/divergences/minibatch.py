@@ -14,6 +14,7 @@ The logarithm makes the estimates biased (Jensen): a small batch can give a nega
 Chen et al. 2018, https://arxiv.org/abs/1802.04942, appendix C.
 """
 
+import functools
 import math
 from typing import Literal, NamedTuple
 
@@ -51,6 +52,12 @@ def log_weights(estimator: Estimator, batch: int, data_size: int) -> Tensor:
     return weights.log()
 
 
+@functools.lru_cache(maxsize=64)
+def _weights_on(estimator: Estimator, batch: int, data_size: int, device: torch.device, dtype: torch.dtype) -> Tensor:
+    """The weights where the codes are, copied there once."""
+    return log_weights(estimator, batch, data_size).to(device, dtype)
+
+
 class AggregateDensity(NamedTuple):
     """Log densities of q(z), nats: `joint` (n,) and of each latent alone, `each` (n, d)."""
 
@@ -63,7 +70,7 @@ def aggregate_density(
 ) -> AggregateDensity:
     """Minibatch estimate of log q(z_i) and log q(z_ij) for the codes `z` (n, d) drawn from `posterior`."""
     pairs = log_normal(z[:, None], posterior.mean[None], posterior.log_variance[None])  # (n, n, d)
-    weights = log_weights(estimator, len(z), data_size).to(z)
+    weights = _weights_on(estimator, len(z), data_size, z.device, z.dtype)
     return AggregateDensity(
         torch.logsumexp(pairs.sum(-1) + weights, dim=1),  # the weights once, not once per latent
         torch.logsumexp(pairs + weights[..., None], dim=1),

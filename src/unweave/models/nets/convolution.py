@@ -18,8 +18,9 @@ from torch.nn.functional import pad
 
 
 def _on_cpu(x: Tensor) -> bool:
-    """Whether plain torch computes on the CPU; elsewhere torch's own layers are as good."""
-    return x.device.type == "cpu" and not torch.compiler.is_compiling()
+    """Whether plain torch computes on the CPU, in float32; elsewhere torch's own layers are as good."""
+    plain = not torch.compiler.is_compiling() and not torch.is_autocast_enabled("cpu")
+    return x.device.type == "cpu" and plain
 
 
 class Conv2d(nn.Conv2d):

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
+import torch
 from torch import Tensor
 
 from unweave.base.checks import Range
 from unweave.base.records import Pass, Term, Terms
+from unweave.base.schedules import at_most
 from unweave.models.objectives.adam import AdamSettings
 from unweave.models.objectives.base import Objective
 
@@ -47,16 +49,15 @@ class Cascade(Objective):
 
     def relieved(self, step: int, latents: int) -> int:
         """How many of the latents are light at `step`."""
-        return min(self.stage(step) + self.relieve_first_at_zero, latents)
+        return at_most(self.stage(step) + self.relieve_first_at_zero, latents)
 
     def __call__(self, at: Pass) -> Terms:
         """Distortion, the rate with a weight for each latent, and how many are relieved."""
         latents = at.z.shape[1]
         light = self.relieved(at.step, latents) if at.training else latents
-        weights = at.z.new_full((latents,), self.heavy)
-        weights[:light] = self.light
-        shown = Term(0.0, at.z.new_tensor(float(light)), "latents")
-        return at.terms(kl=(weights, rate_each(at)), relieved=shown)
+        which = torch.arange(latents, device=at.z.device) < light  # so that a captured step goes from stage to stage
+        weights = torch.where(which, at.z.new_full((), self.light), at.z.new_full((), self.heavy))
+        return at.terms(kl=(weights, rate_each(at)), relieved=Term(0.0, at.z.new_zeros(()).add_(light), "latents"))
 
     def optimiser(self) -> AdamSettings:
         """Adam with L2 on the weights."""

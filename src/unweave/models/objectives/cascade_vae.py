@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar
 
 from unweave.base.checks import Range
 from unweave.base.records import Latents
-from unweave.base.schedules import linear
+from unweave.base.schedules import at_most, linear
 from unweave.models.objectives.cascade import Cascade
 from unweave.models.objectives.discrete import Assigned, Zeros
 
@@ -57,7 +57,7 @@ class CascadeVAE(Cascade):
         """How many of the latents are light at `step`: none is relieved in the stage that brings the category."""
         stage = self.stage(step)
         early = self.relieve_first_at_zero and stage < self.warmup_stages
-        return min(stage + early, latents)
+        return at_most(stage + early, latents)
 
     def refuses(self, vae: Any) -> str | None:
         """As the cascade does; and a category that is not whole by the end, since codes take it whole."""

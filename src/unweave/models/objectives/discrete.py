@@ -1,6 +1,7 @@
 """How the categories that the decoder sees are chosen: not yet, by a relaxed sample, or by assignment."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -59,6 +60,8 @@ class Assigned:
     size: int
     balance: float
     level: float = 1.0
+
+    waits: ClassVar = True  # a step reads the costs on the processor, so that it cannot be captured
 
     @property
     def sizes(self) -> tuple[int, ...]:

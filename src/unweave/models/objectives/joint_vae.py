@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar
 from unweave.base import checks
 from unweave.base.checks import POSITIVE, Range
 from unweave.base.records import Latents, Pass, Term, Terms
-from unweave.base.schedules import linear
+from unweave.base.schedules import at_most, linear
 from unweave.models.distributions.categorical import kl_to_uniform
 from unweave.models.objectives.adam import AdamSettings
 from unweave.models.objectives.base import Objective, rate
@@ -68,7 +68,7 @@ class JointVAE(Objective):
         """C_z and C_c at a step, nats per image."""
         bound = sum(map(math.log, self.categories))
         discrete = linear(step, self.capacity_discrete_min, self.capacity_discrete_max, self.anneal_steps)
-        return linear(step, self.capacity_min, self.capacity_max, self.anneal_steps), min(discrete, bound)
+        return linear(step, self.capacity_min, self.capacity_max, self.anneal_steps), at_most(discrete, bound)
 
     def __call__(self, at: Pass) -> Terms:
         """Distortion, both rates for the log, and their distances to the capacities."""
