@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from unweave.base.checks import POSITIVE, Range
 
@@ -41,8 +40,8 @@ def demo(
         )
         recipe = load(RECIPE)
         whole = resolve(recipe.method, recipe=RECIPE, seed=seed)
-        course = course_of(recipe.settings, steps_in(whole, 60 * minutes))
-        spec = resolve(recipe.method, recipe=RECIPE, seed=seed, **course)
+        steps = min(whole.training.steps, steps_in(whole, 60 * minutes))
+        spec = resolve(recipe.method, recipe=RECIPE, seed=seed, steps=steps)
     train(spec, place, resume=going_on, overwrite=overwrite, callbacks=[ProgressBar()])
     run = Run(place)
     for name in SCORES:
@@ -64,26 +63,3 @@ def demo(
         f"      unweave traverse {place} --out traversal.gif\n"
         f"      unweave train beta-tcvae --data dsprites --steps 2000 --lr 0.001"
     )
-
-
-def course_of(settings: Mapping[str, Any], steps: int) -> dict[str, int]:
-    """The course of a recipe in fewer steps: its easy beginning keeps its length, and what follows is cut short.
-
-    Latents find their factors while the pressure is low. Cut all alike, 4,800 steps of 8,000 leave too little of that
-    for a plane to form. With fewer steps still, five eighths of them are easy.
-
-    >>> recipe = {"steps": 8000, "blur_steps": 1000, "ease_hold": 3000, "ease_steps": 3000, "lr_warmup": 200}
-    >>> course_of(recipe, 4800)
-    {'steps': 4800, 'blur_steps': 960, 'ease_hold': 3000, 'ease_steps': 1800, 'lr_warmup': 192}
-    >>> course_of(recipe, 10_000) == recipe
-    True
-    """
-    steps = min(steps, settings["steps"])
-    hold = min(settings["ease_hold"], 5 * steps // 8)
-    return {
-        "steps": steps,
-        "blur_steps": min(settings["blur_steps"], steps // 5),
-        "ease_hold": hold,
-        "ease_steps": min(settings["ease_steps"], steps - hold),
-        "lr_warmup": min(settings["lr_warmup"], steps // 25),
-    }
