@@ -166,6 +166,8 @@ def test_what_was_said_of_texts_makes_them_numbers(tmp_path):
     np.testing.assert_allclose(
         np.array(every(ages))[:, 0], np.where(np.arange(60) % 10 == 2, np.mean(known), range(60))
     )
+    coded = made(tmp_path, "a,b\n1,2\n-999,3\n-999.0,4\n3,-998\n", missing=("-999",), impute="mean")
+    assert every(coded) == [[1, 2], [2, 3], [2, 4], [3, -998]]
     thousands = made(tmp_path, 'a,b\n"1,000",2\n"-2,500,000.5",3\n7,1\n', thousands=",")
     assert every(thousands) == [[1000, 2], [-2_500_000.5, 3], [7, 1]]
     assert every(made(tmp_path, "a;b\n1.000,5;2\n25;3\n", thousands=".", decimal=",")) == [[1000.5, 2], [25, 3]]

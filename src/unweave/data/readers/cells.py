@@ -5,11 +5,13 @@ from __future__ import annotations
 import codecs
 import contextlib
 import csv
+import math
 import re
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import cached_property
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Literal
@@ -61,6 +63,15 @@ class Wording:
         """Whether a text stands for a missing cell."""
         return text.lower() in self.missing
 
+    @cached_property
+    def numbers_missing(self) -> list[float]:
+        """Numbers that stand for nothing, such as -999, however they are written."""
+        found: list[float] = []
+        for text in self.missing:
+            with contextlib.suppress(ValueError):
+                found.append(float(text.replace(self.decimal, ".")))
+        return [each for each in found if math.isfinite(each)]
+
     def value(self, cell: Any, kind: Kind) -> float:
         """A cell as a number, dates in days since 1970-01-01 (UTC); ValueError where it is none of this kind."""
         text = text_of(cell)
@@ -104,7 +115,9 @@ class Reader:
         """Values of cells, float64, NaN where they are missing or no numbers; and which are no numbers."""
         if kind == "number" and self.wording.decimal == ".":
             with contextlib.suppress(ValueError, TypeError):
-                return np.array(cells, np.float64), np.zeros(len(cells), bool)
+                values = np.array(cells, np.float64)
+                values[np.isin(values, self.wording.numbers_missing)] = np.nan
+                return values, np.zeros(len(cells), bool)
         of = {cell: self.number(cell, kind) for cell in dict.fromkeys(cells)}
         values, bad = zip(*(of[cell] for cell in cells), strict=True)
         return np.array(values, np.float64), np.array(bad, bool)
@@ -114,7 +127,8 @@ class Reader:
         if self.lacks(text_of(cell)):
             return np.nan, False
         try:
-            return self.wording.value(cell, kind), False
+            value = self.wording.value(cell, kind)
+            return np.nan if kind == "number" and value in self.wording.numbers_missing else value, False
         except (ValueError, OverflowError):
             return np.nan, True
 
