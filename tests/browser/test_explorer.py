@@ -376,7 +376,7 @@ def test_a_plane_is_called_what_its_latents_are(tab, planar_address):
     page.get_by_label("Name of z1", exact=True).fill("<b>tilt")
     page.keyboard.press("Enter")
     page.get_by_role("slider", name="Angle of z0 and <b>tilt", exact=True).wait_for()
-    assert page.inner_text(".plane p").startswith("z0 and <b>tilt together go round")
+    assert page.inner_text(".plane p").startswith("z0 and <b>tilt form a plane")
 
 
 def test_two_images_are_joined_by_steps(tab, address, moved):

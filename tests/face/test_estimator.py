@@ -215,7 +215,7 @@ class TestPlanes:
         [
             (ring(150), 3, "it takes 200 different codes or more"),
             (ring(), 1, "a subspace needs two live latents"),
-            (table(600), 2, "no latents together go round"),
+            (table(600), 2, "no latents form a plane"),
         ],
         ids=["rows", "latents", "planes"],
     )

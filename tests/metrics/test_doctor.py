@@ -41,7 +41,7 @@ def test_dead_latents_are_named_with_their_rates():
 def test_a_factor_that_nobody_carries_is_named(name):
     found = findings(worlds.missing(name, n=ROWS))["missing factors"]
     assert not found.good
-    assert found.sentence.startswith(f"Nobody carries {name} (the best latent tells")
+    assert found.sentence.startswith(f"No latent carries {name} (")
     assert found.numbers["missing"] == [name]
     assert found.numbers["together"][name] < 0.05 < 0.9 < found.numbers["together"]["scale"]
 
@@ -109,7 +109,7 @@ def test_it_says_what_codes_off_the_prior_cost():
     assert found.numbers["wasted_nats"] == pytest.approx(2.0, abs=0.05)  # m^2 / 2 of the second
     assert found.numbers["rate"] == pytest.approx(rates.sum(), abs=0.01)
     assert "costs 2.0 of their 3." in found.sentence
-    assert found.sentence.endswith("--standardise-every saves it.")
+    assert "--standardise-every" in found.sentence
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,7 @@ def test_what_needs_the_model_does_not_read_planes(run):
 
 def test_the_doctor_names_the_plane(run):
     (finding,) = [each for each in run.findings if each.topic == "planes"]
-    assert "Latents 0 and 1 together go round" in finding.sentence
+    assert "Latents 0 and 1 form a plane" in finding.sentence
     assert finding.numbers["latents"] == [0, 1]
 
 
@@ -110,7 +110,7 @@ def test_few_images_are_a_stated_skip(tmp_path):
     )
     assert made.subspaces.blocks == ()
     assert "200" in made.subspaces.skipped
-    assert any("not looked for" in each.sentence for each in made.findings)
+    assert any("not searched for" in each.sentence for each in made.findings)
 
 
 def test_files_of_codes_hold_the_planes_beside_the_codes(run, tmp_path):
@@ -174,11 +174,11 @@ def test_the_doctor_of_plain_codes_speaks_of_latents_and_not_of_columns(tmp_path
     assert main(["score", str(path), "--codes", "planes", "--metrics", "hoyer"]) == 0
     said = " ".join(capsys.readouterr().out.split())
     assert "All 3 latents are live" in said
-    assert "Latents 0 and 1 together go round: neither" in said
+    assert "Latents 0 and 1 form a plane: neither" in said
 
 
 def test_a_sphere_of_three_latents_has_a_direction():
     points = np.random.default_rng(0).normal(size=(4000, 3))
     (finding,) = findings_of(find_subspaces(points / np.linalg.norm(points, axis=1, keepdims=True)))
-    assert "Latents 0, 1 and 2 together go round: none" in finding.sentence
-    assert "direction from the middle" in finding.sentence
+    assert "Latents 0, 1 and 2 form a block: none" in finding.sentence
+    assert "direction from the centre" in finding.sentence

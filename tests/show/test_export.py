@@ -186,7 +186,7 @@ def test_graphs_tell_planes_as_subspaces_do():
 def test_planes_that_cannot_be_had_are_refused(run, tmp_path, monkeypatch):
     monkeypatch.setitem(vars(run), "subspaces", Subspaces(3, 2000, 0, 0.05, (0, 2), (), (), ()))
     for to in ("onnx", "web"):
-        with pytest.raises(InputError, match="codes must be means for j, got planes: no latents together go round"):
+        with pytest.raises(InputError, match="codes must be means for j, got planes: no latents form a plane"):
             export(run, to, tmp_path / "o.html", codes="planes")
     with pytest.raises(InputError, match="codes must be means for safetensors"):
         export(run, "safetensors", tmp_path / "o", codes="planes")

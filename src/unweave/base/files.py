@@ -184,7 +184,7 @@ def set_aside(path: Path, reason: str) -> None:
     except OSError as wrong:
         note(f"{reason}; it is left out, and could not be renamed ({wrong.strerror})")
     else:
-        note(f"{reason}; it is kept as {free.name}, and what it held is made anew")
+        note(f"{reason}; it is kept as {free.name}, and its content is computed again")
 
 
 def note(sentence: str) -> None:

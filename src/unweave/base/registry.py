@@ -35,7 +35,7 @@ class Registry(Generic[T]):
     """Names of one kind of thing; `get` imports, nothing else does.
 
     >>> methods.summary("beta-vae")
-    'beta-VAE: the VAE with a heavier rate.'
+    'beta-VAE: a VAE with a larger weight on the rate.'
     """
 
     def __init__(self, kind: str, group: str, table: dict[str, str]) -> None:

@@ -58,7 +58,7 @@ class Unweaver(TransformerMixin, BaseEstimator):
     frames, lists. What its numbers are decides how they are scaled, the net and the likelihood, as it does for files:
     pixels are brought into [0, 1], columns are standardised inside the model, and codes are made from, and turned back
     into, numbers in your units. Codes are posterior means (n, latents), float32; where the model gives categories,
-    they follow as zeros and ones, a column for each value. With codes="planes" latents that together go round are told
+    they follow as zeros and ones, a column for each value. With codes="planes" latents that form a plane are told
     as radius, cosine and sine instead, behind the latents that stand alone (see `unweave.subspaces`).
 
     Parameters
@@ -205,7 +205,7 @@ class Unweaver(TransformerMixin, BaseEstimator):
                 torch.set_num_threads(threads)
         self.validation_history_ = stopping[0].seen if stopping else []
         if self.subspaces_ is not None and not self.subspaces_.blocks:
-            why = self.subspaces_.skipped or "no latents together go round"
+            why = self.subspaces_.skipped or "no latents form a plane"
             warnings.warn(f"codes are the means, not planes: {why}", stacklevel=2)
         return self
 

@@ -33,7 +33,7 @@ def beta_vae_score(
     headline: Literal["held_out", "in_sample"] = "held_out",
     categorical: bool = True,
 ) -> Score:
-    """beta-VAE score: can a linear classifier tell which factor the images of a pair share?
+    """beta-VAE score: can a linear classifier predict which factor the images of a pair share?
 
     Settings and equation: unweave.metrics.scores.beta_vae_score.BetaVAEScore.
     """
@@ -56,7 +56,7 @@ def factor_vae_score(
     held_out: int | None = None,
     categorical: bool = True,
 ) -> Score:
-    """FactorVAE score: which latent varies least while a factor is held, and does that tell the factor?
+    """FactorVAE score: does the latent that varies least while a factor is fixed identify the factor?
 
     Settings and equation: unweave.metrics.scores.factor_vae_score.FactorVAEScore.
     """
@@ -78,7 +78,7 @@ def mig(
     binning: Literal["width", "quantile"] = "width",
     categorical: bool = True,
 ) -> Score:
-    """Mutual information gap: how far the best latent beats the runner-up at telling each factor.
+    """Mutual information gap: how much more the best latent holds about each factor than the second best.
 
     Settings and equation: unweave.metrics.scores.mig.MIG.
     """
@@ -99,7 +99,7 @@ def mig_sampled(
     max_components: int = 10000,
     preset: Literal["default", "chen"] = "default",
 ) -> Score:
-    """Sampled mutual information gap: the gap with I(g; z) of codes drawn from the posteriors, without bins.
+    """Sampled mutual information gap: the gap with I(g; z) of codes sampled from the posteriors, without bins.
 
     Settings and equation: unweave.metrics.scores.mig_sampled.SampledMIG.
     """
@@ -130,7 +130,7 @@ def dci(
     threads: int = 1,
     categorical: bool = True,
 ) -> Score:
-    """DCI: disentanglement, completeness, informativeness, from what a learner needs to tell each factor.
+    """DCI: disentanglement, completeness and informativeness, from which latents a learner uses to predict each factor.
 
     Settings and equation: unweave.metrics.scores.dci.DCI.
     """
@@ -152,7 +152,7 @@ def dci_es(
     features: tuple[int, ...] = (32, 128, 512),
     categorical: bool = True,
 ) -> Score:
-    """DCI-ES: how little a learner must be able to do to use the codes (explicitness), and how many latents there are.
+    """DCI-ES: how small a learner can be to use the codes (explicitness), and how many latents there are (size).
 
     Settings and equation: unweave.metrics.scores.dci_es.DCIES.
     """
@@ -174,7 +174,7 @@ def neuron_comparison(
     trees: int = 10,
     min_samples_leaf: int = 10,
 ) -> Score:
-    """Neuron comparison: what each factor's own latent tells by itself (SNC), and what is lost without it (NK).
+    """Neuron comparison: what each factor's own latent predicts alone (SNC), and what is lost without it (NK).
 
     Settings and equation: unweave.metrics.scores.neuron_comparison.NeuronComparison.
     """
@@ -196,7 +196,7 @@ def held_out_combinations(
     features: int = 128,
     categorical: bool = True,
 ) -> Score:
-    """Held-out combinations: does what tells a factor still tell it in combinations of values never seen together?
+    """Held-out combinations: can a probe predict a factor for combinations of values that it never saw?
 
     Settings and equation: unweave.metrics.scores.held_out_combinations.HeldOutCombinations.
     """
@@ -218,7 +218,7 @@ def absorption(
     train: int = 10000,
     test: int = 5000,
 ) -> Score:
-    """Absorption: how often a concept's own feature stays silent because a narrower feature speaks in its place.
+    """Absorption: how often a concept's own feature is inactive because a narrower feature takes its place.
 
     Settings and equation: unweave.metrics.scores.absorption.Absorption.
     """
@@ -240,7 +240,7 @@ def sap(
     test: int = 5000,
     standardise: bool = False,
 ) -> Score:
-    """SAP: how much better the best latent alone predicts each factor than the runner-up does.
+    """SAP: how much better the best latent predicts each factor than the second best, each alone.
 
     Settings and equation: unweave.metrics.scores.sap.SAP.
     """
@@ -262,7 +262,7 @@ def modularity(
     binning: Literal["width", "quantile"] = "width",
     categorical: bool = True,
 ) -> Score:
-    """Modularity: does each latent tell one factor only?
+    """Modularity: does each latent hold information about one factor only?
 
     Settings and equation: unweave.metrics.scores.modularity.Modularity.
     """
@@ -306,7 +306,7 @@ def irs(
     preset: Literal["default", "dlib", "suter"] = "default",
     rebin: bool = False,
 ) -> Score:
-    """IRS: does a latent stay put when only the factors that it is not about change?
+    """IRS: does a latent stay constant when only other factors change?
 
     Settings and equation: unweave.metrics.scores.irs.IRS.
     """
@@ -343,7 +343,7 @@ def gaussian_total_correlation(
     n: int = 10000,
     min_kl: float = 0.1,
 ) -> Score:
-    """Gaussian total correlation: how many nats the latents tell about each other, if they were jointly normal.
+    """Gaussian total correlation: the dependence of the latents in nats, as if they were jointly normal.
 
     Settings and equation: unweave.metrics.scores.gaussian_total_correlation.GaussianTotalCorrelation.
     """
@@ -357,7 +357,7 @@ def wasserstein_correlation(
     n: int = 10000,
     min_kl: float = 0.1,
 ) -> Score:
-    """Gaussian Wasserstein correlation: how far the codes' normal is from one with independent latents.
+    """Gaussian Wasserstein correlation: the distance of the codes' normal fit from one with independent latents.
 
     Settings and equation: unweave.metrics.scores.wasserstein_correlation.WassersteinCorrelation.
     """
@@ -374,7 +374,7 @@ def code_mutual_information(
     binning: Literal["width", "quantile"] = "width",
     categorical: bool = True,
 ) -> Score:
-    """Code mutual information: how many nats two latents tell about each other, in the mean over pairs.
+    """Code mutual information: the mean mutual information of pairs of latents, in nats.
 
     Settings and equation: unweave.metrics.scores.code_mutual_information.CodeMutualInformation.
     """
@@ -387,7 +387,7 @@ def cluster_accuracy(
     factor: str | None = None,
     categorical: int = 0,
 ) -> Score:
-    """Cluster accuracy: how well unsupervised categories agree with the true ones, by the best one-to-one map.
+    """Cluster accuracy: how well unsupervised categories match the true ones under the best one-to-one assignment.
 
     Settings and equation: unweave.metrics.scores.cluster_accuracy.ClusterAccuracy.
     """
@@ -415,7 +415,7 @@ def overlap(
     max_points: int = 20000,
     samples: int = 1000,
 ) -> Score:
-    """Overlap: how much the codes of different images blur into each other, which is what beta controls.
+    """Overlap: how much the posteriors of different images overlap, which beta controls.
 
     Settings and equation: unweave.metrics.scores.overlap.Overlap.
     """
@@ -431,7 +431,7 @@ def prior_match(
     n: int = 5000,
     blocks: int = 10,
 ) -> Score:
-    """Prior match: how far the aggregate posterior is from the prior, which is what alpha controls.
+    """Prior match: the divergence of the aggregate posterior from the prior, which alpha controls.
 
     Settings and equation: unweave.metrics.scores.prior_match.PriorMatch.
     """
@@ -445,7 +445,7 @@ def elbo_decomposition(
     max_points: int = 20000,
     samples: int = 1000,
 ) -> Score:
-    """ELBO decomposition: what the rate is made of, information, correlation and distance from the prior.
+    """ELBO decomposition: the rate as information, total correlation and distance from the prior.
 
     Settings and equation: unweave.metrics.scores.elbo_decomposition.ElboDecomposition.
     """
@@ -458,7 +458,7 @@ def iwae(
     n: int = 64,
     k: int = 1000,
 ) -> Score:
-    """Importance-weighted bound: the log-likelihood of images, as tight as many samples make it.
+    """Importance-weighted bound: a lower bound on the log-likelihood of images, tighter with more samples.
 
     Settings and equation: unweave.metrics.scores.iwae.IWAE.
     """
@@ -473,7 +473,7 @@ def udr(
     alpha: float = 0.1,
     min_kl: float = 0.01,
 ) -> Score:
-    """UDR: do models that were trained from other seeds find the same latents? Needs no factors.
+    """UDR: do models trained with other seeds find the same latents? Needs no factors.
 
     Settings and equation: unweave.metrics.scores.udr.UDR.
     """
@@ -489,7 +489,7 @@ def model_centrality(
     votes: int = 800,
     min_kl: float = 0.1,
 ) -> Score:
-    """Model centrality: how well do a model's latents tell those of the other models? Needs no factors.
+    """Model centrality: how well do a model's latents predict those of the other models? Needs no factors.
 
     Settings and equation: unweave.metrics.scores.model_centrality.ModelCentrality.
     """

@@ -96,7 +96,7 @@ def _life(probe: Probe, live: npt.NDArray[np.bool_]) -> Finding:
         verb = f"its {what} is not" if len(live) == 1 else f"none has a {what}"
         sentence = f"{who} live: {verb} below {limit}."
     elif not live.any():
-        sentence = f"All {len(live)} latents are dead: none has a {what} of {limit}, so the codes say nothing."
+        sentence = f"All {len(live)} latents are dead: none has a {what} of {limit}, so the codes hold no information."
     else:
         count = int(live.sum())
         sentence = (
@@ -122,11 +122,11 @@ def _ties(codes: Reals, live: Whole) -> Iterator[Finding]:
     }
     much = f"{shift:.2f} nats of Gaussian total correlation" if math.isfinite(shift) else "one follows from the others"
     if not tied:
-        sentence = f"No two live latents are tied: the largest correlation is {strongest[0]:.2f} ({much})."
+        sentence = f"No two live latents are correlated: the largest correlation is {strongest[0]:.2f} ({much})."
     else:
         listed = "; ".join(f"{b} and {a} ({r:.2f})" for r, a, b in tied[:5])
         more = f" and {len(tied) - 5} more pairs" if len(tied) > 5 else ""
-        sentence = f"Latents that go up and down together, by correlation: {listed}{more}; {much}."
+        sentence = f"Correlated latents: {listed}{more}; {much}."
     yield Finding("ties between latents", sentence, not tied, numbers)
 
 
@@ -154,7 +154,7 @@ def _doubles(probe: Probe, live: Whole) -> Iterator[Finding]:
         listed = _list(f"{a} and {b} ({r:.2f})" for a, b, r in same[:5])
         yield Finding(
             "duplicates",
-            f"Latents that tell the same, by correlation of ranks: {listed}.",
+            f"Duplicate latents, by rank correlation: {listed}.",
             False,
             {"same": [list(each) for each in same]},
         )
@@ -162,7 +162,7 @@ def _doubles(probe: Probe, live: Whole) -> Iterator[Finding]:
         listed = _list(f"{b} and {a} ({r:.0%})".replace("%", " %") for a, b, r in bound[:5])
         yield Finding(
             "hidden ties",
-            f"Uncorrelated latents that tell of each other all the same, by share of entropy: {listed}.",
+            f"Dependent though uncorrelated latents, by share of entropy: {listed}.",
             False,
             {"bound": [list(each) for each in bound]},
         )
@@ -181,15 +181,13 @@ def _hint(probe: Probe, live: Whole) -> Iterator[Finding]:
     numbers = {"as_they_are": round(as_they_are, 3), "turned": round(turned, 3)}
     far = f"mean excess kurtosis {as_they_are:.2f}, after the best rotation {turned:.2f}"
     if turned < PEAKED:
-        sentence = (
-            f"Whether codes are rotated cannot be told without factors: in any rotation they look normal ({far})."
-        )
+        sentence = f"Without factors it is unclear whether codes are rotated: they look normal in any rotation ({far})."
         yield Finding("rotation", sentence, None, numbers)
     elif turned > GAIN * as_they_are:
-        sentence = f"Codes may be rotated: another rotation of them is far less normal, as separate causes are ({far})."
+        sentence = f"Codes may be rotated: another rotation is far less normal, as independent factors are ({far})."
         yield Finding("rotation", sentence, False, numbers)
     else:
-        sentence = f"No hint of a rotation: none makes the codes much less normal than they are ({far})."
+        sentence = f"No sign of a rotation: none makes the codes much less normal ({far})."
         yield Finding("rotation", sentence, True, numbers)
 
 
@@ -240,8 +238,8 @@ def _prior(probe: Probe, live: Whole) -> Iterator[Finding]:
             wasted = kl_of_moments(torch.as_tensor(mean), torch.as_tensor(std)).sum().item()
             rate = float(probe.kl_per_latent[live].sum())
             numbers |= {"wasted_nats": round(wasted, 3), "rate": round(rate, 3)}
-            spent = f"That alone costs {wasted:.1f} of their {rate:.1f} nats of rate and tells nothing of an image"
-            sentence += f" {spent}; --standardise-every saves it."
+            spent = f"This costs {wasted:.1f} of their {rate:.1f} nats of rate without information about images"
+            sentence += f" {spent}; --standardise-every avoids it."
     else:
         sentence = f"Codes match the prior in mean and standard deviation within {MATCH:.0%}; worst: {where}."
     yield Finding("match with the prior", sentence.replace("%", " %"), not wrong, numbers)
@@ -280,7 +278,7 @@ class Links:
 def _factors(probe: Probe, live: Whole) -> Iterator[Finding]:
     varies = np.flatnonzero(np.ptp(probe.known_factors, axis=0) > 0)
     if not varies.size:
-        yield Finding("factors", "No factor varies, so nothing can be said of them.")
+        yield Finding("factors", "No factor varies, so there is nothing to check.")
         return
     links = _links(probe, live, varies)
     yield _carriers(links)
@@ -395,16 +393,16 @@ def _missing(links: Links) -> Finding:
     if not lost:
         weakest = int(links.together.argmin())
         sentence = (
-            f"Every factor is in the codes; hardest to foretell is {links.names[weakest]}: all live latents "
+            f"Every factor is in the codes; hardest to predict is {links.names[weakest]}: all live latents "
             f"together explain {links.together[weakest]:.0%} of its variance."
         )
         return Finding("missing factors", sentence.replace("%", " %"), True, numbers)
     parts = _list(
-        f"{links.names[k]} (the best latent tells {links.shares[k].max():.0%} of its entropy, all together "
+        f"{links.names[k]} (the best latent holds {links.shares[k].max():.0%} of its entropy, all together "
         f"explain {links.together[k]:.0%} of its variance)"
         for k in lost
     )
-    return Finding("missing factors", f"Nobody carries {parts}.".replace("%", " %"), False, numbers)
+    return Finding("missing factors", f"No latent carries {parts}.".replace("%", " %"), False, numbers)
 
 
 def _rotation(links: Links) -> Finding:
@@ -419,7 +417,7 @@ def _rotation(links: Links) -> Finding:
         "spread": spread,
     }
     if not here.any():
-        return Finding("rotation", "Whether codes are rotated cannot be told: they foretell no factor.", None, numbers)
+        return Finding("rotation", "It is unclear whether codes are rotated: they predict no factor.", None, numbers)
     rotated = len(spread) >= 2 and 2 * len(spread) >= here.sum()
     middle = float(np.median(ratio[here & (ratio < ALONE)] if rotated else ratio[here]))
     share = f"{middle:.0%} of what all live latents explain".replace("%", " %")

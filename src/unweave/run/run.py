@@ -205,7 +205,7 @@ class Run:
 
     @cached_property
     def subspaces(self) -> Subspaces:
-        """The latents that together go round, found without labels; kept with the weights they were found from.
+        """The latents that form planes, found without labels; kept with the weights they were found from.
 
         Looked for in the codes of up to 20,000 images that were trained on, and in the decoder; latents below 0.1 nats
         are left out, and of many the 20 of highest rate are looked at. See `unweave.subspaces.find_subspaces`.
@@ -263,7 +263,7 @@ class Run:
     ) -> dict[str, Score]:
         """Scores by the metric's name, kept in metrics.json; one already there for these weights is not made again.
 
-        With `codes` "planes" the latents that together go round become radius and angle (see `subspaces`), and the
+        With `codes` "planes" the latents that form planes become radius and angle (see `subspaces`), and the
         scores say so in their settings. `settings` maps a metric's name to settings of its own. A metric that does not
         apply is left out; `metrics` says why. With `calibrate`, scores against true factors get their floor and
         ceiling, stored ones too. `factor_bins` cuts each factor that is no whole number into so many bins of about as

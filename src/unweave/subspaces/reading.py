@@ -57,9 +57,9 @@ def as_settings(found: Subspaces) -> dict[str, Any]:
 def findings_of(found: Subspaces) -> list[Finding]:
     """The doctor's sentences on what was found: each block, or that there is none."""
     if found.skipped is not None:
-        return [Finding("planes", f"Planes were not looked for: {found.skipped}.")]
+        return [Finding("planes", f"Planes were not searched for: {found.skipped}.")]
     if not found.blocks:
-        return [Finding("planes", "No latents together go round: each is best read by itself.")]
+        return [Finding("planes", "No latents form a plane: each is best read by itself.")]
     return [_of_block(block, found) for block in found.blocks]
 
 
@@ -72,14 +72,16 @@ def _of_block(block: Block, found: Subspaces) -> Finding:
         numbers |= {"p_value": pair.p_value, "found_by": pair.found_by}
         numbers |= {"nats_along_axes": pair.codes.axes, "nats_as_radius_and_angle": pair.codes.polar}
         why = (
-            f" Whatever the axes, they share {pair.codes.axes:.3f} nats; as radius and angle, {pair.codes.polar:.3f}."
+            f" On any axes they share {pair.codes.axes:.3f} nats or more; as radius and angle {pair.codes.polar:.3f}."
             if pair.found_by == "codes"
-            else " The decoded image turns with their angle, in whatever context."
+            else " The decoded image turns with their angle, whatever the other latents."
         )
-        why += f" (p {pair.p_value:.1g}; Holm's rule over {len(found.evidence)} pairs.)"
-    none, angle = ("neither", "angle about") if len(block.latents) == 2 else ("none", "direction from")
+        why += f" (p {pair.p_value:.1g}, Holm-corrected over {len(found.evidence)} pairs.)"
+    kind, none, angle = (
+        ("plane", "neither", "angle about") if len(block.latents) == 2 else ("block", "none", "direction from")
+    )
     sentence = (
-        f"Latents {who} together go round: {none} means anything by itself, their {angle} the middle and their "
-        f"distance from it do.{why} --codes planes reads them so."
+        f"Latents {who} form a {kind}: {none} means anything by itself, but their {angle} the centre and their "
+        f"distance from it do.{why} Use --codes planes to read them so."
     )
     return Finding("planes", sentence, None, numbers)

@@ -77,5 +77,5 @@ def test_rows_of_a_table_have_the_disc_alone(turning):
 def test_a_run_without_such_a_plane_is_refused(turning, fake):
     with pytest.raises(InputError, match="planes needs a run with more than 1 planes, disc-0 has 1"):
         Planes(plane=1)(turning)
-    with pytest.raises(InputError, match="planes needs latents that together go round, disc-0 has none"):
+    with pytest.raises(InputError, match="plane, disc-0 has none"):
         Planes()(fake)

@@ -135,7 +135,7 @@ def test_each_plane_has_a_figure(fake, tmp_path):
     found = SimpleNamespace(blocks=(plane, sphere, replace(plane, latents=(4, 9))))
     shown = Tree(write([replace(fake, subspaces=found)], tmp_path / "r.html").read_text("utf-8"))
     assert not shown.wrong
-    assert shown.text.count("Latents that together go round") == 1
+    assert shown.text.count("Planes: pairs of latents") == 1
     assert [who for who in ("z3 and z1", "z4 and z9") if any(f"plane of {who}," in i["alt"] for i in shown.all("img"))]
     assert sum("in the plane of" in image["alt"] for image in shown.all("img")) == 2
 
@@ -144,12 +144,12 @@ def test_what_the_doctor_found_is_told_with_its_numbers(fake, tmp_path):
     assert "What the codes are like" not in Tree(write([fake], tmp_path / "r.html").read_text("utf-8")).text
     found = [
         Finding("live latents", f"All live. {EVIL}", True, {"kl": [0.5, 2.0]}),
-        Finding("missing factors", "Nobody carries shape.", False, {"together": {"shape": 0.01}}),
+        Finding("missing factors", "No latent carries shape.", False, {"together": {"shape": 0.01}}),
     ]
     shown = Tree(write([replace(fake, findings=found)], tmp_path / "r.html").read_text("utf-8"))
     assert not shown.wrong
     assert "script" not in {name for name, _ in shown.tags}
-    for words in (f"All live. {EVIL}", "Look here: Nobody carries shape.", "live latents: kl 0.5, 2", "shape 0.01"):
+    for words in (f"All live. {EVIL}", "Look here: No latent carries shape.", "live latents: kl 0.5, 2", "shape 0.01"):
         assert words in shown.text
 
 

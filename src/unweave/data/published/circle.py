@@ -1,4 +1,4 @@
-"""A hand of a clock: small pictures whose whole truth is one angle, which no line of codes can hold."""
+"""Circle: small pictures of a clock's hand with a single factor, its angle."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""dSprites: white squares, ellipses and hearts on black, drawn by an exact rule without a download."""
+"""dSprites: white squares, ellipses and hearts on black, rendered exactly without a download."""
 
 import hashlib
 import math

@@ -1,4 +1,4 @@
-"""dSprites under noise: white sprites on colour noise (Locatello et al. 2019)."""
+"""dSprites with noise: white sprites on colour noise (Locatello et al. 2019)."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""dSprites on a painting, whose colours they invert (Locatello et al. 2019)."""
+"""dSprites on a painting, with inverted colours inside the sprite (Locatello et al. 2019)."""
 
 from dataclasses import dataclass
 from functools import cached_property

@@ -1,4 +1,4 @@
-"""Data whose observation is the factors themselves, so that metrics can be tried where the truth is known."""
+"""Identity: the observations are the factors themselves, for testing metrics with a known answer."""
 
 from dataclasses import dataclass
 from functools import cached_property

@@ -1,4 +1,4 @@
-"""Pinwheel: points in the plane in curved arms, one class an arm."""
+"""Pinwheel: points in the plane in curved arms, one class per arm."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A tree of factors: the kind of shape comes first, and what else there is to tell depends on the kind."""
+"""Tree: small pictures with a tree of factors, in which the kind of shape determines what else varies."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def build(tokens: list[str]) -> App:
     """The program with its commands, only the one that is called for imported."""
     app = App(
         name="unweave",
-        help="Find the independent, clustered or sparse factors behind images, and see how far to trust them.",
+        help="Find the independent, clustered or sparse factors behind images, and see how far you can trust them.",
         version=lambda: version("unweave"),
         result_action="return_value",
         suppress_keyboard_interrupt=False,  # main says what was kept and how to go on

@@ -1,4 +1,4 @@
-"""Print what to cite as BibTeX: unweave, and the texts behind a method, metric or data set, or a whole run."""
+"""Print BibTeX for unweave and the sources of a method, metric, data set or whole run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from unweave.base.registry import ALL
 
 
 def cite(what: Annotated[str | None, "a name that `unweave list` shows, or the folder of a run"] = None, /) -> None:
-    """Print what to cite as BibTeX: unweave, and the texts behind a method, metric or data set, or a whole run."""
+    """Print BibTeX for unweave and the sources of a method, metric, data set or whole run."""
     docs: dict[str, str] = {}
     if what is not None:
         for name in _names_in_run(what) or [what]:

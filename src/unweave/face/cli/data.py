@@ -1,4 +1,4 @@
-"""Download, check or show a data set: its licence, its files, and pictures of each factor."""
+"""Download, check or show a data set: its licence, files, and pictures of each factor."""
 
 from __future__ import annotations
 

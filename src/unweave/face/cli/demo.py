@@ -1,4 +1,4 @@
-"""Train on dSprites for a few minutes, score, draw, and write one page about it."""
+"""Train on dSprites for a few minutes, score the run, and write a report."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def demo(
     seed: Annotated[int, "seed of every random generator", Range(0)] = 0,
     overwrite: Annotated[bool, "replace an earlier demo"] = False,
 ) -> None:
-    """Train on dSprites for a few minutes, score, draw, and write one page about it."""
+    """Train on dSprites for a few minutes, score the run, and write a report."""
     from unweave.engine import folder, train
     from unweave.engine.loop import steps_in
     from unweave.engine.progress import ProgressBar

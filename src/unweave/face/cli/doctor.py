@@ -1,4 +1,4 @@
-"""Say in plain words which latents live, what each carries, and what is shared, missing or rotated."""
+"""Report in words which latents are live, which factors each carries, and what is shared, missing or rotated."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def doctor(
     *,
     json_: Annotated[bool, "print strict JSON with all numbers"] = False,
 ) -> None:
-    """Say in plain words which latents live, what each carries, and what is shared, missing or rotated."""
+    """Report in words which latents are live, which factors each carries, and what is shared, missing or rotated."""
     from unweave.run.run import Run
     from unweave.show.figures.columns import column_sentences
 

@@ -1,4 +1,4 @@
-"""Draw a figure of a run, or of several: png, svg, pdf, or gif where it moves."""
+"""Draw a figure of one run or several: png, svg, pdf, or gif for animations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Write codes, widths, rates and categories of images to a file: npz, csv or parquet."""
+"""Write codes, standard deviations, rates and categories of images to a file: npz, csv or parquet."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Move a run's latents by sliders in the browser, and watch the image follow."""
+"""Move a run's latents with sliders in the browser and watch the decoded image."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from unweave.base.checks import Range
 from unweave.base.codes import PLANES, Reading
 from unweave.base.errors import InputError
 
-CODES = "planes: a dial for latents that together go round; means: a slider each [planes where they are known already]"
+CODES = "planes: a dial for each pair of latents that encodes an angle; means: only sliders [planes, if already known]"
 PORT, TRIED = 8000, 20  # where it starts to look for a free port, and how many it tries
 
 
@@ -28,7 +28,7 @@ def explore(
     host: Annotated[str, "address to listen on; any but 127.0.0.1 lets others connect"] = "127.0.0.1",
     no_open: Annotated[bool, "print the address without opening a browser"] = False,
 ) -> None:
-    """Move a run's latents by sliders in the browser, and watch the image follow."""
+    """Move a run's latents with sliders in the browser and watch the decoded image."""
     try:
         import uvicorn
     except ModuleNotFoundError:
@@ -43,7 +43,7 @@ def explore(
         token = secrets.token_urlsafe(24)
         made = app(opened, token, hosts_of(host), codes)
         if codes == PLANES and not opened.subspaces.blocks:
-            why = opened.subspaces.skipped or "no latents together go round"
+            why = opened.subspaces.skipped or "no latents form a plane"
             print(f"no dial: {why}", file=sys.stderr)
         shown = f"[{host}]" if ":" in host else host
         at = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(shown, shown)

@@ -1,4 +1,4 @@
-"""Write a run's model as files that travel: safetensors with its settings, ONNX, or a page that decodes."""
+"""Export a run's model: safetensors with its settings, ONNX, or an HTML page that decodes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ WHAT = (
     "safetensors: weights and settings for unweave.load_model; onnx: encoder and decoder as graphs; web: one HTML file "
     "whose sliders move the latents, without a server"
 )
-CODES = "planes: latents that together go round as radius and angle, in columns (onnx) or by a dial (web)"
+CODES = "planes: pairs of latents that encode an angle as radius and angle, in columns (onnx) or with a dial (web)"
 OUT = "folder to write [RUN/safetensors or RUN/onnx]; for web a file [RUN/explorer.html]"
 
 
@@ -23,7 +23,7 @@ def export(
     codes: Annotated[Reading, CODES] = "means",
     overwrite: Annotated[bool, "write into a folder that is not empty, or replace the HTML file"] = False,
 ) -> None:
-    """Write a run's model as files that travel: safetensors with its settings, ONNX, or a page that decodes."""
+    """Export a run's model: safetensors with its settings, ONNX, or an HTML page that decodes."""
     from unweave.run.run import Run
     from unweave.show.export import export as export_run
 

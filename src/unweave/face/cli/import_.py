@@ -1,4 +1,4 @@
-"""Turn weights that others trained (DISVAE, JointVAE) into a run that can be scored and drawn."""
+"""Import weights trained with other code (DISVAE, JointVAE) as a run that you can score and draw."""
 
 from __future__ import annotations
 

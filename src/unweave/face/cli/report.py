@@ -1,4 +1,4 @@
-"""Write one self-contained page about a run or several."""
+"""Write a self-contained HTML report about one run or several."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +10,7 @@ def report(
     *run: Annotated[str, "folders of the runs"],
     out: Annotated[str | None, "file to write [report.html in the run's folder]"] = None,
 ) -> None:
-    """Write one self-contained page about a run or several."""
+    """Write a self-contained HTML report about one run or several."""
     from unweave.run.run import Run
     from unweave.show.reports import write
 

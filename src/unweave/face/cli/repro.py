@@ -1,4 +1,4 @@
-"""Make a table or figure of the founding texts again, beside the published numbers."""
+"""Reproduce a table or figure of the founding texts, beside the published numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Draw images from the prior of a run or an exported model: a picture, or an npz with their codes."""
+"""Sample images from the prior of a run or exported model: a picture, or an npz with their codes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Score codes from plain files, against true factors where these are known; no model is needed."""
+"""Score codes from plain files, against true factors if known; no model needed."""
 
 from __future__ import annotations
 

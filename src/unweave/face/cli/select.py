@@ -1,4 +1,4 @@
-"""Choose among the trained runs of a study without labels."""
+"""Choose among the runs of a study without labels."""
 
 from __future__ import annotations
 

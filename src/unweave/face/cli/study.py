@@ -1,4 +1,4 @@
-"""Run a study of many runs, see where it stands, and print its tables."""
+"""Run a study of many runs, check its progress, and print its tables."""
 
 from __future__ import annotations
 

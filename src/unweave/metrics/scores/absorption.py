@@ -1,4 +1,4 @@
-"""Absorption: how often a concept's own feature stays silent because a narrower feature speaks in its place."""
+"""Absorption: how often a concept's own feature is inactive because a narrower feature takes its place."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""beta-VAE score: can a linear classifier tell which factor the images of a pair share?"""
+"""beta-VAE score: can a linear classifier predict which factor the images of a pair share?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cluster accuracy: how well unsupervised categories agree with the true ones, by the best one-to-one map."""
+"""Cluster accuracy: how well unsupervised categories match the true ones under the best one-to-one assignment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Code mutual information: how many nats two latents tell about each other, in the mean over pairs."""
+"""Code mutual information: the mean mutual information of pairs of latents, in nats."""
 
 from __future__ import annotations
 

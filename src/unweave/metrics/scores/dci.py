@@ -1,4 +1,4 @@
-"""DCI: disentanglement, completeness, informativeness, from what a learner needs to tell each factor."""
+"""DCI: disentanglement, completeness and informativeness, from which latents a learner uses to predict each factor."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DCI-ES: how little a learner must be able to do to use the codes (explicitness), and how many latents there are."""
+"""DCI-ES: how small a learner can be to use the codes (explicitness), and how many latents there are (size)."""
 
 from __future__ import annotations
 

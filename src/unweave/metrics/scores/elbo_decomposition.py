@@ -1,4 +1,4 @@
-"""ELBO decomposition: what the rate is made of, information, correlation and distance from the prior."""
+"""ELBO decomposition: the rate as information, total correlation and distance from the prior."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""FactorVAE score: which latent varies least while a factor is held, and does that tell the factor?"""
+"""FactorVAE score: does the latent that varies least while a factor is fixed identify the factor?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Gaussian total correlation: how many nats the latents tell about each other, if they were jointly normal."""
+"""Gaussian total correlation: the dependence of the latents in nats, as if they were jointly normal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Held-out combinations: does what tells a factor still tell it in combinations of values never seen together?"""
+"""Held-out combinations: can a probe predict a factor for combinations of values that it never saw?"""
 
 from __future__ import annotations
 

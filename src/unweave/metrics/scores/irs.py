@@ -1,4 +1,4 @@
-"""IRS: does a latent stay put when only the factors that it is not about change?"""
+"""IRS: does a latent stay constant when only other factors change?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Importance-weighted bound: the log-likelihood of images, as tight as many samples make it."""
+"""Importance-weighted bound: a lower bound on the log-likelihood of images, tighter with more samples."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mutual information gap: how far the best latent beats the runner-up at telling each factor."""
+"""Mutual information gap: how much more the best latent holds about each factor than the second best."""
 
 from __future__ import annotations
 

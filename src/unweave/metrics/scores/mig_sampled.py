@@ -1,4 +1,4 @@
-"""Sampled mutual information gap: the gap with I(g; z) of codes drawn from the posteriors, without bins."""
+"""Sampled mutual information gap: the gap with I(g; z) of codes sampled from the posteriors, without bins."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Model centrality: how well do a model's latents tell those of the other models? Needs no factors."""
+"""Model centrality: how well do a model's latents predict those of the other models? Needs no factors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Modularity: does each latent tell one factor only?"""
+"""Modularity: does each latent hold information about one factor only?"""
 
 from __future__ import annotations
 

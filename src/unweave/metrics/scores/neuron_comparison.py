@@ -1,4 +1,4 @@
-"""Neuron comparison: what each factor's own latent tells by itself (SNC), and what is lost without it (NK)."""
+"""Neuron comparison: what each factor's own latent predicts alone (SNC), and what is lost without it (NK)."""
 
 from __future__ import annotations
 

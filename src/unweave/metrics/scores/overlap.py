@@ -1,4 +1,4 @@
-"""Overlap: how much the codes of different images blur into each other, which is what beta controls."""
+"""Overlap: how much the posteriors of different images overlap, which beta controls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Prior match: how far the aggregate posterior is from the prior, which is what alpha controls."""
+"""Prior match: the divergence of the aggregate posterior from the prior, which alpha controls."""
 
 from __future__ import annotations
 

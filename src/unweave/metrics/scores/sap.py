@@ -1,4 +1,4 @@
-"""SAP: how much better the best latent alone predicts each factor than the runner-up does."""
+"""SAP: how much better the best latent predicts each factor than the second best, each alone."""
 
 from __future__ import annotations
 

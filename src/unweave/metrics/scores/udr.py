@@ -1,4 +1,4 @@
-"""UDR: do models that were trained from other seeds find the same latents? Needs no factors."""
+"""UDR: do models trained with other seeds find the same latents? Needs no factors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Gaussian Wasserstein correlation: how far the codes' normal is from one with independent latents."""
+"""Gaussian Wasserstein correlation: the distance of the codes' normal fit from one with independent latents."""
 
 from __future__ import annotations
 

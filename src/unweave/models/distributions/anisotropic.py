@@ -1,4 +1,4 @@
-"""A normal prior with a variance of its own for every latent: given, taken from the data, or learned."""
+"""A normal prior with a separate variance for every latent: given, taken from the data, or learned."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A tree of latents as a prior: each is distributed around what its parent says."""
+"""A tree of latents as a prior: each latent depends on its parent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Columns of a table: a Gaussian for each number, then a softmax for each category."""
+"""Columns of a table: a Gaussian for each number and a softmax for each category."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Student's t as a prior: heavy tails, and no rotation that leaves it as it is."""
+"""Student's t as a prior: heavy tails, and not rotation invariant."""
 
 from __future__ import annotations
 

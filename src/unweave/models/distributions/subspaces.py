@@ -1,4 +1,4 @@
-"""Independent subspaces as a prior: blocks of latents, in each a density of the distance from the middle alone."""
+"""Independent subspaces as a prior: blocks of latents whose density depends only on the distance from the centre."""
 
 from __future__ import annotations
 

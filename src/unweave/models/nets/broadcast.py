@@ -1,4 +1,4 @@
-"""A decoder that knows where it draws: codes broadcast over a grid of coordinates."""
+"""A spatial broadcast decoder: codes are broadcast over a grid of coordinates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The net of CascadeVAE: JointVAE's layers, while the category has no head of its own."""
+"""The net of CascadeVAE: JointVAE's layers, without a head for the category."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""The convolutional net of beta-TCVAE: batch normalisation throughout and no dense layer but the heads."""
+"""The convolutional net of beta-TCVAE: batch normalisation throughout and no dense layers except the heads."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

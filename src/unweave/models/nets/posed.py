@@ -1,4 +1,4 @@
-"""A net that knows rotation, shift and size: the first latents move a canonical image, the others say what it shows."""
+"""A net with built-in rotation, shift and scale: some latents transform a canonical image, others set its content."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""AAE: the aggregate posterior is pulled to the prior, while single images may tell what they like."""
+"""AAE: matches the aggregate posterior to the prior, without a penalty on the information in single codes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ada-GVAE: learns from pairs that differ in a few factors, without being told in which or in how many."""
+"""Ada-GVAE: learns from pairs that differ in a few factors; which and how many is unknown."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Ada-ML-VAE: as Ada-GVAE, with the densities of a pair averaged instead of their moments."""
+"""Ada-ML-VAE: like Ada-GVAE, but averages the densities of a pair instead of their moments."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Capacity-annealed beta-VAE: the rate is held at a capacity that grows."""
+"""Capacity-annealed beta-VAE: the rate follows a capacity that grows during training."""
 
 from dataclasses import dataclass
 from typing import Annotated, ClassVar

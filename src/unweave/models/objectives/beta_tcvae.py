@@ -1,4 +1,4 @@
-"""beta-TCVAE: the rate split in three parts, each with its own weight."""
+"""beta-TCVAE: the rate split into three parts, each with its own weight."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar

@@ -1,4 +1,4 @@
-"""beta-VAE: the VAE with a heavier rate."""
+"""beta-VAE: a VAE with a larger weight on the rate."""
 
 from dataclasses import dataclass
 from typing import Annotated, ClassVar

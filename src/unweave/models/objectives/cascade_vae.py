@@ -1,4 +1,4 @@
-"""CascadeVAE: the cascade with a category that is solved for, not encoded."""
+"""CascadeVAE: CascadeVAE-C with a category that is solved for instead of encoded."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar

@@ -1,4 +1,4 @@
-"""CascadeVAE-C: latents are relieved of a heavy rate one after the other."""
+"""CascadeVAE-C: latents start with a heavy weight on their rate and get a light one, one after the other."""
 
 from dataclasses import dataclass
 from typing import ClassVar

@@ -1,4 +1,4 @@
-"""Decomposition VAE: how far encodings overlap and how well they fit a structured prior, weighed apart."""
+"""Decomposition VAE: separate weights on the overlap of encodings and on their match with a structured prior."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DIP-VAE-I: the covariance of the posterior means is pulled to the identity."""
+"""DIP-VAE-I: pulls the covariance of the posterior means towards the identity."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""DIP-VAE-II: the covariance of the aggregate posterior itself is pulled to the identity."""
+"""DIP-VAE-II: pulls the covariance of the aggregate posterior towards the identity."""
 
 from dataclasses import dataclass
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""FactorVAE: a penalty on total correlation, measured by a critic."""
+"""FactorVAE: a penalty on total correlation, estimated by a critic."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Group VAE: learns from pairs of which it is told how many latents differ."""
+"""Group VAE: learns from pairs, given the number of latents in which they differ."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal

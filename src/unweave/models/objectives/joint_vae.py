@@ -1,4 +1,4 @@
-"""JointVAE: continuous and categorical latents, each kind held at a capacity that grows."""
+"""JointVAE: continuous and categorical latents, each kind with a capacity that grows during training."""
 
 from __future__ import annotations
 

@@ -125,8 +125,8 @@ def _scaled(pixels: np.ndarray, data: ImageData | None) -> Tensor:
 def exhibit(run: Run, codes: Reading | None = None) -> Exhibit:
     """Look at a finished run, and at some images where its data set is at hand.
 
-    With `codes` "planes" two latents that go round get a dial and a radius, with "means" they are latents like others;
-    not given, they do where the run's planes were found before. An unfinished run raises InputError.
+    With `codes` "planes" two latents that form a plane get a dial and a radius, with "means" they are latents like
+    others; not given, they do where the run's planes were found before. An unfinished run raises InputError.
     """
     model = run.model
     data, missing = _at_hand(run)

@@ -43,7 +43,7 @@ def export(
     needed to build the model, and README.md, a card with its settings, data and scores. Files appear whole, and none
     where anything goes wrong.
 
-    With `codes` "planes" latents that together go round (`Run.subspaces`) are told as radius and angle: the page has a
+    With `codes` "planes" latents that form a plane (`Run.subspaces`) are told as radius and angle: the page has a
     dial for each, and the graphs give and take the columns `planes`. Safetensors hold the model as it is.
 
     An unknown form, planes of a run that has none, a folder that is not empty (without `overwrite`), a missing extra
@@ -93,6 +93,6 @@ def _planes(run: Run, to: str, codes: Reading) -> Subspaces | None:
     if to == "safetensors":
         raise InputError("codes must be means for safetensors, which hold the model as it is, got planes")
     if not run.subspaces.blocks:
-        why = run.subspaces.skipped or "no latents together go round"
+        why = run.subspaces.skipped or "no latents form a plane"
         raise InputError(f"codes must be means for {run.name}, got planes: {why}")
     return run.subspaces

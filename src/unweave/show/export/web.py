@@ -55,7 +55,7 @@ def write_page(run: Run, out: str | Path | None = None, *, overwrite: bool = Fal
     """Write one HTML file [RUN/explorer.html] in which the run's latents can be moved without server or network.
 
     It holds the decoder, some images of the data with their codes, and the names that the user gave to latents. With
-    `codes` "planes" two latents that together go round (`Run.subspaces`) have a dial and a radius. Nets
+    `codes` "planes" two latents that form a plane (`Run.subspaces`) have a dial and a radius. Nets
     are made of linear layers, transposed and 1 x 1 convolutions, batch normalisation and the usual activations. On
     opening, the page compares one image with torch's and says how far it lies off. Another net or likelihood, an
     unfinished run, a name that does not end in .html, and a file that exists (without `overwrite`) raise InputError.

@@ -1,4 +1,4 @@
-"""What the latents do that a class uses most: a walk along each from an image of that class."""
+"""What a class's most active latents do: a traversal along each from an image of that class."""
 
 from __future__ import annotations
 

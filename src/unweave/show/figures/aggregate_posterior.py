@@ -1,4 +1,4 @@
-"""The aggregate posterior in the plane: how densely codes lie, over the outline of the prior."""
+"""The aggregate posterior of two latents: density of the codes over the outline of the prior."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Images, and the canonical image that a posed decoder draws before it turns, shifts and scales it."""
+"""Images, and the canonical image that a posed decoder makes before it rotates, shifts and scales it."""
 
 from dataclasses import dataclass
 from typing import Annotated

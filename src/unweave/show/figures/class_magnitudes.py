@@ -1,4 +1,4 @@
-"""How strongly each latent answers to each class: mean |z_d| over the images of a class."""
+"""How strongly each latent responds to each class: mean |z_d| over the images of a class."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Straight ways through the codes from one image to another."""
+"""Linear interpolation of codes from one image to another."""
 
 from dataclasses import dataclass
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""Pairs of latents as points in the plane, coloured by the value of a factor."""
+"""Scatter plots of pairs of latents, coloured by the value of a factor."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The aggregate posterior of each latent by itself, over the density of the prior."""
+"""The aggregate posterior of each latent over the density of the prior."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which latent knows which factor: their mutual information as a share of the factor's entropy."""
+"""Mutual information of latents and factors, as a share of each factor's entropy."""
 
 from __future__ import annotations
 

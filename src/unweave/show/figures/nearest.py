@@ -1,4 +1,4 @@
-"""The real images most like what the model decodes: does it make anything new?"""
+"""Decoded samples with the most similar real images: does the model generate anything new?"""
 
 from dataclasses import dataclass
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""A plane of latents: how densely codes lie in it, coloured by angle, with decoded images round the circle."""
+"""A plane of two latents: density of the codes, coloured by angle, with decoded images round the circle."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Planes(Settings):
         """Draw the plane; fewer planes than `plane` and fewer reference images than `image` raise InputError."""
         planes = planes_of(run)
         if not planes:
-            raise InputError(f"planes needs latents that together go round, {run.name} has none")
+            raise InputError(f"planes needs latents that form a plane, {run.name} has none")
         if self.plane >= len(planes):
             raise InputError(f"planes needs a run with more than {self.plane} planes, {run.name} has {len(planes)}")
         block, seen = planes[self.plane], run.reference_images(CODES)

@@ -1,4 +1,4 @@
-"""Reconstruction error and scores while runs are trained, methods side by side, with bands over seeds."""
+"""Reconstruction error and scores during training, methods side by side, with bands over seeds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where runs stand between telling much of an image and telling little: distortion against rate."""
+"""Rate and distortion of runs: how much information codes hold against how well they reconstruct."""
 
 from __future__ import annotations
 

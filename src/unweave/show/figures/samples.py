@@ -1,4 +1,4 @@
-"""Images that the model makes of codes drawn from its prior, in blocks by category."""
+"""Images decoded from samples of the prior, in blocks by category."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any

@@ -1,4 +1,4 @@
-"""Latent traversals: one row per latent, which moves while the others stay."""
+"""Latent traversals: one row per latent, which varies while the others stay fixed."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Traversal(Settings):
     "zero". A model that gives categories gets the rows once for each category, in blocks; of several categorical
     latents one takes its values while the others stay at those of the image. Saved as .gif, rows are latents, columns
     are reference images, whose categories stay, and all latents move forth and back together. With `codes` "planes" two
-    latents that together go round (`Run.subspaces`) get a row for their angle, once round from that of the image, and
+    latents that form a plane (`Run.subspaces`) get a row for their angle, once round from that of the image, and
     one for their radius, from the middle outwards, instead of their own. The radius, in units of the plane, ends where
     nine codes of reference images in ten lie within it, and the angle is walked there or further out; blocks of three
     latents and more keep a row for each.

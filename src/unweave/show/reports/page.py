@@ -46,10 +46,10 @@ SECTIONS = (
     ),
     (
         "planes",
-        "Latents that together go round",
-        "Two latents that mean nothing by themselves, but something as an angle about the middle and a distance from "
-        "it. Colour tells the angle, and is stronger where more codes lie. Each image is decoded at the dot of its "
-        "angle, and they say what goes round; in the middle the angle means nothing.",
+        "Planes: pairs of latents that encode an angle",
+        "Two latents that mean nothing alone, but encode an angle and a radius together. Colour shows the angle, "
+        "and is stronger where codes are denser. Each image is decoded at the dot at its angle, and the images show "
+        "what the angle encodes; in the centre it means nothing.",
     ),
     (
         "curves",

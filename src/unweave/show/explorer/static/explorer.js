@@ -467,7 +467,7 @@ async function open(engine) {
     const dress = () => {
       const who = pairOf(k), rate = plane.kl === null ? "" : `, ${shown(plane.kl)} nats`;
       box.setAttribute("aria-label", `Plane of ${who}${rate}`);
-      head.textContent = `${who} together go round${rate}`;
+      head.textContent = `${who} form a plane${rate}`;
       summary.textContent = `${who} by themselves`;
       knob.setAttribute("aria-label", `Angle of ${who}`);
       angle.setAttribute("aria-label", `Angle of ${who} in degrees`);
