@@ -7,7 +7,8 @@ import torch
 from unweave import train
 from unweave.base.errors import InputError
 from unweave.metrics.probe import Probe
-from unweave.run.compose import compose, holders
+from unweave.metrics.scores.mig import holders
+from unweave.run.compose import compose
 from unweave.run.names import save_name
 
 NAMES = ("shape", "size", "place")

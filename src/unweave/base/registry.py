@@ -205,6 +205,7 @@ metrics: Registry[Any] = Registry(
         "neuron-comparison": "unweave.metrics.scores.neuron_comparison:NeuronComparison",
         "held-out-combinations": "unweave.metrics.scores.held_out_combinations:HeldOutCombinations",
         "absorption": "unweave.metrics.scores.absorption:Absorption",
+        "composition": "unweave.metrics.scores.composition:Composition",
         "sap": "unweave.metrics.scores.sap:SAP",
         "modularity": "unweave.metrics.scores.modularity:Modularity",
         "explicitness": "unweave.metrics.scores.explicitness:Explicitness",

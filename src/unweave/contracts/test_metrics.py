@@ -136,7 +136,7 @@ def complete():
 @pytest.mark.parametrize("name", NAMES)
 def test_every_metric_scores_a_complete_probe_twice_alike(name, complete):
     quick = {each: 20 for each in ("n", "k") if name == "iwae"}
-    metric = registry.metrics.get(name)(**quick)
+    metric = registry.metrics.get(name)(**registry.metrics.get(name).probing, **quick)
     assert metric.refuses(complete) is None
     score = metric(complete)
     assert metric(complete) == score

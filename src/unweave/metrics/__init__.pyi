@@ -231,6 +231,24 @@ def absorption(
     Settings and equation: unweave.metrics.scores.absorption.Absorption.
     """
 
+def composition(
+    codes: Any,
+    factors: Any,
+    *,
+    kl_per_latent: Any = None,
+    categories: Any = None,
+    factor_names: Iterable[str] | None = None,
+    factor_bins: int | None = None,
+    seed: int = 0,
+    corner: str = "",
+    n: int = 1000,
+    steps: int = 800,
+) -> Score:
+    """Composition: do images composed of factors never seen together show what was asked for?
+
+    Settings and equation: unweave.metrics.scores.composition.Composition.
+    """
+
 def sap(
     codes: Any,
     factors: Any,

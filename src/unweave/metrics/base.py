@@ -80,6 +80,7 @@ class Metric(Facts, ABC):
     """
 
     needs: ClassVar[tuple[str, ...]] = ()
+    probing: ClassVar[Mapping[str, Any]] = {}  # settings for contracts, where defaults say too little
     uses_factors: ClassVar[bool] = False  # looks at true factors or labels
     learns: ClassVar[bool] = False  # fits a learner to the rows
     reads: ClassVar[Kind] = MEANS  # which codes it looks at

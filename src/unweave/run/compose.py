@@ -15,11 +15,10 @@ from unweave.base.errors import InputError
 from unweave.base.seeds import Generators, numpy_generator
 from unweave.data.base import FactorData, ImageData
 from unweave.metrics.probe import Probe
-from unweave.metrics.scores.mig import MIG
+from unweave.metrics.scores.mig import holders
 from unweave.models.trained import Model
 
 Rest = Literal["aggregate", "prior"]
-TOLD = 0.05  # share of a factor's entropy that a latent must tell to be set for it
 WORDS = {"smallest": 0.0, "small": 0.1, "low": 0.1, "middle": 0.5, "large": 0.9, "high": 0.9, "largest": 1.0}
 NEAREST = 0.01  # share of the rows that stand for a value which lies on a scale
 
@@ -50,21 +49,6 @@ def wishes(text: str | Mapping[str, Any]) -> dict[str, str]:
         if name in found:
             raise InputError(f"set must say {name} once, got it again in {text!r}")
         found[name] = value
-    return found
-
-
-def holders(probe: Probe) -> dict[str, list[int]]:
-    """Which latents are set for each factor: those that tell more of it than of another, and 5 % of it or more.
-
-    Shares are I(g_k; z_j) / H(g_k), as in the metric mig. A latent belongs to one factor at most.
-    """
-    score = MIG()(probe)
-    shares = np.asarray(score.tables.get("normalised", np.zeros((0, probe.codes.shape[1]))))
-    names: Sequence[str] = list(score.per_factor)
-    found: dict[str, list[int]] = {name: [] for name in names}
-    for j, column in enumerate(shares.T):
-        if len(column) and column.max() >= TOLD:
-            found[names[int(column.argmax())]].append(j)
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,8 @@ from unweave.metrics.binned import BinnedMetric
 from unweave.metrics.information import entropy, influences, mutual_information
 from unweave.metrics.intervals import around
 from unweave.metrics.probe import Probe
+
+TOLD = 0.05  # share of a factor's entropy that a latent must tell to stand for it
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,21 @@ class MIG(BinnedMetric):
             settings=cut.facts,
             reason=None if cut.live.any() else f"{self.no_life(probe)}, so no latent tells a factor",
         )
+
+
+def holders(probe: Probe) -> dict[str, list[int]]:
+    """Which latents are set for each factor: those that tell more of it than of another, and 5 % of it or more.
+
+    Shares are I(g_k; z_j) / H(g_k), as in the metric mig. A latent belongs to one factor at most.
+    """
+    score = MIG()(probe)
+    shares = np.asarray(score.tables.get("normalised", np.zeros((0, probe.codes.shape[1]))))
+    names: Sequence[str] = list(score.per_factor)
+    found: dict[str, list[int]] = {name: [] for name in names}
+    for j, column in enumerate(shares.T):
+        if len(column) and column.max() >= TOLD:
+            found[names[int(column.argmax())]].append(j)
+    return found
 
 
 def _log_share(labels: Whole) -> Reals:
