@@ -27,7 +27,9 @@ from unweave.engine.watch import LaterLoss, Tally
 CPU = torch.device("cpu")
 METHODS = registry.methods.names()
 MOVING = {  # what changes with the step, within twelve of them
-    **dict.fromkeys(("ada-gvae", "ada-ml-vae", "group-vae"), {"pairs": "neighbours"}),
+    "ada-gvae": {"pairs": "neighbours"},
+    "ada-ml-vae": {"pairs": "neighbours"},
+    "group-vae": {"pairs": "neighbours"},
     "annealed-vae": {"anneal_steps": 6},
     "beta-tcvae": {"warmup": 6},
     "beta-vae": {"warmup": 6, "ease": 0.1, "ease_hold": 2, "ease_steps": 4, "blur": 3.0, "blur_steps": 5},

@@ -78,7 +78,7 @@ class Loop:
             state.optimiser = adam(state.vae, self.spec.adam)
         schedule = warmup_cosine(state.step, training.steps, training.lr_warmup, training.lr_final)
         self._set_rates(schedule * self.objective.rate_factor(state.step))
-        now = Now(state.step, ease_at(training, state.step), self.objective.discrete(state.step))
+        now = self.now()
         if self.captured is None:
             done = self.compute(self.fetch(state.batches), lambda: self.fetch(state.second_batches), now)
         else:
@@ -88,19 +88,29 @@ class Loop:
             standardise(state.vae, self._any_images(LOOKED_AT))
         return done
 
+    def now(self) -> Now:
+        """Where training stands before the next step."""
+        step = self.state.step
+        return Now(step, ease_at(self.spec.training, step), self.objective.discrete(step))
+
+    def forward(self, x: Images, now: Now) -> Pass:
+        """What the model makes of a batch."""
+        state = self.state
+        return Pass(
+            **vars(state.vae(x, state.rng, discrete=now.discrete, drawn_from=self.objective.drawn_from)),
+            data_size=self.spec.images,
+            rng=state.rng,
+            step=now.step,
+            total_steps=self.spec.training.steps,
+            critic=state.critic_net,
+            memory=state.memory,
+        )
+
     def compute(self, x: Images, second: Callable[[], Images], now: Now) -> Done:
         """All that a step computes: with a pass the VAE's step, then the critic's; `second` gives further batches."""
         state, training = self.state, self.spec.training
         with _frozen(state.critic_net):
-            at = Pass(
-                **vars(state.vae(x, state.rng, discrete=now.discrete, drawn_from=self.objective.drawn_from)),
-                data_size=self.spec.images,
-                rng=state.rng,
-                step=now.step,
-                total_steps=training.steps,
-                critic=state.critic_net,
-                memory=state.memory,
-            )
+            at = self.forward(x, now)
             terms = eased(self.objective(at), now.ease)
             loss = terms.loss
             state.optimiser.zero_grad(set_to_none=True)

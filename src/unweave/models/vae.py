@@ -71,6 +71,11 @@ class Units(nn.Module):
         return x * self.scale + self.shift
 
 
+def _full(x: Tensor) -> Tensor:
+    """What a net gives, in float32 where the net rounds."""
+    return x.float() if x.dtype == torch.bfloat16 else x
+
+
 @contextmanager
 def _buffers_kept(net: nn.Module) -> Generator[None]:
     """Whatever happens inside, running statistics are afterwards as they were."""
@@ -110,11 +115,11 @@ class VAE(nn.Module):
         """q(z|x) with log variances kept within -20 and 10."""
         with self._rounded(x.device):
             out = self.encoder(self.target(x))
-        posterior = DiagonalNormal(out["mean"].float(), out["log_variance"].float().clamp(*LOG_VARIANCE_RANGE))
+        posterior = DiagonalNormal(_full(out["mean"]), _full(out["log_variance"]).clamp(*LOG_VARIANCE_RANGE))
         if "categories" not in out:
             return Encoding(posterior)
         each = out["categories"].split(list(self.latents.categories), dim=1)
-        return Encoding(posterior, torch.cat([logits.float().softmax(-1) for logits in each], dim=1))
+        return Encoding(posterior, torch.cat([_full(logits).softmax(-1) for logits in each], dim=1))
 
     def target(self, x: Images) -> Images:
         """What the decoder is to bring back of `x`, in the units the likelihood reads."""
@@ -127,7 +132,7 @@ class VAE(nn.Module):
     def decode(self, z: Codes, one_hot: Tensor | None = None) -> Images:
         """What the decoder says of codes `z` (and one-hot categories): the likelihood's raw numbers."""
         with self._rounded(z.device):
-            return self.decoder(z if one_hot is None else torch.cat([z, one_hot], dim=1)).float()
+            return _full(self.decoder(z if one_hot is None else torch.cat([z, one_hot], dim=1)))
 
     def _rounded(self, device: torch.device) -> AbstractContextManager[Any]:
         """The nets compute in `numbers` inside."""
