@@ -46,6 +46,9 @@ class Truth(nn.Module):
         codes = torch.stack([level - 1, place % 4, place // 4], dim=1).float()
         return SimpleNamespace(posterior=SimpleNamespace(mean=codes))
 
+    def categories(self, x, encoding):
+        return None
+
     def images(self, z, categories=None):
         return DATA.render(self.shows(z.round().long().numpy()))
 

@@ -83,11 +83,7 @@ class Composition(Metric):
             for title, which in (("composed", corner), ("opposite", mirrored))
         }
         real = _drawn(data, corner, self.n, rng)
-        with torch.no_grad():
-            like = next(probe.model.parameters())
-            back = [probe.model.encode(x.to(like.device)).posterior.mean for x in real.split(CHUNK)]
-        codes = torch.cat(back).double().cpu().numpy()
-        reconstructed = share(_images(probe, (codes, None)), corner)
+        reconstructed = share(_reconstructed(probe.model, real), corner)
         value = composed["composed"]
         facts = {"latents": {name: own.get(name, []) for name in corner}}
         return Score(
@@ -131,6 +127,16 @@ def _images(probe: Probe, assembled: tuple[np.ndarray, np.ndarray | None]) -> Te
     chosen = None if categories is None else torch.as_tensor(categories).to(like.device)
     parts = range(0, len(z), CHUNK)
     made = [probe.model.images(z[at : at + CHUNK], None if chosen is None else chosen[at : at + CHUNK]) for at in parts]
+    return torch.cat(made).clamp(0, 1).cpu()
+
+
+@torch.no_grad()
+def _reconstructed(model: Any, images: Tensor) -> Tensor:
+    """Images encoded and decoded, with the categories that the model finds in them."""
+    like, made = next(model.parameters()), list[Tensor]()
+    for x in images.split(CHUNK):
+        encoding = model.encode(x.to(like.device))
+        made.append(model.images(encoding.posterior.mean, model.categories(x.to(like.device), encoding)))
     return torch.cat(made).clamp(0, 1).cpu()
 
 
