@@ -40,6 +40,16 @@ def test_a_tutorial_runs(name, tmp_path, monkeypatch):
     assert all(picture.read_bytes().startswith(b"\x89PNG") for picture in pictures)
 
 
+def test_the_page_on_loops_of_ones_own_trains_without_the_engine():
+    page = TUTORIALS.parent / "own-loop.md"
+    found = run(page, page.read_text("utf-8"))
+    losses = found["losses"]
+    assert np.mean(losses[-10:]) < np.mean(losses[:10]) - 10
+    assert np.isfinite(found["loss"].item())
+    assert all(p.grad is not None for p in found["net"].parameters())
+    assert 0 <= found["score"].value <= 1
+
+
 def test_there_is_a_page_for_each_text_and_the_first_page_names_them_all():
     first = (TUTORIALS / "index.md").read_text("utf-8")
     assert len(PAGES) == 6
