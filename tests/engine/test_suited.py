@@ -28,7 +28,8 @@ def test_pictures_get_what_the_recipes_know():
         "net": "broadcast", "steps": 1000, "lr": 1e-3, "standardise_every": 100, "ease": 0.1, "ease_hold": 333,
         "ease_steps": 333, "batch": 40, "latents": 10,
     }  # fmt: skip
-    assert "net broadcast, 1,000 steps (1,000 passes), lr 0.001" in spec.account[-1]
+    assert "net broadcast, means without a sigmoid, 1,000 steps (1,000 passes), lr 0.001" in spec.account[-1]
+    assert not spec.likelihood.settings.squash
     assert Spec.make("beta-tcvae", data=np.zeros((9, 70, 70)) + np.arange(9)[:, None, None]).net.name == "conv"
 
 
@@ -71,8 +72,10 @@ def test_the_estimator_takes_the_published_settings_where_that_is_said():
 
 
 def test_what_was_said_stays():
+    spec = Spec.make("beta-vae", data=PICTURES, **{"likelihood.squash": True})
+    assert spec.likelihood.settings.squash
     said = {"steps": 50, "lr": None, "standardise_every": 7, "ease_hold": 0, "net": "conv", "batch": 8}
-    spec = Spec.make("beta-vae", data=PICTURES, **said)
+    spec = Spec.make("beta-vae", data=PICTURES, likelihood="bernoulli", **said)
     assert chosen(spec) == {**said, "ease": 1.0, "ease_steps": 0, "latents": 10}
     assert not [line for line in spec.account if "chosen" in line]
 
@@ -81,6 +84,7 @@ def test_the_published_recipe_chooses_nothing():
     spec = Spec.make("factor-vae", data=PICTURES, recipe="published", batch=8)
     assert spec.training == Training(batch=8)
     assert (spec.net.name, spec.objective) == ("conv", registry.methods.get("factor-vae")())
+    assert spec.likelihood.settings.squash
     assert not [line for line in spec.account if "chosen" in line]
 
 

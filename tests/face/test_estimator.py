@@ -30,7 +30,14 @@ from unweave.models.nets.conv import Conv
 from unweave.models.nets.mlp import MLP
 
 TINY = {"latents": 2, "steps": 3, "batch": 8, "net__hidden": (8,)}
-PICTURES = {"latents": 2, "steps": 2, "batch": 4, "net": Conv(channels=(2, 2), hidden=4), "random_state": 0}
+PICTURES = {
+    "latents": 2,
+    "steps": 2,
+    "batch": 4,
+    "net": Conv(channels=(2, 2), hidden=4),
+    "random_state": 0,
+    "likelihood__squash": True,
+}
 
 CATEGORICAL = {"stage_steps": 1, "warmup_stages": 1}  # categories from the second step on
 

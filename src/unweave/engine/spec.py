@@ -217,6 +217,10 @@ class Spec:
             groups["likelihood"] = {**suits.likelihood_settings, **groups["likelihood"]}
         elif not suits.bounded and "squash" in names_of(registry.likelihoods.get(groups["likelihood"]["name"])):
             groups["likelihood"].setdefault("squash", False)
+        squashes = "squash" in names_of(registry.likelihoods.get(groups["likelihood"]["name"]))
+        if own_data and squashes and suited.is_picture(suits) and "squash" not in groups["likelihood"]:
+            groups["likelihood"]["squash"] = False
+            named.append("means without a sigmoid")
         groups["method"]["name"] = method
         made = cls._of(groups, recipe, suits.account)
         made = replace(made, help=made.help.resolved(method, made.objective, suits))
@@ -310,6 +314,8 @@ class Spec:
         if self.data.name in OWN:  # what would else be chosen anew
             said = {**{name: getattr(self.training, name) for name in suited.CHOSEN}, **said}
             options |= {name: plain(self.objective)[name] for name in self.objective.own_data}
+            squash = plain(self.likelihood.settings).get("squash")
+            options |= {} if squash is None else {"likelihood.squash": squash}
         for name, value in {**options, **said, **told}.items():
             flag = "--" + name.replace("_", "-")
             if isinstance(value, bool):

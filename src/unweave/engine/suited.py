@@ -33,6 +33,15 @@ EASING = ("ease", "ease_hold", "ease_steps")
 CHOSEN = ("steps", "lr", "standardise_every", *EASING)
 
 
+def is_picture(data: ImageData) -> bool:
+    """Whether the data have height and width, and are no rows of a table.
+
+    The gaussian's means of pictures are taken as they come. Through a sigmoid they are driven to black within fifty
+    steps at this learning rate where most pixels are dark, and a flat sigmoid lets no gradient back.
+    """
+    return min(data.image_shape[1:]) > 1
+
+
 def net_for(data: ImageData) -> str:
     """The net that suits pictures best by their size: one whose decoder sees coordinates, where that is cheap."""
     small = max(data.image_shape[1:]) <= BROADCAST
@@ -60,8 +69,7 @@ def training_for(
     if "standardise_every" not in given and standardisable:
         chosen["standardise_every"] = max(1, min(EVERY, steps // 10))
     third = steps // 3
-    picture = min(data.image_shape[1:]) > 1
-    if objective.eases and third and picture and not any(name in given for name in EASING):
+    if objective.eases and third and is_picture(data) and not any(name in given for name in EASING):
         chosen |= {"ease": EASE, "ease_hold": third, "ease_steps": third}
     return chosen
 
