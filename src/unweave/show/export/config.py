@@ -39,7 +39,7 @@ class Absent(ImageData):
 
     def images(self, indices: np.ndarray) -> Tensor:
         """There are none: InputError."""
-        raise InputError("images must be given, since this model travelled without its data set; got none")
+        raise InputError("images must be given, since an exported model comes without its data set; got none")
 
 
 def config_of(run: Run) -> dict[str, Any]:

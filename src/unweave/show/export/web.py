@@ -189,7 +189,7 @@ def _layer(layer: nn.Module, weights: _Weights) -> dict[str, Any]:
     for kind, name in POINTWISE.items():
         if isinstance(layer, kind):
             return {"kind": "pointwise", "name": name, "value": 0}
-    raise InputError(f"export to web knows the layers of the nets that come with unweave, got {layer}; use --to onnx")
+    raise InputError(f"export to web supports only the layers of unweave's own nets, got {layer}; use --to onnx")
 
 
 def _read(likelihood: object) -> tuple[str, list[int]]:
@@ -203,5 +203,5 @@ def _read(likelihood: object) -> tuple[str, list[int]]:
     if isinstance(likelihood, Mixed):
         return "none", list(likelihood.categories)
     raise InputError(
-        f"export to web knows the likelihoods that come with unweave, got {type(likelihood).__name__}; use --to onnx"
+        f"export to web supports only unweave's own likelihoods, got {type(likelihood).__name__}; use --to onnx"
     )
