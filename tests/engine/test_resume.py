@@ -56,6 +56,14 @@ def test_across_the_end_of_an_epoch(tiny, ends_alike, monkeypatch):
     ends_alike(tiny(steps=25), 13)
 
 
+def test_lines_of_the_log_are_means_over_all_their_steps_though_a_stop_came_between(tiny, ends_alike, tmp_path):
+    ends_alike(tiny(log_every=6, checkpoint_every=5), 2, 8)
+    whole, cut = (read_log(tmp_path / name / "log.jsonl")[0] for name in ("whole", "cut"))
+    for line in (*whole, *cut):
+        del line["images_per_second"]
+    assert cut == whole
+
+
 def test_sigterm_saves_too(tiny, tmp_path, stop_after):
     with pytest.raises(Interrupted, match="stopped after step 6; state kept in"):
         train(tiny(), tmp_path / "cut", callbacks=[stop_after(6, signal.SIGTERM)])

@@ -54,7 +54,7 @@ def remove(run: Path) -> None:
 def read(path: Path, state: State, of: str = "") -> None:
     """Restore `state` from one checkpoint of the run with the hash `of`.
 
-    A damaged one, and one of another run, raise InputError that names it and leave `state` alone.
+    A damaged one, and one of another run, raise InputError that names it; `state` is then to be restored from another.
     """
     try:
         check_sum(path.read_bytes(), path)
@@ -62,11 +62,12 @@ def read(path: Path, state: State, of: str = "") -> None:
             header = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  not a dict
         counters = json.loads(header["counters"])
-    except (SafetensorError, OSError, KeyError, json.JSONDecodeError) as wrong:
+        newer = int(header.get("format", "0")) > FORMAT
+    except (SafetensorError, OSError, KeyError, ValueError) as wrong:
         raise Damaged(f"checkpoint {path} cannot be read: {wrong}") from None
     if of and header.get("run", of) != of:
         raise Damaged(f"checkpoint {path} is that of the run {header['run']}, not of {of}")
-    if int(header.get("format", "0")) > FORMAT:
+    if newer:
         raise InputError(
             f"checkpoint {path} has format {header['format']}, newer than the {FORMAT} that this unweave reads"
         )
@@ -74,7 +75,10 @@ def read(path: Path, state: State, of: str = "") -> None:
     found = {n: t.shape for n, t in tensors.items() if n.partition("/")[0] in ("vae", "critic")}
     if expected != found:
         raise InputError(f"checkpoint {path} does not hold the weights that the run's settings call for")
-    state.restore(tensors, counters)
+    try:
+        state.restore(tensors, counters)
+    except (RuntimeError, KeyError, TypeError, ValueError, AttributeError) as wrong:
+        raise Damaged(f"checkpoint {path} does not hold a whole state: {wrong}") from None
 
 
 def read_newest(run: Path, state: State, say: Callable[[str], None], of: str = "") -> Path | None:

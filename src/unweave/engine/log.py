@@ -11,6 +11,7 @@ from torch import Tensor
 
 from unweave.base.files import read_lines
 from unweave.base.records import NATS, Pass, Terms
+from unweave.engine.state import State
 from unweave.engine.watch import Tally
 
 
@@ -25,6 +26,17 @@ class LogWindow:
         """Start a new window."""
         self.sums: dict[str, Tensor] = {}
         self.steps, self.since = 0, time.perf_counter()
+
+    def keep(self, state: State) -> None:
+        """Put the sums so far into what a checkpoint holds; those that a device keeps are not."""
+        state.window = {name: total.clone() for name, total in self.sums.items()}
+        state.window_steps = self.steps if self.sums else 0
+        state.window_seconds = time.perf_counter() - self.since if self.sums else 0.0
+
+    def go_on(self, state: State) -> None:
+        """Take up the sums that a checkpoint held, so that the next line is the mean over all of its steps."""
+        self.sums, self.steps = dict(state.window), state.window_steps
+        self.since = time.perf_counter() - state.window_seconds
 
     def add(self, loss: Tensor, terms: Terms, rates: Tensor | None) -> None:
         """Take in one step."""

@@ -77,6 +77,9 @@ class State:
     memory: dict[str, Tensor] = field(default_factory=dict[str, Tensor])  # what the objective keeps between steps
     step: int = 0
     seconds: float = 0.0
+    window: dict[str, Tensor] = field(default_factory=dict[str, Tensor])  # sums since the last line of the log
+    window_steps: int = 0
+    window_seconds: float = 0.0
 
     @classmethod
     def start(cls, spec: Spec) -> State:
@@ -112,11 +115,13 @@ class State:
         saved |= {f"batches/{name}": t for name, t in self.batches.state().items()}
         saved |= {f"second-batches/{name}": t for name, t in self.second_batches.state().items()}
         saved |= {f"memory/{name}": t for name, t in self.memory.items()}
+        saved |= {f"window/{name}": t for name, t in self.window.items()}
         return {name: tensor.detach().cpu().contiguous() for name, tensor in saved.items()}
 
     def counters(self) -> dict[str, Any]:
         """Everything else."""
-        return {"step": self.step, "seconds": self.seconds}
+        window = {"steps": self.window_steps, "seconds": round(self.window_seconds, 3)}
+        return {"step": self.step, "seconds": self.seconds, "window": window}
 
     def restore(self, tensors: dict[str, Tensor], counters: dict[str, Any]) -> None:
         """Go back to a saved state; the result trains on exactly as the saved one would have."""
@@ -134,4 +139,7 @@ class State:
         self.second_batches.restore(under("second-batches"))
         device = next(self.vae.parameters()).device
         self.memory = {name: tensor.to(device) for name, tensor in under("memory").items()}
+        about = counters.get("window") or {}  # checkpoints of before did not hold it
+        self.window = {name: tensor.to(device) for name, tensor in under("window").items()} if about else {}
+        self.window_steps, self.window_seconds = int(about.get("steps", 0)), float(about.get("seconds", 0.0))
         self.step, self.seconds = int(counters["step"]), float(counters["seconds"])

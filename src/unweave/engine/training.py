@@ -47,7 +47,7 @@ def train(
     `watchers` is the old name of `callbacks`.
 
     Raises InputError for a folder that may not be written or that another process works in, CannotWrite for a full
-    disk, Diverged for a loss that is not a number, and Interrupted after saving when Ctrl-C or SIGTERM arrives.
+    disk, Diverged for a loss that is not a number, and Interrupted after saving when Ctrl-C, SIGTERM or SIGHUP arrives.
     """
     callbacks = with_watchers(callbacks, watchers)
 
@@ -129,6 +129,8 @@ def _begun(
 def _run(loop: Loop, out: Path, callbacks: Sequence[Callback]) -> None:
     state, training = loop.state, loop.spec.training
     window, began = LogWindow(training.batch), time.perf_counter() - state.seconds
+    if loop.tally is None:
+        window.go_on(state)
     saved = state.step if state.step else None
     last: dict[str, Any] = {}
     stopped: str | None = None
@@ -152,12 +154,12 @@ def _run(loop: Loop, out: Path, callbacks: Sequence[Callback]) -> None:
                 began, window.since = began + spent, window.since + spent  # not of the time that training takes
             if interrupted():
                 _check_finite(loop, out, saved)
-                path = checkpoint.write(out, state, of=loop.spec.hash)
+                path = _save(out, loop, window)
                 raise Interrupted(f"stopped after step {state.step}; state kept in {path}; --resume goes on")
             if state.step % training.checkpoint_every == 0 and not final:
                 _check_finite(loop, out, saved)
                 _check_weights(state.vae, out, state.step, saved)
-                checkpoint.write(out, state, of=loop.spec.hash)
+                _save(out, loop, window)
                 saved = state.step
     _check_weights(state.vae, out, state.step, saved)
     write_weights(out / folder.WEIGHTS, state.vae)
@@ -188,6 +190,12 @@ def _check_finite(loop: Loop, out: Path, saved: int | None) -> None:
     found = None if loop.tally is None else loop.tally.found()
     if found is not None:
         raise Diverged(_what_broke(out, found[0] + 1, found[1], saved))
+
+
+def _save(out: Path, loop: Loop, window: LogWindow) -> Path:
+    """Write a checkpoint."""
+    window.keep(loop.state)
+    return checkpoint.write(out, loop.state, of=loop.spec.hash)
 
 
 def _score(loop: Loop, out: Path) -> float:
