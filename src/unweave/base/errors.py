@@ -32,4 +32,4 @@ class Diverged(UnweaveError, ArithmeticError):
 
 
 class Interrupted(KeyboardInterrupt):
-    """Training was told to stop (Ctrl-C or SIGTERM) and has saved its state; exit status 130."""
+    """Training was told to stop (Ctrl-C, SIGTERM or SIGHUP) and has saved its state; exit status 130."""

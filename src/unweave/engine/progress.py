@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from unweave.base.terminal import console
 from unweave.engine.callbacks import Callback
 from unweave.engine.spec import Spec
 from unweave.models.vae import VAE
@@ -31,7 +31,7 @@ class ProgressBar(Callback):
     """Shows steps, loss terms in nats per image, images/s and time left on standard error."""
 
     def __init__(self, every_seconds: float = 10.0) -> None:
-        self.console = Console(stderr=True, highlight=False)
+        self.console = console()
         self.every, self.last_line = every_seconds, 0.0
         self.bar: Progress | None = None
         self.task = TaskID(0)

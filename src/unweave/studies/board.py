@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from unweave.base.terminal import console
 from unweave.studies.trial import Event
 
 EVERY = 30.0  # seconds between two plain lines about runs that are under way
@@ -17,7 +17,7 @@ class Board:
     """Shows what the workers say; `names` are what people call the runs."""
 
     def __init__(self, total: int, done: int, names: dict[str, str]) -> None:
-        self.console = Console(stderr=True, highlight=False)
+        self.console = console()
         self.names, self.total, self.done, self.failed = names, total, done, 0
         self.tasks: dict[str, TaskID] = {}
         self.steps: dict[str, tuple[int, int]] = {}

@@ -75,8 +75,8 @@ def conduct(study: Study, trials: Sequence[Trial], options: Options = Options())
     """Do the runs of `trials` that are not done, and return where every one stands.
 
     What is done stays as it is, what was stopped goes on from its checkpoint, what failed is left alone unless
-    `retry_failed`, and what another process is doing is waited for. Ctrl-C and SIGTERM raise Interrupted once the
-    workers have saved their runs; a budget that is used up ends the same way, without the exception.
+    `retry_failed`, and what another process is doing is waited for. Ctrl-C, SIGTERM and SIGHUP raise Interrupted
+    once the workers have saved their runs; a budget that is used up ends the same way, without the exception.
     """
     study.keep()
     stand = states(study, list(trials))

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from unweave.base.errors import InputError, Interrupted
+from unweave.engine.signals import HANGUP
 from unweave.studies.trial import Event, Job, failed, work
 
 TICK = 0.2  # seconds between two looks at the workers
@@ -201,11 +202,16 @@ def ended(code: int | None) -> str:
 def serve(pipe: Any, parent: int) -> None:
     """The life of a worker: one job after the other, until there are no more or the parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which says what to do
+    if HANGUP is not None:
+        signal.signal(HANGUP, signal.SIG_IGN)  # so does the end of the terminal
     threading.Thread(target=_die_with, args=(parent,), daemon=True).start()
+
+    turn = threading.Lock()  # signs of life come from a thread
 
     def report(event: Event) -> None:
         try:
-            pipe.send(event)
+            with turn:
+                pipe.send(event)
         except OSError:  # nobody listens any more: save and stop
             os.kill(os.getpid(), signal.SIGTERM)
 

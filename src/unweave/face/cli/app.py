@@ -16,6 +16,7 @@ from cyclopts import App, CycloptsError
 from unweave.base.errors import CannotWrite, Diverged, InputError, Interrupted, Noted
 from unweave.base.registry import first_line
 from unweave.base.settings import Renamed
+from unweave.base.terminal import tell
 from unweave.face.cli.options import command
 
 # Imported when called; the help of each is the first line of its module. A module with a function `options` says by it
@@ -109,11 +110,11 @@ def main(argv: list[str] | None = None) -> int:
 def _warn(others: Callable[..., None], message: Warning | str, category: type[Warning], *where: Any) -> None:
     """One line for a setting that was renamed and for what was found amiss; what others warn of is theirs to show."""
     if issubclass(category, (Renamed, Noted)):
-        print(f"unweave: {message}", file=sys.stderr)
+        tell(f"unweave: {message}")
     else:
         others(message, category, *where)
 
 
 def _fail(sentence: str, status: int) -> int:
-    print(f"unweave: {sentence}", file=sys.stderr)
+    tell(f"unweave: {sentence}")
     return status

@@ -13,6 +13,7 @@ from unweave.base import registry
 from unweave.base.checks import Range
 from unweave.base.codes import Reading
 from unweave.base.errors import InputError
+from unweave.base.terminal import console as steady_console
 from unweave.data.own.locate import located
 from unweave.face.cli.options import Options, options_of, value_of
 
@@ -69,10 +70,9 @@ def encode(
 @contextmanager
 def counting(what: str) -> Generator[Callable[[int, int], None]]:
     """Show how many images are done, how fast and for how long yet: a bar on a terminal, a line now and then else."""
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    console = Console(stderr=True, highlight=False)
+    console = steady_console()
     began = printed = time.monotonic()
     bar = Progress(
         TextColumn("{task.description}"),
