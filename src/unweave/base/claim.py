@@ -9,7 +9,7 @@ import platform
 import secrets
 import threading
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -138,15 +138,17 @@ def _read(path: Path) -> dict[str, Any] | None:
 
 
 @contextlib.contextmanager
-def alone(folder: Path) -> Generator[None]:
+def alone(folder: Path, *, beside: bool = False) -> Generator[None]:
     """Nobody else works in the folder (made where missing) meanwhile; InUse tells the second one who does.
 
+    With `beside` the claim lies next to the folder, which then need not be there and may be put in place as a whole.
     The claim of a process that is gone is taken over: at once on the machine (and in the container) it ran
     in, and of others that share the folder after ten minutes without a sign of life.
     """
-    taken = take(folder, OWN, secrets.token_hex(8))
+    place, name = (folder.parent, f".{folder.name}{OWN}") if beside else (folder, OWN)
+    taken = take(place, name, secrets.token_hex(8))
     if taken is None:
-        held = _read(folder / OWN) or {}
+        held = _read(place / name) or {}
         where = "" if held.get("machine") == here()["machine"] else f" on {held.get('machine')}"
         raise InUse(
             f"{folder} is in use by process {held.get('pid')}{where}; wait until it is done, or choose another folder"
@@ -161,13 +163,20 @@ def alone(folder: Path) -> Generator[None]:
 @contextlib.contextmanager
 def beating(taken: Claim) -> Generator[None]:
     """Signs of life of the claim, from a thread, as long as the work goes on."""
+    with now_and_then(BEATS_EVERY, taken.beat):
+        yield
+
+
+@contextlib.contextmanager
+def now_and_then(seconds: float, call: Callable[[], object]) -> Generator[None]:
+    """Call this from a thread every so many seconds, as long as the work goes on."""
     over = threading.Event()
 
-    def beat() -> None:
-        while not over.wait(BEATS_EVERY):
-            taken.beat()
+    def calling() -> None:
+        while not over.wait(seconds):
+            call()
 
-    thread = threading.Thread(target=beat, daemon=True)
+    thread = threading.Thread(target=calling, daemon=True)
     thread.start()
     try:
         yield

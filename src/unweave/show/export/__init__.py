@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import glob
+import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
-from unweave.base import checks
+from unweave.base import checks, files
+from unweave.base.claim import alone
 from unweave.base.codes import MEANS, Reading
 from unweave.base.errors import CannotWrite, InputError
 from unweave.base.files import sum_of_file, write_atomic, write_json, writing
@@ -16,12 +20,13 @@ from unweave.engine import folder
 from unweave.models.trained import Model, write_weights
 from unweave.run.run import Run
 from unweave.show.export.card import card
-from unweave.show.export.config import CONFIG, METADATA, WEIGHTS, config_of, is_exported, load_model
+from unweave.show.export.config import CONFIG, METADATA, NEXT, WEIGHTS, config_of, is_exported, load_model
 from unweave.show.export.graphs import write_graphs
 from unweave.show.export.web import write_page
 from unweave.subspaces import Subspaces
 
 CARD = "README.md"
+MAKING = ".making"  # ends the name of a folder in which an export is made
 # What each form writes into an empty folder beside config.json and README.md.
 FORMS: dict[str, Callable[[Path, Model, Mapping[str, Any]], object]] = {
     "safetensors": lambda place, model, _: write_weights(place / WEIGHTS, model.vae, METADATA),
@@ -66,23 +71,56 @@ def export(
         about = {**about, "columns": found.names()}
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with writing(target), tempfile.TemporaryDirectory(dir=target.parent, prefix=".unweave-") as made:
-            place = Path(made)
+        with alone(target, beside=True), writing(target), _room(target) as place:
             form = FORMS[to] if found is None else partial(write_graphs, found=found)
             form(place, model, about)
             about |= {"sums": {each.name: sum_of_file(each) for each in sorted(place.iterdir())}}
             write_json(place / CONFIG, about)
             text = card(run, about, sorted(each.name for each in place.iterdir())).encode()
             write_atomic(place / CARD, lambda file: file.write(text))
-            target.mkdir(exist_ok=True)
-            for file in sorted(place.iterdir()):
-                file.replace(target / file.name)
+            _put(place, target)
     except CannotWrite as wrong:
         reason = str(wrong).partition(" cannot be written: ")[2]
-        raise CannotWrite(f"{target} cannot be written: {reason}; nothing of it is left") from wrong
+        again = "once there is room the same command goes on"
+        raise CannotWrite(f"{target} cannot be written: {reason}; {again}") from wrong
     except OSError as wrong:
         raise InputError(f"out must be a folder that can be written to, got {target}: {wrong.strerror}") from None
     return target
+
+
+@contextlib.contextmanager
+def _room(target: Path) -> Generator[Path]:
+    """An empty folder next to the target, on the same disk; what a killed export left there goes first."""
+    name = f".{target.name}-"
+    for left in target.parent.glob(f"{glob.escape(name)}*{MAKING}"):
+        shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=name, suffix=MAKING) as made:
+        place = Path(made, "whole")
+        place.mkdir()
+        yield place
+
+
+def _put(place: Path, target: Path) -> None:
+    """Put all files in the target, in one step; those of an older export are replaced, others stay."""
+    with contextlib.suppress(OSError):
+        target.rmdir()  # if it is empty
+    if not target.exists():
+        files.rename(place, target)
+        return
+    _settle(target)
+    files.rename(place, target / NEXT)
+    _settle(target)
+
+
+def _settle(target: Path) -> None:
+    """Bring what lies ready in the target to its place; until that is done `load_model` takes it from where it lies."""
+    ready = target / NEXT
+    if (ready / CONFIG).is_file():
+        for file in sorted(ready.iterdir()):
+            content = file.read_bytes()
+            write_atomic(target / file.name, lambda sink, content=content: sink.write(content))
+        (ready / CONFIG).unlink()
+    shutil.rmtree(ready, ignore_errors=True)
 
 
 def _planes(run: Run, to: str, codes: Reading) -> Subspaces | None:

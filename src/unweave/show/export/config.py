@@ -26,6 +26,7 @@ from unweave.run.run import Run
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 KIND = "unweave-vae"  # what config.json calls itself, as other libraries' do
 GROUPS = ("method", *(group for group in PARTS if group != "data"))
+NEXT = ".next"  # in the folder while it is replaced: the whole new export, which counts from the moment it is there
 METADATA = {"format": "pt", "library": "unweave"}  # of the weights, as model hubs expect
 LARGEST = 1 << 20  # bytes of a config.json; ours have a few thousand
 
@@ -95,7 +96,7 @@ def load_model(path: str | Path) -> Model:
     >>> import unweave
     >>> unweave.load_model("runs/first/safetensors").encode(images)  # doctest: +SKIP
     """
-    place = Path(path)
+    place = Path(path, NEXT) if Path(path, NEXT, CONFIG).is_file() else Path(path)
     if not (place / CONFIG).is_file():
         raise InputError(f"{place} is not an exported model: it has no {CONFIG}")
     if (place / CONFIG).stat().st_size > LARGEST:
