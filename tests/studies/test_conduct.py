@@ -1,17 +1,21 @@
 """A study done in one process, with an engine that says what a worker would say."""
 
 import json
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import pytest
 
 from unweave.base import claim
 from unweave.base.errors import InputError
+from unweave.engine import train
 from unweave.studies.conduct import Options, conduct
 from unweave.studies.expansion import expand
 from unweave.studies.plan import plan, spent
 from unweave.studies.reading import find
+from unweave.studies.table import keep, rows
 from unweave.studies.trial import states
 
 from .conftest import in_process, weights
@@ -126,3 +130,38 @@ def test_without_finished_runs_a_plan_times_a_few_steps(tiny):
     assert made.bytes > 4 * 10_000
     assert "2 short timings" in made.words(1)
     assert "no run is scored yet" in made.words(1)
+
+
+def test_several_conductors_share_one_folder_and_every_run_is_done_once(tiny, here, monkeypatch):
+    """Two calls at once, while tables and the kept study are written and read all the time: nothing is done twice."""
+    study, done, over = tiny(), [], threading.Event()
+    trials = expand(study)
+    study.keep()
+
+    def counted(spec, out, **how):
+        done.append(out.name)
+        return train(spec, out, **how)
+
+    monkeypatch.setattr("unweave.studies.trial.train_spec", counted)
+
+    def look():
+        torn = []
+        while not over.is_set():
+            keep(study, rows(study, trials))
+            text = (study.folder / "results.csv").read_text()
+            torn += [line for line in text.splitlines() if line.count(",") != text.partition("\n")[0].count(",")]
+            find(study.folder)  # refuses a study.yaml whose last line is not its sum
+        return torn
+
+    with ThreadPoolExecutor(4) as pool:
+        lookers = [pool.submit(look) for _ in range(2)]
+        conductors = [pool.submit(conduct, tiny(), trials) for _ in range(2)]
+        stands = [conductor.result() for conductor in conductors]
+        over.set()
+        assert [looker.result() for looker in lookers] == [[], []]
+    assert stands[0] == stands[1] == dict.fromkeys((trial.name for trial in trials), "done")
+    assert sorted(done) == sorted(trial.name for trial in trials)
+    assert not list((study.folder / "claims").iterdir())
+    whole = conduct(tiny(out=study.folder.with_name("alone")), trials)
+    assert whole == stands[0]
+    assert weights(tiny(out=study.folder.with_name("alone"))) == weights(study)

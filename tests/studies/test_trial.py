@@ -4,6 +4,7 @@ import dataclasses
 import json
 import shutil
 import signal
+import time
 
 import pytest
 
@@ -11,6 +12,7 @@ from unweave.base import claim
 from unweave.base.errors import Diverged, InputError, Interrupted
 from unweave.engine import train
 from unweave.run.run import Run
+from unweave.studies import trial
 from unweave.studies.expansion import expand
 from unweave.studies.trial import ProgressCallback, forgive, outcome, states, why_failed, work
 
@@ -216,3 +218,18 @@ def test_a_folder_that_vanishes_is_told_and_not_made_again(tiny, monkeypatch):
         last = events[-1]
         assert (last.kind, "has vanished; once it is back" in last.text) == ("failed", True)
         assert not study.folder.exists()
+
+
+def test_a_metric_that_computes_is_heard_and_one_that_only_waits_is_not(monkeypatch):
+    monkeypatch.setattr(trial, "ALIVE_EVERY", 0.01)
+    heard = []
+    with trial._heard_while_computing(lambda: heard.append(1)):
+        until = time.monotonic() + 10
+        while not heard:
+            assert time.monotonic() < until
+            sum(range(10_000))
+    monkeypatch.setattr(trial, "BUSY", 0.9)  # so that the thread's own work is none
+    heard.clear()
+    with trial._heard_while_computing(lambda: heard.append(1)):
+        time.sleep(0.1)
+    assert not heard

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -28,6 +29,7 @@ from unweave.subspaces.reading import in_planes
 
 RUNS, OUTCOME, FAILED = "runs", "trial.json", "failed.json"
 NEEDED = ("pool", "weights", "spent", "fit", "scores", "refused")  # without which an outcome is none
+ALIVE_EVERY, BUSY = 5.0, 0.01  # seconds between signs of life while scoring; share of a core that is one
 REPORTS_EVERY = 0.5  # seconds between two reports of how far a run has come
 
 State: TypeAlias = Literal["done", "failed", "running", "stopped", "missing"]
@@ -106,14 +108,14 @@ def states(study: Study, trials: list[Trial]) -> dict[str, State]:
 
 
 def _state(study: Study, name: str, there: bool, claimed: bool) -> State:
+    path = study.folder / RUNS / name
+    held = outcome(path) if there else None
+    if held is not None and not lacking(held, study.metrics, study.pool):
+        return "done"  # though another call may just hold it to see that
     if claimed and claim.is_held(study.folder / claim.FOLDER / name):
         return "running"
     if not there:
         return "missing"
-    path = study.folder / RUNS / name
-    held = outcome(path)
-    if held is not None and not lacking(held, study.metrics, study.pool):
-        return "done"
     if (path / FAILED).is_file():
         return "failed"
     return "stopped" if folder.is_run(path) else "missing"
@@ -269,15 +271,29 @@ def _score(job: Job, run: Run, report: Report) -> dict[str, Any]:
         }
     wanted = lacking(held, job.metrics, job.pool)
     if wanted:
-        probe = run.probe if job.pool is None else _pool(run, job.pool)
-        for name in wanted:
-            if name != wanted[0]:
-                report(Event(job.name, "scoring"))  # a sign of life: some metrics take minutes
-            held = _with_metric(held, run, probe, name, job.metrics[name], keep=job.pool is None)
+        with _heard_while_computing(lambda: report(Event(job.name, "scoring"))):
+            probe = run.probe if job.pool is None else _pool(run, job.pool)
+            for name in wanted:
+                held = _with_metric(held, run, probe, name, job.metrics[name], keep=job.pool is None)
     spent = held["spent"]
     spent["score_seconds"] = round(spent["score_seconds"] + time.perf_counter() - began, 2)
     write_json(run.path / OUTCOME, held)
     return held
+
+
+@contextlib.contextmanager
+def _heard_while_computing(tell: Callable[[], None]) -> Generator[None]:
+    """Signs of life while metrics, of which some take long, use the processor; who only waits gives none."""
+    used = time.process_time()
+
+    def look() -> None:
+        nonlocal used
+        before, used = used, time.process_time()
+        if used - before > ALIVE_EVERY * BUSY:
+            tell()
+
+    with claim.now_and_then(ALIVE_EVERY, look):
+        yield
 
 
 def _with_metric(
