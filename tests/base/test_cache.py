@@ -84,7 +84,7 @@ def test_an_array_is_made_once_and_mapped_read_only(own_cache):
             found[0] = 0
 
 
-@pytest.mark.parametrize("keep", [0, 5, 128, -1])
+@pytest.mark.parametrize("keep", [0, 5, 128, -1, -22])
 def test_a_truncated_array_is_made_again(own_cache, keep):
     cache.array("a", (4, 3), WORDS, blocks)
     path = cache.cached("a.npy")

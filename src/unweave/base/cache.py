@@ -112,9 +112,17 @@ def _opened(path: Path, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray |
         found = np.asarray(mapped)
         if found.shape != shape or found.dtype != dtype or rest not in (0, len(MARK) + 8):
             return None
-        return found if rest == 0 or _sound(path, found, rest) else None  # an older file has no checksum
+        if rest == 0:  # an older file, of npy's version 1, may have no checksum
+            return found if _version(path) == 1 else None
+        return found if _sound(path, found, rest) else None
     except (OSError, ValueError, EOFError):
         return None
+
+
+def _version(path: Path) -> int:
+    """That of the npy format: 2 in files whose numbers are followed by a checksum."""
+    with path.open("rb") as file:
+        return npy.read_magic(file)[0]
 
 
 _SOUND: set[tuple[str, int, int]] = set()  # files whose numbers were compared by this process, as they were then
@@ -140,7 +148,7 @@ def _trailer(sum_: int) -> bytes:
 
 def _write(sink: BinaryIO, shape: tuple[int, ...], dtype: np.dtype, blocks: Iterable[np.ndarray]) -> None:
     header = {"descr": npy.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
-    npy.write_array_header_1_0(sink, header)
+    npy.write_array_header_2_0(sink, header)
     sum_ = 0
     for block in blocks:
         part = np.ascontiguousarray(block, dtype).tobytes()
