@@ -210,3 +210,23 @@ def test_parquet_has_the_same_rows(done, tmp_path):
     found = list(rows(*done))
     read = pq.read_table(table.write_parquet(found, tmp_path / "r.parquet"))
     assert read.to_pylist() == [r._asdict() for r in found]
+
+
+HOSTILE = '=HYPERLINK("http://evil.example")\\input{/etc/passwd}<img src=x onerror=alert(1)>~^\nnext'
+
+
+def test_a_name_from_the_file_is_only_text_to_spreadsheets_latex_and_browsers():
+    found = cells([Row("r", HOSTILE, metric="mig", value=-0.5), Row("r", "-b", metric="mig", value=0.7)])
+    (_, first, second) = csv.reader(io.StringIO(table.written(found, "csv")))
+    assert (first[0], second[0]) == ("'" + HOSTILE, "'-b")
+    assert first[3] == "-0.5"  # a number, negative as it is
+    (line,) = [line for line in table.written(found, "latex").splitlines() if "passwd" in line]
+    assert r"\input" not in line
+    assert r"\textbackslash{}input\{/etc/passwd\}" in line
+    assert line.endswith(r"\\")
+    (line,) = [line for line in table.written(found, "md").splitlines() if "passwd" in line]
+    assert r"\<img" in line
+    assert line.endswith(" |")
+    assert "<img" not in found._repr_html_()
+    (_, first) = csv.reader(io.StringIO(table.tidy([Row("r", HOSTILE, metric="mig", value=0.5)], "csv")))
+    assert first[1] == "'" + HOSTILE

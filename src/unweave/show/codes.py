@@ -19,6 +19,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from unweave.base import checks, registry, settings
+from unweave.base.cells import spreadsheet
 from unweave.base.codes import MEANS, PLANES, Reading
 from unweave.base.errors import InputError
 from unweave.base.files import write_atomic, writing
@@ -297,10 +298,13 @@ def _csv(path: Path, table: CodeTable) -> None:
         for block in table.blocks():
             flat = table.flat(block)
             if not head:
-                writer.writerow(flat)
+                writer.writerow(spreadsheet(flat))
                 head = True
-            cells = [np.char.mod(WRITTEN, v) if v.dtype.kind == "f" else v for v in flat.values()]
-            writer.writerows(zip(*(column.tolist() for column in cells), strict=True))
+            cells = [
+                np.char.mod(WRITTEN, v).tolist() if v.dtype.kind == "f" else spreadsheet(v.tolist())
+                for v in flat.values()
+            ]
+            writer.writerows(zip(*cells, strict=True))
         text.detach()
 
     write_atomic(path, write)

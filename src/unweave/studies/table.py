@@ -15,6 +15,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from unweave.base import checks, html
+from unweave.base.cells import latex, markdown, spreadsheet
 from unweave.base.errors import InputError
 from unweave.base.files import write_atomic
 from unweave.base.records import Score
@@ -337,25 +338,18 @@ def grid(heads: Sequence[str], body: Sequence[Sequence[str]], form: Literal["md"
     """
     if form == "md":
         rule = "|---|" + "---:|" * (len(heads) - 1)
-        lines = ["| " + " | ".join(cell.replace("|", r"\|") for cell in line) + " |" for line in (heads, *body)]
+        lines = ["| " + " | ".join(map(markdown, line)) + " |" for line in (heads, *body)]
         return "\n".join([lines[0], rule, *lines[1:], ""])
-    lines = [" & ".join(_escaped(cell) for cell in line) + r" \\" for line in (heads, *body)]
+    lines = [" & ".join(map(latex, line)) + r" \\" for line in (heads, *body)]
     begin = r"\begin{tabular}{l" + "r" * (len(heads) - 1) + "}"
     return "\n".join([begin, lines[0], r"\hline", *lines[1:], r"\end{tabular}", ""])
-
-
-def _escaped(text: str) -> str:
-    """Text that LaTeX prints as it is."""
-    for letter in "&%$#_{}":
-        text = text.replace(letter, "\\" + letter)
-    return text
 
 
 def _csv(names: Sequence[str], lines: Iterable[Iterable[object]]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(names)
-    writer.writerows(lines)
+    writer.writerows(map(spreadsheet, lines))
     return text.getvalue()
 
 

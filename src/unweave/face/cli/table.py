@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal
+
+from unweave.base.cells import latex, markdown, spreadsheet
 
 
 def table(
@@ -21,31 +23,30 @@ def table(
 
     rows = runs(folder).table()
     if format_ == "csv":
-        writer = csv.DictWriter(sys.stdout, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        writer.writerows(spreadsheet(row[name] for name in COLUMNS) for row in rows)
     elif format_ == "json":
         print(json.dumps(rows, indent=1, allow_nan=False))
     elif format_ == "md":
-        _print_rows(COLUMNS, rows, "| ", " | ", " |", rule="|" + "---|" * len(COLUMNS))
+        _print_rows(COLUMNS, rows, ("| ", " | ", " |"), "|" + "---|" * len(COLUMNS), markdown)
     else:
         print(r"\begin{tabular}{" + "l" * len(COLUMNS) + "}")
-        _print_rows(COLUMNS, rows, "", " & ", r" \\", rule=r"\hline", escape=True)
+        _print_rows(COLUMNS, rows, ("", " & ", r" \\"), r"\hline", latex)
         print(r"\end{tabular}")
 
 
 def _print_rows(
     columns: Sequence[str],
     rows: Sequence[dict[str, Any]],
-    left: str,
-    between: str,
-    right: str,
+    marks: tuple[str, str, str],
     rule: str,
-    escape: bool = False,
+    escape: Callable[[str], str],
 ) -> None:
+    left, between, right = marks
+
     def cell(value: object) -> str:
-        text = "" if value is None else f"{value:.4f}" if isinstance(value, float) else str(value)
-        return text.replace("_", r"\_") if escape else text.replace("|", r"\|")
+        return escape("" if value is None else f"{value:.4f}" if isinstance(value, float) else str(value))
 
     print(left + between.join(map(cell, columns)) + right)
     print(rule)
