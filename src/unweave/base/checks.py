@@ -18,7 +18,11 @@ def finite(**values: float) -> None:
     unweave.base.errors.InputError: beta must be a finite number, got nan
     """
     for name, value in values.items():
-        if not math.isfinite(value):
+        try:
+            known = math.isfinite(value)
+        except OverflowError:  # a whole number beyond 1e308
+            raise InputError(f"{name} must be a number below 1e308 in size, got a larger one") from None
+        if not known:
             raise InputError(f"{name} must be a finite number, got {value}")
 
 
@@ -65,6 +69,7 @@ class Range:
                 raise InputError(f"{name} must {verb} {self.words}, got {value}")
 
 
+LONGEST = 120  # characters of a name that a refusal repeats
 FINITE, POSITIVE, FRACTION = Range(), Range(0, above=True), Range(0, 1)
 
 
@@ -105,7 +110,8 @@ def known(kind: str, name: str, names: Iterable[str], at: str = "") -> None:
     near = difflib.get_close_matches(name, allowed, n=1, cutoff=0.5)
     hint = f"; did you mean '{near[0]}'?" if near else "."
     place = at and f"{at}: "
-    raise InputError(f"{place}unknown {kind} '{name}'{hint} Known: {', '.join(allowed)}")
+    asked = name if len(name) <= LONGEST else f"{name[: LONGEST - 3]}..."
+    raise InputError(f"{place}unknown {kind} '{asked}'{hint} Known: {', '.join(allowed)}")
 
 
 def shown(value: object) -> str:

@@ -132,7 +132,7 @@ def load_json(path: Path) -> Any:
 def _parsed(path: Path) -> Any:
     try:
         return json.loads(path.read_bytes())
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as wrong:
+    except (ValueError, RecursionError) as wrong:
         raise Damaged(f"{path} cannot be read as JSON: {wrong}") from None
 
 
@@ -158,10 +158,13 @@ def read_json(path: Path) -> dict[str, Any]:
     return checked(values, path)
 
 
-def read_derived(path: Path, needed: Sequence[str] = ()) -> dict[str, Any]:
+def read_derived(
+    path: Path, needed: Sequence[str] = (), taken: Callable[[dict[str, Any]], object] = len
+) -> dict[str, Any]:
     """A file that can be made again: {} where there is none, and where it is damaged, which is told and set aside.
 
-    `needed` are keys without which it counts as damaged.
+    `needed` are keys without which it counts as damaged, as it does where `taken`, which makes of it what is wanted,
+    cannot do so.
     """
     if not path.exists():
         return {}
@@ -169,6 +172,10 @@ def read_derived(path: Path, needed: Sequence[str] = ()) -> dict[str, Any]:
         held = read_json(path)
         if lacking := [name for name in needed if name not in held]:
             raise Damaged(f"{path} has no {lacking[0]!r}")
+        try:
+            taken(held)
+        except (LookupError, TypeError, ValueError, AttributeError) as wrong:
+            raise Damaged(f"{path} does not hold what it should: {type(wrong).__name__}: {wrong}") from None
     except Damaged as wrong:
         set_aside(path, str(wrong))
         return {}
@@ -239,7 +246,7 @@ def _lines(path: Path) -> Generator[tuple[dict[str, Any], bytes]]:
             record = checked(json.loads(line), path)
             if not isinstance(record, dict):
                 raise Damaged("no record")
-        except (UnicodeDecodeError, json.JSONDecodeError, RecursionError, Damaged):
+        except (ValueError, RecursionError):
             if number < len(lines) or line.endswith(b"\n"):
                 bad.append(number)
             continue

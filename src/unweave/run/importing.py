@@ -154,7 +154,7 @@ def read_specs(path: Path) -> dict[str, Any]:
         raise InputError(
             f"{path.name} must lie beside the weights, since it tells their architecture; got no {path}"
         ) from None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as wrong:
+    except (OSError, ValueError, RecursionError) as wrong:
         raise InputError(f"{path} cannot be read as JSON: {wrong}") from None
     if not isinstance(found, dict):
         raise InputError(f"{path} must hold a table of settings, got {type(found).__name__}")

@@ -44,6 +44,14 @@ def chosen(
     return {n: build(registry.metrics.get(n), {**words, **given.get(n, {})}, of=n) for n, words in asked.items()}
 
 
+def _scores_in(held: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    return [(each["metric"], each["weights"], Score.from_json(each["score"])) for each in held["scores"].values()]
+
+
+def _findings_in(held: Mapping[str, Any]) -> list[Finding]:
+    return [Finding(**finding) for finding in held["findings"]]
+
+
 def diagnosed(weights: str) -> str:
     """What findings are kept of: the weights by their hash, and the rules that they were looked at with."""
     return f"{weights} v{RULES}.{SEARCH}"
@@ -92,7 +100,7 @@ class ScoreBook:
     def known_subspaces(self) -> Subspaces | None:
         """What was found for these weights already; None where nobody has looked yet."""
         path = self.path / SUBSPACES
-        held: dict[str, Any] = read_derived(path, ("of", "subspaces"))
+        held = read_derived(path, ("of", "subspaces"), lambda held: Subspaces.from_dict(held["subspaces"]))
         return Subspaces.from_dict(held["subspaces"]) if held.get("of") == f"{self.weights} v{SEARCH}" else None
 
     def in_planes(self) -> ScoreBook:
@@ -137,14 +145,14 @@ class ScoreBook:
         return Score.from_json(entry["score"])
 
     def _entries(self) -> dict[str, Any]:
-        return read_derived(self.path / folder.METRICS, ("scores",)).get("scores", {})
+        return read_derived(self.path / folder.METRICS, ("scores",), _scores_in).get("scores", {})
 
     def findings(self) -> list[Finding]:
         """What the doctor says of these weights."""
         path, key = self.path / DIAGNOSIS, diagnosed(self.weights)
-        held: dict[str, Any] = read_derived(path, ("of", "findings"))
+        held: dict[str, Any] = read_derived(path, ("of", "findings"), _findings_in)
         if held.get("of") != key:
             found = [*doctor(self.probe()), *findings_of(self.subspaces())]
             held = {"of": key, "findings": [finding.as_json() for finding in found]}
             write_json(path, held)
-        return [Finding(**finding) for finding in held["findings"]]
+        return _findings_in(held)

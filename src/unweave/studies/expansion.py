@@ -7,8 +7,10 @@ import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from unweave.base.codes import of_title
 from unweave.base.errors import InputError
-from unweave.base.settings import short_hash
+from unweave.base.registry import metrics
+from unweave.base.settings import build, short_hash
 from unweave.run import recipes
 from unweave.studies.spec import MOST_RUNS, Choice, Study, Trial, Value
 
@@ -35,6 +37,7 @@ def expand(study: Study) -> list[Trial]:
     combined = cells(study)
     if (count := len(combined) * len(study.seeds)) > MOST_RUNS:
         raise InputError(f"axes: must make at most {MOST_RUNS:,} runs with all seeds, got {count:,}")
+    _check_metrics(study)
     specs = [_spec(study, cell) for cell in combined]
     trials: list[Trial] = []
     seen: dict[str, int] = {}
@@ -56,6 +59,15 @@ def expand(study: Study) -> list[Trial]:
             seen[name] = len(trials)
             trials.append(trial)
     return trials
+
+
+def _check_metrics(study: Study) -> None:
+    """Refuse settings that a metric does not have before anything is trained."""
+    for name, given in study.metrics.items():
+        try:
+            build(metrics.get(of_title(name)[0]), given, of=name)
+        except InputError as wrong:
+            raise InputError(f"metrics.{name}: {wrong}") from None
 
 
 def _whole(spec: Spec) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from unweave.run import recipes
 from unweave.studies.spec import COPY, HOME, MOST_RUNS, Axis, Budget, Choice, Published, Study, Value
 
 LARGEST = 1_000_000  # bytes of a study file
+MOST_DIGITS = 18  # of a seed in a range
 SCALES = ("smoke", "laptop", "paper")
 KEYS = (
     "name", "about", "axes", "seeds", "settings", "methods", "metrics", "figures", "budget", "pool", "folder",
@@ -158,6 +159,10 @@ def _loader() -> Any:
         def construct_mapping(self, node: Any, deep: bool = False) -> Any:
             seen: set[str] = set()
             for key, _ in node.value:
+                if not isinstance(key.value, str):
+                    raise InputError(
+                        f"a key of a study file must be a word, got none in line {key.start_mark.line + 1}"
+                    )
                 if key.value in seen:
                     raise InputError(
                         f"{key.value}: must stand there once, got it again in line {key.start_mark.line + 1}"
@@ -359,8 +364,12 @@ def _label(settings: Mapping[str, Value]) -> str:
 
 def _seeds(given: str | list[int]) -> tuple[int, ...]:
     ends = re.fullmatch(r"\s*(\d+)\s*\.\.\s*(\d+)\s*", given) if isinstance(given, str) else None
+    if ends and max(map(len, ends.groups())) > MOST_DIGITS:
+        raise InputError(f"seeds: must have at most {MOST_DIGITS} digits, got more")
     first, last = map(int, ends.groups()) if ends else (0, -1)
-    seeds = range(first, min(last + 1, first + MOST_RUNS)) if isinstance(given, str) else given
+    if last - first >= MOST_RUNS:
+        raise InputError(f"seeds: must be at most {MOST_RUNS:,}, got {last - first + 1:,}")
+    seeds = range(first, last + 1) if isinstance(given, str) else given
     if not seeds:
         raise InputError(f"seeds: must be a list of numbers or a range such as 0..9, both ends included, got {given}")
     if min(seeds) < 0 or len(set(seeds)) < len(seeds):

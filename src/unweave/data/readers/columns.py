@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import math
 import zipfile
+import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -51,6 +52,8 @@ def read(word: str, what: str, *, words: bool = False) -> Columns:
         table = readers[kind](path, what)
     else:
         raise InputError(f"{what} must be {KINDS}, got {path}")
+    if table.values.ndim == 0:
+        raise InputError(f"{what} must hold rows, got a single value in {path}")
     if words and table.values.dtype.kind in "OUS":
         table = Columns(as_numbers(table.values), table.names)
     if table.values.dtype.kind not in "biuf":
@@ -74,7 +77,16 @@ def _numpy(path: Path, key: str | None, what: str, *, archive: bool) -> Any:
             return _array(np.load(file, allow_pickle=False), path, key, what, archive=archive)
     except InputError:
         raise
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as wrong:
+    except (
+        ValueError,
+        TypeError,
+        OverflowError,
+        MemoryError,
+        OSError,
+        EOFError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as wrong:
         if "pickle" in str(wrong) or "Python objects" in str(wrong):
             reason = "is pickled, and pickles can run code, so they are never loaded"
         else:
@@ -89,7 +101,10 @@ def _array(loaded: Any, path: Path, key: str | None, what: str, *, archive: bool
         raise InputError(f"{what} must be what its name says, got {held} in {path}; name it {suffix}")
     if archive and key is None and sparse.is_sparse_npz(loaded.files):
         return sparse.of_npz(loaded, path, what)
-    return loaded[_key(list(loaded.files), key, path, what)] if archive else loaded
+    found = loaded[_key(list(loaded.files), key, path, what)] if archive else loaded
+    if not isinstance(found, np.ndarray):  # a member that is no .npy comes as bytes
+        raise ValueError("no array")
+    return found
 
 
 def _key(names: list[str], key: str | None, path: Path, what: str) -> str:

@@ -122,8 +122,13 @@ def _offset(path: Path, held: Held) -> int | None:
         file.seek(info.header_offset)
         local = file.read(_LOCAL)
         name, extra = struct.unpack("<HH", local[26:_LOCAL])
-        file.seek(info.header_offset + _LOCAL + name + extra)
+        start = info.header_offset + _LOCAL + name + extra
+        file.seek(start)
         _header(file, held.name)
+        if (lacking := prod(held.shape) * held.dtype.itemsize - (start + info.file_size - file.tell())) > 0:
+            raise InputError(
+                f"path must be a whole .npz file, got {path}, where {held.name} ends {lacking} bytes early"
+            )
         return file.tell()
 
 
