@@ -20,7 +20,7 @@ FILES = (  # a study's trial.json and a cache's arrays have tests of their own
     "metrics.json",
     "doctor.json",
 )
-PLACES = 20
+PLACES, FEW = 20, 3  # of changed bits: all of them in `make test-faults`, the first, middle and last in the fast suite
 
 
 @pytest.fixture(scope="module")
@@ -36,13 +36,13 @@ def two(tmp_path_factory):
     return home / "0", home / "1"
 
 
-def damaged(data: bytes, other: bytes):
+def damaged(data: bytes, other: bytes, places: int):
     """The ways in which a file is damaged."""
     yield "emptied", b""
     yield "cut", data[: len(data) // 2]
     yield "swapped", other
-    for part in range(PLACES):
-        at = part * (len(data) - 1) // (PLACES - 1)
+    for part in range(places):
+        at = part * (len(data) - 1) // (places - 1)
         yield f"bit {at}", data[:at] + bytes([data[at] ^ 1 << part % 8]) + data[at + 1 :]
 
 
@@ -63,11 +63,25 @@ def seen(place):
 
 @pytest.mark.parametrize("name", FILES)
 def test_damage_is_noticed_or_harmless(name, two, tmp_path, monkeypatch):
+    all_damage(name, two, tmp_path, monkeypatch, FEW)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("name", FILES)
+def test_much_damage_is_noticed_or_harmless(name, two, tmp_path, monkeypatch, capsys):
+    count, noticed = all_damage(name, two, tmp_path, monkeypatch, PLACES)
+    with capsys.disabled():
+        print(f"\n{name}: {count} damages, {noticed} told, 0 silently wrong")
+
+
+def all_damage(name, two, tmp_path, monkeypatch, places):
+    """How many ways were tried, and how many of them were told; none may be silently wrong."""
     monkeypatch.setattr("unweave.run.run.POOL", 60)
     first, second = two
     truth, scores, _ = seen(first)
     noticed = count = 0
-    for how, data in damaged((first / name).read_bytes(), (second / name).read_bytes()):
+    for how, data in damaged((first / name).read_bytes(), (second / name).read_bytes(), places):
         place = shutil.copytree(first, tmp_path / "run", dirs_exist_ok=True)
         (place / name).write_bytes(data)
         shown, found, told = seen(place)
@@ -76,3 +90,4 @@ def test_damage_is_noticed_or_harmless(name, two, tmp_path, monkeypatch):
         count += 1
         shutil.rmtree(place)
     assert noticed > count / 2
+    return count, noticed
