@@ -155,7 +155,7 @@ def names(place):
 
 def dead(place):
     """Claims of the process that died are those of a dead one."""
-    for path in [*place.rglob(claim.OWN), *place.glob("study/claims/[!.]*")]:
+    for path in [*place.rglob(f"*{claim.OWN}"), *place.glob("study/claims/[!.]*")]:
         with contextlib.suppress(OSError, ValueError):
             path.write_text(json.dumps({**json.loads(path.read_text()), "pid": 2**22 + 1}))
 
