@@ -327,7 +327,7 @@ def test_a_terminal_that_is_closed_costs_only_the_display(nursery, tmp_path, tru
 STUDY = """
 axes: {method: [vae, beta-vae]}
 seeds: [0, 1]
-settings: {data: identity, data.sizes: [3, 4], net.hidden: 4, batch: 4, latents: 2, steps: 1500, checkpoint_every: 50}
+settings: {data: identity, data.sizes: [3, 4], net.hidden: 4, batch: 4, latents: 2, steps: 800, checkpoint_every: 40}
 metrics: {mig: {n: 50}}
 pool: 60
 """
@@ -363,7 +363,7 @@ def study(place):
         process.wait()
 
 
-def ended(process, seconds=4 * PATIENCE):
+def ended(process, seconds=10 * PATIENCE):
     with contextlib.suppress(subprocess.TimeoutExpired):
         return process.wait(seconds)
     return None
@@ -380,7 +380,7 @@ def logged(place):
 
 def at_work(process, place):
     """Wait until some run has gone on; False where the study ended before."""
-    before, until = logged(place), time.monotonic() + 4 * PATIENCE
+    before, until = logged(place), time.monotonic() + 10 * PATIENCE
     while logged(place) == before:
         assert time.monotonic() < until, said(place)
         if ended(process, 0.01) is not None:
