@@ -162,6 +162,3 @@ def test_several_conductors_share_one_folder_and_every_run_is_done_once(tiny, he
     assert stands[0] == stands[1] == dict.fromkeys((trial.name for trial in trials), "done")
     assert sorted(done) == sorted(trial.name for trial in trials)
     assert not list((study.folder / "claims").iterdir())
-    whole = conduct(tiny(out=study.folder.with_name("alone")), trials)
-    assert whole == stands[0]
-    assert weights(tiny(out=study.folder.with_name("alone"))) == weights(study)
