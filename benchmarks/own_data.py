@@ -8,7 +8,7 @@ Each world is a small data set of another kind: drawn cells and letters, balls i
 pictures and as rows, its tables, spectra, waves and counts. Four fifths of the rows are trained on, and the rest tell
 the held-out ELBO in nats; where the truth is known, forests on codes of training rows read each cause of held-out
 ones (mean R2), and mig is had of causes cut into eight bins. Both arms do the same number of steps, lest one be longer.
-The likelihood and its scale are those that the data suggest, and so the same in both arms.
+The likelihood and its scale are those that the data suggest, and so the same density in both arms.
 """
 
 import argparse
