@@ -47,7 +47,15 @@ SMALL = {
     "net.hidden": 16, "batch": 8, "latents": 4, "steps": 12, "lr": 1e-3, "log_every": 4, "checkpoint_every": 5,
 }  # fmt: skip
 CRITIC = {"critic_layers": 2, "critic_width": 16}
-PUBLISHED = {**DSPRITES, "net": "kim2018", "gamma": 35.0, "steps": 300_000, "batch": 64, "lr": 1e-4, "log_every": 500}
+PUBLISHED: dict[str, Any] = {
+    **DSPRITES,
+    "net": "kim2018",
+    "gamma": 35.0,
+    "steps": 300_000,
+    "batch": 64,
+    "lr": 1e-4,
+    "log_every": 500,
+}
 ENOUGH = 1e-4  # largest share by which float32 gradients may differ from those in float64
 SEEDS = range(10)
 
@@ -232,7 +240,8 @@ def science(notes: Notes, seed: int, steps: int | None) -> None:
     short: dict[str, Any] = (
         {} if steps is None else {"steps": steps, "batch": 16, "log_every": 5, "data.size": 32, **lazy}
     )
-    spec = Spec.make("factor-vae", **{**PUBLISHED, **short, "seed": seed, "device": notes.device.type})
+    asked: dict[str, Any] = {**PUBLISHED, **short, "seed": seed, "device": notes.device.type}
+    spec = Spec.make("factor-vae", **asked)
     out = notes.out / f"factor-vae-{seed}"
     if out.exists() and not folder.is_run(out):
         shutil.rmtree(out)
