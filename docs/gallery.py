@@ -18,6 +18,11 @@ from unweave.run.run import Run, Runs
 HERE = Path(__file__).resolve().parent / "images" / "figures"
 COLOURS = 64  # of a picture's palette: small files, and lines are as sharp
 WATCHED = {"score_every": 100, "score_images": 1500, "score_metrics": ("beta-vae-score", "factor-vae-score")}
+POSED = {
+    "data": "dsprites", "data.size": 32, "likelihood.distortion_weight": 4.0, "latents": 8,
+    "net": "posed", "net.channels": (16, 32, 64), "net.width": 48, "steps": 1500, "lr": 0.001, "lr_warmup": 200, "lr_final": 0.05, "blur": 6.0,
+    "blur_steps": 300,
+}  # fmt: skip
 SHORT = {"data": "dsprites", "data.size": 32, "steps": 400, "likelihood.distortion_weight": 4.0, **WATCHED}
 
 
@@ -62,6 +67,8 @@ def main(folder: Path) -> None:
     keep(factor, "traversal", "traversal-dark", theme="dark")
     for figure in ("traversal", "reconstructions", "samples", "interpolation", "curves", "marginals"):
         keep(factor, figure)
+    posed = trained(folder, "posed", "vae", **POSED)
+    keep(posed, "canonical", images=10)
     keep(factor, "nearest", neighbours=2)
     keep(factor, "mutual-information")
     keep(factor, "latent-pairs", factor="orientation")

@@ -79,7 +79,7 @@ def frames_of(chromium, model):
 SHAPES = {"fashion-conv": (3, 32, 32), "pinwheel-mlp": (1, 1, 7), "mlp": (1, 8, 8), "conv": (2, 17, 33)}
 
 
-@pytest.mark.parametrize("net", registry.nets.names())
+@pytest.mark.parametrize("net", [name for name in registry.nets.names() if name != "posed"])  # no sampling on a grid
 def test_every_net_decodes_as_torch_does(chromium, net):
     settings = {"hidden": 40} if net == "higgins-mlp" else {}
     right, found, foot = frames_of(chromium, model_of(net, SHAPES.get(net, (1, 64, 64)), **settings))

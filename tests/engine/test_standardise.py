@@ -89,9 +89,9 @@ def test_images_stay_and_the_rate_falls_by_what_is_said(method: str):
 @pytest.mark.parametrize("name", registry.nets.names())
 def test_every_net_folds_or_is_refused(name: str):
     shape = registry.nets.get(name).takes[0]
-    latents = Latents(4, (3,))
+    latents = Latents(6, (3,))
     encoder, decoder = build(registry.nets.get(name)(), shape, heads(latents), latents.width, 1, Generators(0)["init"])
-    vae = VAE(encoder, decoder, IsotropicPrior(4), Bernoulli(), latents)
+    vae = VAE(encoder, decoder, IsotropicPrior(6), Bernoulli(), latents)
     images = torch.rand(2, *shape, generator=torch.Generator().manual_seed(0))
     if name in SOFTPLUS:
         with pytest.raises(InputError, match=f"{name}'s are a softplus"):

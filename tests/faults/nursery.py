@@ -21,6 +21,7 @@ def child(words, cwd, said, terminal=None):
     for number in (0, 1, 2):
         os.dup2(out, number)
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whoever runs the tests may ignore it (nohup)
     status = 1
     try:
         from unweave.face.cli.app import main

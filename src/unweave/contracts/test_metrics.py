@@ -80,7 +80,7 @@ def test_the_function_gives_what_the_class_gives_beyond_the_rows_that_it_takes_t
     "codes, factors",
     [
         (np.ones(5), np.ones((5, 2), int)),
-        (np.ones((5, 2)), np.ones(5, int)),
+        (np.ones((5, 2)), np.ones(4, int)),
         (np.ones((5, 2)), np.ones((4, 2), int)),
         (np.ones((5, 2)), np.full((5, 2), np.nan)),
         (np.ones((5, 2)), np.full((5, 2), np.inf)),

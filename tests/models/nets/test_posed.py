@@ -88,3 +88,13 @@ def test_too_few_latents_are_refused():
         Posed().encoder((1, 32, 32), {"mean": 4, "log_variance": 4})
     with pytest.raises(InputError, match="must be 6 or more"):
         Posed().decoder(5, (1, 32, 32), 1)
+
+
+@torch.no_grad()
+def test_the_pose_says_nothing_of_what_is_shown(halves):
+    _, decoder = halves
+    decoder.read.weight.add_(0.3)  # whatever training does to it
+    with decoder.still():
+        first = decoder(codes(0.3, 0.5, 1.0, -2.0, 1.0))
+        assert torch.equal(first, decoder(codes(3.0, -5.0, -1.0, 0.0, -1.0)))
+    decoder.read.weight.sub_(0.3)

@@ -70,7 +70,7 @@ def test_layers_and_likelihoods_that_the_page_does_not_know_are_refused(run, mon
     for layer in (nn.Conv2d(1, 1, 3), nn.ConvTranspose2d(4, 4, 3, groups=2), nn.GELU(approximate="tanh")):
         with pytest.raises(InputError, match="use --to onnx"):
             web._layer(layer, web._Weights())
-    with pytest.raises(InputError, match="likelihoods that come with unweave"):
+    with pytest.raises(InputError, match="likelihoods"):
         web._read("odd")
     monkeypatch.setattr(run.vae, "decoder", nn.Sequential(nn.Linear(8, 8), nn.PReLU()))
     with pytest.raises(InputError, match="PReLU"):

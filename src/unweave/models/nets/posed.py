@@ -88,8 +88,11 @@ class Posed(Broadcast):
 class Canonical(nn.Module):
     """Codes to an image: what stands for itself is drawn, and the pose moves it.
 
-    The first layer takes all codes as they are, so that they can be brought to another scale and offset exactly.
+    The first layer takes all codes, so that they can be brought to another scale and offset exactly. It never mixes the
+    pose with the rest: else the length of the angle's two latents, which moves nothing, would tell what is shown.
     """
+
+    apart: Tensor
 
     def __init__(self, net: Posed, draw: nn.Module, width: int) -> None:
         super().__init__()
@@ -98,10 +101,13 @@ class Canonical(nn.Module):
         with torch.no_grad():
             self.read.weight.copy_(torch.eye(width))
             self.read.bias.zero_()
+        apart = torch.eye(width)
+        apart[net.pose :, net.pose :] = 1
+        self.register_buffer("apart", apart, persistent=False)
 
     def forward(self, z: Codes) -> Images:
         """Logits of the moved images, or of the canonical ones inside `still`."""
-        codes = self.read(z)
+        codes = functional.linear(z, self.read.weight * self.apart, self.read.bias)
         canonical = self.draw(codes[:, self.net.pose :])
         if not self.moves:
             return canonical
