@@ -20,7 +20,8 @@ COLOURS = 64  # of a picture's palette: small files, and lines are as sharp
 WATCHED = {"score_every": 100, "score_images": 1500, "score_metrics": ("beta-vae-score", "factor-vae-score")}
 POSED = {
     "data": "dsprites", "data.size": 32, "likelihood.distortion_weight": 4.0, "latents": 8,
-    "net": "posed", "net.channels": (16, 32, 64), "net.width": 48, "steps": 1500, "lr": 0.001, "lr_warmup": 200, "lr_final": 0.05, "blur": 6.0,
+    "net": "posed", "net.channels": (16, 32, 64), "net.width": 48,
+    "steps": 1500, "lr": 0.001, "lr_warmup": 200, "lr_final": 0.05, "blur": 6.0,
     "blur_steps": 300,
 }  # fmt: skip
 SHORT = {"data": "dsprites", "data.size": 32, "steps": 400, "likelihood.distortion_weight": 4.0, **WATCHED}
