@@ -95,3 +95,9 @@ def test_no_data_is_said():
 def test_shapes_are_known_without_allocating():
     huge = Spec.make("vae", data="dsprites", latents=10**9)
     assert huge.shapes()["encoder.heads.mean.weight"][0] == 10**9 or max(s[0] for s in huge.shapes().values()) == 10**9
+
+
+def test_stored_help_must_be_a_table():
+    for wrong in (5, "x", []):
+        with pytest.raises(InputError, match="table 'help'"):
+            Spec.from_plain({**Spec.make("vae", data="identity").plain(), "help": wrong})

@@ -41,7 +41,7 @@ def test_the_command_of_a_run_says_all_that_makes_it(settings):
     words = spec.command.split()
     assert "--data pinwheel" in spec.command
     assert ("--likelihood.squash" in words) == bool(settings)
-    assert ("--no-likelihood.squash" in words) == (not settings)
+    assert ("--likelihood.no-squash" in words) == (not settings)
     assert options(words[1:])
 
 

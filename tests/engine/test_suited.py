@@ -4,12 +4,18 @@ import shlex
 
 import numpy as np
 import pytest
+import torch
+from PIL import Image
 
+import unweave
 from unweave import Unweaver
 from unweave.base import registry
 from unweave.base.errors import InputError
 from unweave.engine import Spec, suited
+from unweave.engine.loop import Loop
 from unweave.engine.spec import Training
+from unweave.face.cli.app import main
+from unweave.run.launch import resolve
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 
@@ -119,10 +125,12 @@ def test_the_command_of_a_run_makes_the_same_run_again(method, recipe):
     again = {}
     for flag, value in zip(words[3:], [*words[4:], ""], strict=True):
         if flag.startswith("--"):
-            switch = value.startswith("--") or not value
-            again[flag.removeprefix("--")] = True if switch else value
-            if switch and flag.startswith("--no-"):
-                again[flag.removeprefix("--no-")] = not again.pop(flag.removeprefix("--"))
+            switch, name = value.startswith("--") or not value, flag.removeprefix("--")
+            part, dot, own = name.rpartition(".")
+            if switch:
+                again[part + dot + own.removeprefix("no-")] = not own.startswith("no-")
+            else:
+                again[name] = None if value == "none" else value
     same = Spec.make(words[2], **{name.replace("-", "_"): value for name, value in again.items()})
     assert same.hash == spec.hash
 
@@ -132,3 +140,26 @@ def test_the_command_of_a_run_makes_the_same_run_again(method, recipe):
 )
 def test_steps_by_the_number_of_rows(rows, batch, steps):
     assert suited.steps_for(rows, batch) == steps
+
+
+def test_the_command_of_a_run_on_pictures_makes_it_again(tmp_path):
+    for k in range(20):
+        Image.fromarray(np.full((16, 16), 10 * k, np.uint8)).save(tmp_path / f"{k:02d}.png")
+    spec = resolve("beta-vae", data=f"folder:{tmp_path}", steps=20)
+    assert "--likelihood.no-squash" in spec.command
+    assert main([*shlex.split(spec.command)[1:], "--out", str(tmp_path / "run")]) == 0
+    assert unweave.Run(tmp_path / "run").spec.hash == spec.hash
+
+
+def test_pairs_of_pictures_fill_the_batch_that_is_chosen(tmp_path):
+    for k in range(9):
+        Image.fromarray(np.full((16, 16), 10 * k, np.uint8)).save(tmp_path / f"{k}.png")
+    (tmp_path / "pairs.csv").write_text("0,1\n2,3\n")
+    data = f"folder:{tmp_path}"
+    assert resolve("ada-gvae", data=data, pairs="neighbours").training.batch == 8
+    assert resolve("ada-gvae", data=data, pairs=str(tmp_path / "pairs.csv")).training.batch == 4
+
+
+def test_bf16_is_no_reason_to_refuse_standardised_codes():
+    settings = {"standardise_every": 2, "precision": "bf16", "device": "cpu", "steps": 2, "batch": 8}
+    assert Loop(resolve("vae", data="circle", **settings)).state.vae.numbers is torch.bfloat16

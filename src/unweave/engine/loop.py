@@ -42,11 +42,11 @@ class Loop:
         check_precision(training.precision, self.device)
         check_graph(training.graph, self.device)
         self.state = State.start(spec)
-        self.state.vae.numbers = torch.bfloat16 if training.precision == "bf16" else None
         self.base_rates = [spec.adam.lr, *([] if self.state.critic is None else [self.state.critic.adam.lr])]
         self.rate = 0.0
         if training.standardise_every:
             check_standardisable(self.state.vae, self._any_images(2), net=spec.net.name, prior=spec.prior.name)
+        self.state.vae.numbers = torch.bfloat16 if training.precision == "bf16" else None  # too coarse for that check
         self.seconds = seconds_of(self.state.critic)
         self.feed = feed_of(self.data, self.device, training, 1 + self.seconds)
         self.tally = Tally() if runs_ahead(self.device) else None

@@ -201,6 +201,7 @@ class Spec:
         if "name" not in groups["likelihood"] and suits.caution is not None:
             note(suits.caution)
         numbers = math.prod(suits.image_shape)
+        chooses_batch = found.name in OWN and "batch" not in groups["training"]
         if found.name in OWN:
             groups["training"].setdefault("latents", min(numbers, Training.latents))
             groups["training"].setdefault("batch", max(2, min(len(suits), Training.batch)))
@@ -224,6 +225,9 @@ class Spec:
         groups["method"]["name"] = method
         made = cls._of(groups, recipe, suits.account)
         made = replace(made, help=made.help.resolved(method, made.objective, suits))
+        if chooses_batch and made.objective.paired:  # two images a pair
+            pairs = min(made.training.batch // 2, made.help.partners(suits).size)
+            made = replace(made, training=replace(made.training, batch=2 * max(1, pairs)))
         if own_data:
             made = made._suited(groups["training"], named)
         if made.training.blur and min(suits.image_shape[1:]) == 1:
@@ -259,16 +263,16 @@ class Spec:
             if origin is not None
         }
         training = build_settings(Training, groups["training"], of="training", stored=stored)
-        told = build_settings(Help, groups.get("help", {}), of="training", stored=stored)
+        told = build_settings(Help, groups.get("help", {}), of="help", stored=stored)
         return cls(training=training, recipe=recipe, plugins=plugins, account=tuple(account), help=told, **parts)
 
     @classmethod
     def from_plain(cls, stored: Mapping[str, Any]) -> Spec:
         """The run that `plain` described. Names resolve through the registries; no file can name code to import."""
-        for group in (*TABLES, "training"):
+        for group in (*TABLES, "training", *(["help"] if "help" in stored else [])):
             if not isinstance(stored.get(group), Mapping):
                 raise InputError(f"settings.json must have a table '{group}', got {stored.get(group)!r}")
-            if group != "training" and not isinstance(stored[group].get("name"), str):
+            if group in TABLES and not isinstance(stored[group].get("name"), str):
                 raise InputError(f"settings.json must name its {group}, got {stored[group].get('name')!r}")
         return cls._of(stored, stored.get("recipe"), stored.get("account", ()), stored=True)
 
@@ -319,9 +323,11 @@ class Spec:
         for name, value in {**options, **said, **told}.items():
             flag = "--" + name.replace("_", "-")
             if isinstance(value, bool):
-                words.append(flag if value else flag.replace("--", "--no-", 1))
+                part, dot, own = flag.removeprefix("--").rpartition(".")
+                words.append(flag if value else f"--{part}{dot}no-{own}")
             else:
-                words += [flag, ",".join(map(str, value)) if isinstance(value, list) else str(value)]
+                given = "none" if value is None else value
+                words += [flag, ",".join(map(str, given)) if isinstance(given, list) else str(given)]
         return shlex.join(words)
 
     def _unlike_default(self, group: str) -> dict[str, Any]:

@@ -120,7 +120,7 @@ class State:
 
     def counters(self) -> dict[str, Any]:
         """Everything else."""
-        window = {"steps": self.window_steps, "seconds": round(self.window_seconds, 3)}
+        window = {"steps": self.window_steps, "seconds": round(self.window_seconds, 3), "names": list(self.window)}
         return {"step": self.step, "seconds": self.seconds, "window": window}
 
     def restore(self, tensors: dict[str, Tensor], counters: dict[str, Any]) -> None:
@@ -140,6 +140,7 @@ class State:
         device = next(self.vae.parameters()).device
         self.memory = {name: tensor.to(device) for name, tensor in under("memory").items()}
         about = counters.get("window") or {}  # checkpoints of before did not hold it
-        self.window = {name: tensor.to(device) for name, tensor in under("window").items()} if about else {}
+        sums = under("window") if about else {}  # in the order of their names
+        self.window = {name: sums[name].to(device) for name in about.get("names", sums)}
         self.window_steps, self.window_seconds = int(about.get("steps", 0)), float(about.get("seconds", 0.0))
         self.step, self.seconds = int(counters["step"]), float(counters["seconds"])
