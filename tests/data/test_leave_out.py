@@ -40,7 +40,10 @@ def test_batches_come_from_what_is_kept_and_go_on_where_they_stopped():
         ("shape=2,scale=3-1", "scale values from 0 to 5"),
         ("shape=2,scale", "scale values from 0 to 5"),
         ("shape=2,shape=1", "shape once"),
-        ("shape=0-2,scale=0-5", "leave images to train on"),
+        ("shape=0-2,scale=0-5", "2 factors or more"),
+        ("shape=2,scale=0-5", "2 factors or more"),  # which is shape=2 alone
+        ("shape=\u00b2,scale=0-2", "shape values from 0 to 2"),
+        ("shape=2,scale=0-\u0663", "scale values from 0 to 5"),
     ],
 )
 def test_combinations_that_cannot_be_are_one_sentence(text, rule):

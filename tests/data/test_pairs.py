@@ -106,6 +106,7 @@ def test_a_table_of_pairs_is_read_with_and_without_names(tmp_path):
     [
         ("0,1,2", "two image numbers a line"),
         ("a,b\n0,x", "two image numbers a line"),
+        ("0,\u00b2", "two image numbers a line"),
         ("0,5", "images 0 to 4"),
         ("0,-1", "images 0 to 4"),
         ("0,1\n3,3", "3 with itself in row 1"),
@@ -114,7 +115,7 @@ def test_a_table_of_pairs_is_read_with_and_without_names(tmp_path):
     ],
 )
 def test_bad_tables_are_one_sentence(text, rule, tmp_path):
-    (tmp_path / "pairs.csv").write_text(text)
+    (tmp_path / "pairs.csv").write_text(text, "utf-8")
     with pytest.raises(InputError, match=rule):
         read_pairs(tmp_path / "pairs.csv", 5)
     with pytest.raises(InputError, match="a \\.csv that can be read"):

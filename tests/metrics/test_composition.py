@@ -60,18 +60,19 @@ def without_the_corner(factors):
     return factors
 
 
-def scored(model, corner=CORNER, spoil=None):
-    rows = np.random.default_rng(0).integers(len(DATA), size=1500)
+def scored(model, corner=CORNER, spoil=None, rows=None, n=150, steps=120):
+    rows = np.random.default_rng(0).integers(len(DATA), size=1500) if rows is None else rows
     codes = DATA.factors_at(rows).astype(float)
     if spoil is not None:
         codes[:, spoil] = 0
     probe = Probe(codes, DATA.factors_at(rows), factor_names=DATA.names, model=model, data=DATA, numbers=rows)
-    return Composition(corner, n=150, steps=120)(probe)
+    return Composition(corner, n=n, steps=steps)(probe)
 
 
 def test_the_truth_composes_what_it_never_saw():
     score = scored(Truth())
     assert score.settings["latents"] == {"level": [0], "x": [1]}
+    assert "no_opposite" not in score.settings
     assert score.parts["judge"] > 0.95
     assert score.value == pytest.approx(score.parts["judge"], abs=0.05)
     assert score.parts["opposite"] > 0.9
@@ -91,9 +92,29 @@ def test_a_factor_without_a_latent_is_left_to_chance():
     assert score.value < 0.05
 
 
-@pytest.mark.parametrize(("corner", "rule"), [("level=1", "2 factors or more"), ("level=9,x=0", "values from 0 to 2")])
+@pytest.mark.parametrize(
+    ("corner", "rule"),
+    [
+        ("level=1", "2 factors or more"),
+        ("level=9,x=0", "values from 0 to 2"),
+        ("level=0-2,x=0-3,y=0-3", "2 factors or more"),  # the whole grid
+    ],
+)
 def test_a_corner_that_cannot_be_is_one_sentence(corner, rule):
     with pytest.raises(InputError, match=f"corner must .*{rule}"):
         scored(Truth(), corner)
     with pytest.raises(InputError, match="needs a corner"):
         scored(Truth(), "")
+
+
+def test_values_that_no_image_outside_of_the_corner_has_cannot_be_composed():
+    values = DATA.factors_at(np.arange(len(DATA)))
+    bright_on_the_left = (values[:, 0] == 2) & (values[:, 1] < 2)
+    with pytest.raises(InputError, match=r"corner must .*level 2"):
+        scored(Truth(), rows=np.flatnonzero(~bright_on_the_left))
+
+
+def test_a_corner_that_overlaps_its_mirror_has_no_opposite():
+    score = scored(Truth(), "x=1-2,y=1-2", n=20, steps=2)
+    assert "opposite" not in score.parts
+    assert "overlaps" in score.settings["no_opposite"]

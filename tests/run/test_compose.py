@@ -85,6 +85,7 @@ def test_a_category_is_fixed_and_the_rest_is_drawn_anew_each_seed(probe):
         ("z1=wide", "z1 must be a number or one of"),
         ("size=1,z0=2", "fix a latent once, got z0 by size and z0"),
         ("category=3", "category must be a number from 0 to 2"),
+        ("category=\u00b2", "category must be a number from 0 to 2"),
     ],
 )
 def test_wishes_that_cannot_be_had_are_one_sentence(wanted, rule, probe):
@@ -124,5 +125,27 @@ def test_a_run_composes_by_its_latents_names_and_shows_them(run, tmp_path, capsy
     assert out.read_bytes().startswith(b"\x89PNG")
     assert main(["name", str(run.path), "7=far"]) == 2
     assert "latents 0 to 2" in capsys.readouterr().err
+    assert main(["name", str(run.path), "\u00b2=far"]) == 2
+    assert "latents 0 to 2" in capsys.readouterr().err
+    assert main(["name", str(run.path), "0=deep", "1=z2"]) == 2  # and z0 keeps its name, too
+    assert "another latent" in capsys.readouterr().err
+    assert main(["name", str(run.path), "2=how wide", "1=tall"]) == 0
+    assert capsys.readouterr().out == "z1  tall\nz2  how wide\n"
+    save_name(run.path, 3, 1, "z2", False)
+    assert run.compose("z2=1.5", samples=2).codes[:, 2].tolist() == [1.5] * 2
     save_name(run.path, 3, 1, "", False)
     assert run.called(1) == "z1"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "out", "rule"),
+    [("", "c.png", "set must name"), (" , ", "c.png", "set must name"), ("z1=1", "c.gif", "out must end in .png or")],
+)
+def test_the_command_refuses_before_it_computes(run, tmp_path, capsys, monkeypatch, wanted, out, rule):
+    from unweave.face.cli.app import main
+
+    monkeypatch.setattr("unweave.show.figures.composition.Composition.__call__", lambda *_: pytest.fail("computed"))
+    assert main(["compose", str(run.path), "--set", wanted, "--out", str(tmp_path / out)]) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert rule in told.err

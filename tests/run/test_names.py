@@ -6,16 +6,14 @@ import threading
 import pytest
 
 from unweave.base.errors import InputError
-from unweave.run.names import FILE, LONGEST, read_names, save_name
+from unweave.run.names import FILE, LONGEST, check_sayable, meant, read_names, save_name
 
 
 def test_names_are_kept_and_taken_back(tmp_path):
     assert read_names(tmp_path, 4) == {}
     save_name(tmp_path, 4, 2, "  width ", star=False)
-    assert save_name(tmp_path, 4, 0, "", star=True) == {
-        "2": {"name": "width", "star": False},
-        "0": {"name": "", "star": True},
-    }
+    told = save_name(tmp_path, 4, 0, "", star=True)
+    assert list(told.items()) == [("0", {"name": "", "star": True}), ("2", {"name": "width", "star": False})]
     assert json.loads((tmp_path / FILE).read_text())["format"] == 1
     save_name(tmp_path, 4, 2, "", star=False)
     assert read_names(tmp_path, 4) == {"0": {"name": "", "star": True}}
@@ -66,3 +64,32 @@ def test_hands_that_write_at_once_lose_nothing(tmp_path):
     for hand in hands:
         hand.join()
     assert {name["name"] for name in read_names(tmp_path, 8).values()} == {f"n{j}" for j in range(8)}
+
+
+@pytest.mark.parametrize(
+    ("name", "rule"),
+    [
+        ("z3", "number of another latent"),
+        ("category", "category and class"),
+        ("class", "category and class"),
+        ("wide,tall", "commas"),
+        ("a=b", "equals signs"),
+        ("width", "z0 has it"),
+    ],
+)
+def test_names_that_could_mean_something_else_are_refused_where_they_are_set(name, rule):
+    with pytest.raises(InputError, match=f"name must .*{rule}.* for z1"):
+        check_sayable({0: "width", 1: name}, 1)
+
+
+def test_a_latents_own_number_and_no_name_are_fine():
+    for name in ("z1", "", "z", "z1 of them"):
+        check_sayable({0: "", 1: name}, 1)
+
+
+def test_a_number_always_means_its_latent_and_a_shared_name_none(tmp_path):
+    for latent, name in enumerate(("z2", "a", "", "a", "class", "b")):
+        save_name(tmp_path, 6, latent, name, star=True)  # as the explorer does
+    assert meant(tmp_path, 6, ["z2", "b"]) == {**{f"z{j}": j for j in range(6)}, "a": 1, "b": 5}
+    with pytest.raises(InputError, match="set must name one latent, got a, as z1 and z3"):
+        meant(tmp_path, 6, ["a"])

@@ -96,6 +96,15 @@ def one_of(choices: Iterable[object], **values: object) -> None:
             raise InputError(f"{name} must be one of {', '.join(map(str, allowed))}, got {value}")
 
 
+def digits(text: str) -> bool:
+    """Whether `text` is a whole number of 0 or more, by the digits 0 to 9 alone and below 1e18, so that `int` takes it.
+
+    >>> [digits(each) for each in ("12", "-1", "²", "٣", "")]
+    [True, False, False, False, False]
+    """
+    return text.isascii() and text.isdigit() and len(text) <= 18
+
+
 def known(kind: str, name: str, names: Iterable[str], at: str = "") -> None:
     """Refuse a name that is not among `names`, and say which one was probably meant, and `at` which place in a file.
 

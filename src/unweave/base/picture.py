@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -19,6 +19,7 @@ from unweave.base.registry import figures
 if TYPE_CHECKING:
     import matplotlib.figure
 
+STILL = (".png", ".svg", ".pdf")  # forms of every figure
 GIF_LIMIT = 3_000_000  # bytes
 # Every which frame and how many colours: from the best picture to the smallest file.
 GIF_TRIES = ((1, 256), (1, 64), (2, 64), (2, 16), (4, 8))
@@ -79,12 +80,10 @@ class Picture:
         InputError.
         """
         target = Path(path)
-        forms: dict[str, Callable[[], bytes]] = {".png": self.png, ".svg": self.svg, ".pdf": self.pdf}
+        forms: dict[str, Callable[[], bytes]] = dict(zip(STILL, (self.png, self.svg, self.pdf), strict=True))
         if self.animation is not None:
             forms[".gif"] = self.gif
-        if target.suffix.lower() not in forms:
-            raise InputError(f"out must end in {' or '.join(forms)} for this figure, got {target.name}")
-        return write_file(target, forms[target.suffix.lower()]())
+        return write_file(target, forms[form_of(target, forms)]())
 
     def _repr_png_(self) -> bytes:
         return self.png()
@@ -99,6 +98,13 @@ class Picture:
         with style.themed(self.theme), style.applied():
             self.figure.savefig(out, format=form, dpi=style.DPI * scale, metadata=undated[form])
         return out.getvalue()
+
+
+def form_of(path: Path, forms: Collection[str] = STILL) -> str:
+    """The ending of `path`, by which a picture is saved; one that is not among `forms` raises InputError."""
+    if (ending := path.suffix.lower()) not in forms:
+        raise InputError(f"out must end in {' or '.join(forms)} for this figure, got {path.name}")
+    return ending
 
 
 class Figure(Protocol):

@@ -18,8 +18,8 @@ Corner = dict[str, tuple[int, int]]  # a factor's first and last value, numbered
 def corner_of(text: str, data: ImageData, name: str = "leave_out") -> Corner:
     """The combination that `text` describes, as in "shape=2,scale=0-2": all of these at once.
 
-    Unknown factors, values that there are not, and a combination of a single factor (its values would never be seen)
-    raise InputError, which calls the text `name`.
+    Unknown factors, values that there are not, and a combination of a single factor (its values would never be seen;
+    factors named with all their values do not count) raise InputError, which calls the text `name`.
     """
     if not isinstance(data, FactorData):
         raise InputError(f"{name} must be of data with known factors on a grid, got {text!r} for others")
@@ -29,15 +29,19 @@ def corner_of(text: str, data: ImageData, name: str = "leave_out") -> Corner:
         checks.known(f"factor in {name}", factor, data.names)
         low, _, high = span.partition("-")
         last = data.sizes[data.names.index(factor)] - 1
-        if not (low.isdigit() and (high or low).isdigit() and int(low) <= int(high or low) <= last):
+        if not (checks.digits(low) and checks.digits(high or low) and int(low) <= int(high or low) <= last):
             raise InputError(
                 f"{name} must give {factor} values from 0 to {last}, as in {factor}=0-{last}, got {part!r}"
             )
         if factor in found:
             raise InputError(f"{name} must name {factor} once, got it again in {text!r}")
         found[factor] = (int(low), int(high or low))
-    if len(found) < 2:
-        raise InputError(f"{name} must combine 2 factors or more, so that each value is still seen, got {text!r}")
+    narrowed = [
+        factor for factor, (low, high) in found.items() if high - low + 1 < data.sizes[data.names.index(factor)]
+    ]
+    if len(narrowed) < 2:
+        rule = "combine some of the values of 2 factors or more, so that each value is still seen"
+        raise InputError(f"{name} must {rule}, got {text!r}")
     return found
 
 
@@ -54,10 +58,7 @@ def kept(text: str, data: ImageData) -> np.ndarray:
     """Numbers of the images outside of the combination, int64 in order."""
     corner = corner_of(text, data)
     assert isinstance(data, FactorData)
-    left = np.flatnonzero(~inside(corner, data.factors_at(np.arange(len(data))), data.names))
-    if not len(left):
-        raise InputError(f"leave_out must leave images to train on, got {text!r}, which takes all")
-    return left
+    return np.flatnonzero(~inside(corner, data.factors_at(np.arange(len(data))), data.names))
 
 
 class Among:

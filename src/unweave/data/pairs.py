@@ -150,7 +150,7 @@ def read_pairs(path: str | Path, images: int) -> np.ndarray:
 
 
 def _whole(cell: str) -> bool:
-    return cell.removeprefix("-").isdigit() and len(cell) < 19
+    return checks.digits(cell.removeprefix("-"))
 
 
 def digest_of(table: np.ndarray) -> str:

@@ -128,7 +128,7 @@ def _of_latent(name: str, value: str, codes: np.ndarray) -> float:
 
 def _category(value: str, sizes: Sequence[int]) -> int:
     most = min(sizes) - 1
-    if not value.isdigit() or int(value) > most:
+    if not checks.digits(value) or int(value) > most:
         raise InputError(f"category must be a number from 0 to {most}, got {value}")
     return int(value)
 

@@ -28,8 +28,8 @@ from unweave.models.bound import bound
 from unweave.models.trained import CHUNK, Model, load_weights
 from unweave.models.vae import VAE
 from unweave.run.classes import Classes
-from unweave.run.compose import Composed, Rest, compose, words_of_values
-from unweave.run.names import read_names
+from unweave.run.compose import Composed, Rest, compose, wishes, words_of_values
+from unweave.run.names import meant, read_names
 from unweave.run.rows import COLUMNS, Row, rows_of
 from unweave.run.scorebook import ScoreBook, chosen
 from unweave.subspaces import Subspaces, find_subspaces
@@ -143,9 +143,9 @@ class Run:
         Names are those of latents and of known factors; see `unweave.run.compose.compose`.
         """
         latents = self.spec.training.latents
-        own = read_names(self.path, latents)
-        names = {f"z{j}": j for j in range(latents)} | {one["name"]: int(j) for j, one in own.items() if one["name"]}
-        return compose(self.model, self.shown, words_of_values(self.data), names, fixed, samples, seed, rest)
+        wanted = wishes(fixed)
+        names = meant(self.path, latents, wanted)
+        return compose(self.model, self.shown, words_of_values(self.data), names, wanted, samples, seed, rest)
 
     def called(self, latent: int) -> str:
         """A latent as pictures name it: z3, or with the user's name for it z3 size."""

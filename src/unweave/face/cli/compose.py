@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Annotated
 
 from unweave.base.checks import Range
-from unweave.run.compose import Rest
+from unweave.base.errors import InputError
+from unweave.run.compose import Rest, wishes
 
 
 def compose(
@@ -23,10 +24,15 @@ def compose(
     ] = None,
 ) -> None:
     """`unweave compose RUN --set WHAT`."""
+    from unweave.base.picture import form_of
     from unweave.run.run import Run
     from unweave.show.figures.composition import Composition
 
     place = Path(run, "figures", "composition.png") if out is None else Path(out)
+    form_of(place)
+    if not wishes(set_):
+        raise InputError(f"set must name a latent or a factor with its value, as in scale=small, got {set_!r}")
     picture = Composition(set_, samples, columns, rest, seed)(Run(run))
+    saved = picture.save(place)
     print(picture.alt)
-    print(picture.save(place))
+    print(saved)

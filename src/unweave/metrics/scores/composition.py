@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from unweave.base.checks import Range
+from unweave.base.errors import InputError
 from unweave.base.records import Score
 from unweave.base.seeds import numpy_generator
 from unweave.data.base import FactorData
@@ -24,6 +25,7 @@ from unweave.models.nets.base import build
 from unweave.models.nets.conv import Conv
 
 BATCH, CHUNK = 64, 500
+OVERLAPS = "the mirrored corner overlaps the corner"
 
 
 @dataclass(frozen=True)
@@ -35,9 +37,10 @@ class Composition(Metric):
     uniform over the corner. The decoder's image counts if the judge's value of every factor lies in the corner. The
     judge is a small convolutional classifier trained on images of all combinations with their true factors; it is the
     same for all models. Parts: `opposite`, the same for the corner mirrored (value v becomes size - 1 - v), which a run
-    that left out the corner has seen; `reconstructed`, real images of the corner encoded and decoded; `judge`, real
-    images of the corner as they are. The interval is Wilson's over images (95 %); that of the judge is not in it.
-    Category codes stay those of the random image. An image that shows nothing is somewhere, too, so compare parts.
+    that left out the corner has seen (where the two overlap there is none, and the setting `no_opposite` says why);
+    `reconstructed`, real images of the corner encoded and decoded; `judge`, real images of the corner as they are. The
+    interval is Wilson's over images (95 %); that of the judge is not in it. Category codes stay those of the random
+    image. An image that shows nothing is somewhere, too, so compare parts.
     Source: after the compositional tests of Montero et al. 2021; judge and corners are our choice.
     """
 
@@ -72,23 +75,28 @@ class Composition(Metric):
             last = data.sizes[data.names.index(name)] - 1
             mirrored[name] = (last - high, last - low)
         own = holders(probe)
+        if (reason := _unknown(probe, corner)) is not None:
+            raise InputError(f"corner must be of values that other images show, too, got {self.corner!r}: {reason}")
         judge = judge_of(data, tuple(corner), self.steps)
         rng = probe.rng("composition")
 
         def share(images: Tensor, of: Corner) -> float:
             return float(inside(of, judge(images), tuple(of)).mean())
 
-        composed = {
-            title: share(_images(probe, _assembled(probe, which, own, self.n, rng)), which)
-            for title, which in (("composed", corner), ("opposite", mirrored))
-        }
+        def composed(of: Corner) -> float:
+            return share(_images(probe, _assembled(probe, of, own, self.n, rng)), of)
+
+        value = composed(corner)
+        no_opposite = OVERLAPS if _overlap(corner, mirrored) else _unknown(probe, mirrored)
+        opposite = {} if no_opposite else {"opposite": composed(mirrored)}
         real = _drawn(data, corner, self.n, rng)
         reconstructed = share(_reconstructed(probe.model, real), corner)
-        value = composed["composed"]
-        facts = {"latents": {name: own.get(name, []) for name in corner}}
+        facts: dict[str, Any] = {"latents": {name: own.get(name, []) for name in corner}}
+        if no_opposite:
+            facts["no_opposite"] = no_opposite
         return Score(
             value,
-            parts={**composed, "reconstructed": reconstructed, "judge": share(real, corner)},
+            parts={"composed": value, **opposite, "reconstructed": reconstructed, "judge": share(real, corner)},
             interval=wilson(value * self.n, self.n),
             settings=facts,
         )
@@ -102,6 +110,22 @@ def _drawn(data: FactorData, corner: Corner, n: int, rng: np.random.Generator) -
     return data.render(factors)
 
 
+def _overlap(one: Corner, other: Corner) -> bool:
+    """Whether some combination lies in both, which are of the same factors."""
+    return all(low <= other[name][1] and other[name][0] <= high for name, (low, high) in one.items())
+
+
+def _unknown(probe: Probe, corner: Corner) -> str | None:
+    """Which value of the corner no row outside of it has, so that nothing can be copied from one; None if all have."""
+    names, factors = probe.factor_names, probe.known_factors
+    outside = factors[~inside(corner, factors, names)]
+    for name, (low, high) in corner.items():
+        missing = np.setdiff1d(np.arange(low, high + 1), outside[:, names.index(name)])
+        if len(missing):
+            return f"none of the {len(outside):,} images outside of it has {name} {missing[0]}"
+    return None
+
+
 def _assembled(
     probe: Probe, corner: Corner, own: Mapping[str, list[int]], n: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray | None]:
@@ -113,9 +137,8 @@ def _assembled(
     for name, (low, high) in corner.items():
         column, latents = factors[outside, names.index(name)], own.get(name, [])
         for at, wish in enumerate(rng.integers(low, high + 1, size=n)):
-            having = outside[column == wish]
-            if len(having) and latents:
-                codes[at, latents] = probe.codes[rng.choice(having), latents]
+            if latents:
+                codes[at, latents] = probe.codes[rng.choice(outside[column == wish]), latents]
     return codes, None if probe.categories is None else np.asarray(probe.categories)[rows]
 
 
