@@ -27,6 +27,7 @@ from unweave.subspaces.reading import in_planes
 
 METHODS = {"FactorVAE": "factor-vae", "beta-TCVAE": "beta-tcvae", "beta-VAE": "beta-vae"}
 COLUMNS = ["method", "seed", "step", "images", "seconds", "live", "plane", "as_it_is", "in_planes", "mig_in_planes"]
+STEPS = 8_000  # of the recipes
 POOL, LIVE = 30_000, 0.1  # images that scores draw from; nats from which a latent is live
 VOTES = registry.metrics.get("factor-vae-score")
 MIG = registry.metrics.get("mig")
@@ -45,11 +46,12 @@ class Looks(Callback):
         if step % self.every:
             return
         before = time.monotonic()
+        trained = round(before - self.began - self.looked)
         self.vae.eval()
         row = self.look()
         self.vae.train()
         self.looked += time.monotonic() - before
-        head = [self.method, self.seed, step, step * self.spec.training.batch, round(before - self.began - self.looked)]
+        head = [self.method, self.seed, step, step * self.spec.training.batch, trained]
         with self.table.open("a", newline="") as file:
             csv.writer(file).writerow([*head, *row])
 
@@ -85,20 +87,21 @@ def main():
         given.csv.write_text(",".join(COLUMNS) + "\n")
     name = METHODS[given.method]
     for seed in range(int(first), int(last or first) + 1):
-        with given.csv.open() as file:
-            seen = [
-                int(row["step"])
-                for row in csv.DictReader(file)
-                if (row["method"], int(row["seed"])) == (given.method, seed)
-            ]
         out = given.out / f"{name}-{seed}"
-        if (out / "done.json").is_file():
+        rows = list(csv.DictReader(given.csv.open()))
+        own = [row for row in rows if (row["method"], int(row["seed"])) == (given.method, seed)]
+        if any(int(row["step"]) >= STEPS for row in own):
             continue
-        assert not seen or (out / "settings.json").is_file(), f"{given.csv} knows steps of {out}, which is not there"
+        if own and not (out / "settings.json").is_file():  # begun where its run is not: from the start
+            with given.csv.open("w", newline="") as file:
+                table = csv.DictWriter(file, COLUMNS)
+                table.writeheader()
+                table.writerows(row for row in rows if row not in own)
+            own = []
         settings = {"data": "dsprites", "standardise_every": 250, "seed": seed, "threads": given.threads}
         extra = {"beta": 4} if given.method == "beta-VAE" else {}
         unweave.train(
-            name, recipe=f"{name}-dsprites-laptop", **settings, **extra, out=out, resume=bool(seen),
+            name, recipe=f"{name}-dsprites-laptop", **settings, **extra, out=out, resume=bool(own),
             callbacks=[Looks(given.method, seed, given.every, given.csv)],
         )  # fmt: skip
 
